@@ -1,0 +1,2 @@
+//! The `cartwright` binary.
+fn main() {}
