@@ -1,1 +1,16 @@
-//! core
+//! Pure vocabulary and decisions of Cartwright: no async, clock, randomness, environment, filesystem or network.
+//!
+//! Read in this order: [`event`] (what happened), [`workflow`] (what to do about it), [`trigger`] (which workflow an
+//! event starts), [`run`] (how a run moves: `apply` folds its journal, `decide` says what comes next).
+
+pub mod id;
+pub mod time;
+pub mod shard;
+pub mod event;
+pub mod call;
+pub mod evaluate;
+pub mod workflow;
+pub mod run;
+
+/// Any JSON value. Numbers keep their exact decimal text (`arbitrary_precision`), maps are sorted by key.
+pub type Json = serde_json::Value;

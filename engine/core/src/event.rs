@@ -1,0 +1,137 @@
+//! An event: a verified, deduplicated fact.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    id::{EventId, RunId, StepPath, StoreId, WorkflowId},
+    shard::ShardId,
+    time::Timestamp,
+};
+
+/// A fact that was accepted. Its `data` is kept as the JSON text that came in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Event {
+    /// Its name, given at acceptance.
+    pub id: EventId,
+    /// What happened: `order.created`, `http`, `schedule`, or whatever a workflow emits.
+    pub topic: String,
+    /// The store it is about, if it is about one.
+    pub store: Option<StoreId>,
+    /// When it was accepted.
+    pub time: Timestamp,
+    /// Where it came from.
+    pub source: Source,
+    /// How many emits lie between it and the outside world; limited so that loops end.
+    #[serde(default)]
+    pub hops: u32,
+    /// The payload: JSON text, at most the body limit in size.
+    pub data: Arc<RawValue>,
+}
+
+/// Where an event came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Source {
+    /// A WooCommerce webhook.
+    Woo {
+        /// `X-WC-Webhook-ID`
+        webhook: String,
+        /// `X-WC-Webhook-Delivery-ID`; not unique (several bodies a second may share it).
+        delivery: String,
+    },
+    /// A call to `/hooks/{path}`; it starts exactly one workflow.
+    Http {
+        /// The workflow that declared the path.
+        workflow: WorkflowId,
+        /// The path after `/hooks/`.
+        path: String,
+        /// The request's method.
+        method: String,
+        /// Query parameters, in order of appearance.
+        query: Vec<(String, String)>,
+        /// Request headers a workflow may see: credentials and signatures are left out.
+        headers: Vec<(String, String)>,
+    },
+    /// A schedule's occurrence; it starts exactly one workflow.
+    Schedule {
+        /// The workflow that declared the schedule.
+        workflow: WorkflowId,
+        /// The cron expression.
+        cron: String,
+        /// The time it was due.
+        due: Timestamp,
+    },
+    /// A workflow's `emit`.
+    Emit {
+        /// The emitting run.
+        run: RunId,
+        /// The emitting step.
+        step: StepPath,
+    },
+    /// `POST /api/v1/events` or the command line.
+    Api,
+    /// `cartwright run`; it starts exactly one workflow.
+    Manual {
+        /// The workflow that was asked for.
+        workflow: WorkflowId,
+    },
+}
+
+impl Source {
+    /// The one workflow this source is addressed to, where it is.
+    pub fn workflow(&self) -> Option<&WorkflowId> {
+        match self {
+            Self::Http { workflow, .. } | Self::Schedule { workflow, .. } | Self::Manual { workflow } => Some(workflow),
+            Self::Woo { .. } | Self::Emit { .. } | Self::Api => None,
+        }
+    }
+}
+
+impl Event {
+    /// The shard that owns this event and the runs it starts: its store's, else its workflow's, else its topic's.
+    pub fn shard(&self) -> ShardId {
+        match (&self.store, self.source.workflow()) {
+            (Some(store), _) => ShardId::of(store.as_str()),
+            (None, Some(workflow)) => ShardId::of(workflow.as_str()),
+            (None, None) => ShardId::of(&self.topic),
+        }
+    }
+}
+
+/// Why one workflow did or did not start for an event; kept with the event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Match {
+    /// The workflow that was considered.
+    pub workflow: WorkflowId,
+    /// What came of it.
+    #[serde(flatten)]
+    pub outcome: MatchOutcome,
+}
+
+/// What came of considering one workflow for one event. Only workflows that listen to the event's topic are recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum MatchOutcome {
+    /// It started this run.
+    Started {
+        /// The run.
+        run: RunId,
+    },
+    /// A condition was false.
+    ConditionFalse {
+        /// The condition's text.
+        condition: String,
+    },
+    /// A condition could not be evaluated.
+    ConditionFailed {
+        /// The condition's text.
+        condition: String,
+        /// Why, in words for people.
+        error: String,
+    },
+    /// The event's hop count is over the limit: a loop was cut.
+    LoopCut,
+}

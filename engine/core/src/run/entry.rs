@@ -1,0 +1,235 @@
+//! The journal's entries: what happened in a run, in order. They are the only truth about it.
+//!
+//! Entries are kept as JSON so that a later version can add fields (with defaults) and people can read them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Json,
+    call::{CallError, CallOutcome},
+    id::{EventId, RunId, StepPath, StoreId, Version, WorkflowId},
+    run::row::{RunError, RunStatus},
+    shard::ShardId,
+    time::Timestamp,
+};
+
+/// One entry with its time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When the engine decided it.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub what: What,
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum What {
+    /// Always the first entry, and only there.
+    RunStarted {
+        /// This run.
+        run: RunId,
+        /// What it runs.
+        workflow: WorkflowId,
+        /// Pinned.
+        version: Version,
+        /// What started it.
+        event: EventId,
+        /// The event's store.
+        store: Option<StoreId>,
+        /// Who owns it.
+        shard: ShardId,
+        /// The event's hop count.
+        hops: u32,
+    },
+    /// `vars`, evaluated once.
+    VarsSet {
+        /// A map.
+        vars: Json,
+    },
+    /// A step's `if` was false.
+    StepSkipped {
+        /// Which.
+        path: StepPath,
+    },
+    /// An attempt of a step begins.
+    StepStarted {
+        /// Which.
+        path: StepPath,
+        /// From 1.
+        attempt: u32,
+    },
+    /// A choose took this branch; `None`: no branch held.
+    BranchTaken {
+        /// Which step.
+        path: StepPath,
+        /// Index of the branch.
+        branch: Option<u32>,
+    },
+    /// A for_each has its list.
+    LoopStarted {
+        /// Which step.
+        path: StepPath,
+        /// The list.
+        items: Vec<Json>,
+    },
+    /// An iteration ended; what its inner steps left is folded into `output`.
+    IterationEnded {
+        /// Which step.
+        path: StepPath,
+        /// Which item.
+        index: u32,
+        /// The last step's output, `null` when the iteration failed and the loop goes on.
+        output: Json,
+    },
+    /// A call with outside effect is about to be made. On disk before it is.
+    CallIntended {
+        /// The calling step.
+        path: StepPath,
+        /// From 0 in order of calling.
+        index: u32,
+        /// Host function.
+        function: String,
+        /// See [`crate::call::Call::fingerprint`].
+        fingerprint: String,
+        /// One line for people.
+        summary: String,
+        /// Whether the call may be repeated when a crash hides its outcome.
+        repeatable: bool,
+    },
+    /// What came of a call. Calls without outside effect have no intent before it.
+    CallResolved {
+        /// The calling step.
+        path: StepPath,
+        /// From 0 in order of calling.
+        index: u32,
+        /// Host function.
+        function: String,
+        /// As intended.
+        fingerprint: String,
+        /// The result.
+        outcome: CallOutcome,
+    },
+    /// A wait for a point in time began: a `sleep`, a retry's pause, a timeout.
+    TimerSet {
+        /// Which step.
+        path: StepPath,
+        /// What it is for.
+        timer: TimerKind,
+        /// When.
+        due: Timestamp,
+    },
+    /// The timer's time has come.
+    TimerFired {
+        /// Which step.
+        path: StepPath,
+        /// What it was for.
+        timer: TimerKind,
+    },
+    /// A script waits for an event (`events::wait_for`).
+    WaitSet {
+        /// Which step.
+        path: StepPath,
+        /// The call that waits.
+        index: u32,
+        /// Host function.
+        function: String,
+        /// As in the call.
+        fingerprint: String,
+        /// The topic it waits for.
+        topic: String,
+        /// An expression over `incoming` and `event` that must hold.
+        condition: Option<String>,
+        /// When it gives up.
+        timeout: Option<Timestamp>,
+    },
+    /// A step ended well.
+    StepSucceeded {
+        /// Which.
+        path: StepPath,
+        /// What it gave, after `output:`.
+        output: Json,
+    },
+    /// An attempt failed; the step is tried again after a pause.
+    AttemptFailed {
+        /// Which.
+        path: StepPath,
+        /// Which attempt.
+        attempt: u32,
+        /// Why.
+        error: CallError,
+        /// The script call whose failure ended it: repeated by the next attempt.
+        call: Option<u32>,
+    },
+    /// A step failed for good and its `on_error` says what follows.
+    StepFailed {
+        /// Which.
+        path: StepPath,
+        /// Why.
+        error: CallError,
+        /// The script call whose failure ended it: repeated when a person retries.
+        call: Option<u32>,
+    },
+    /// A call's outcome cannot be known.
+    StepUnknown {
+        /// Which.
+        path: StepPath,
+        /// Which call.
+        index: u32,
+        /// What is known, in words for people.
+        message: String,
+    },
+    /// The run waits for a person.
+    RunParked {
+        /// Why.
+        error: RunError,
+    },
+    /// A person said to go on.
+    RunRetried {
+        /// Who.
+        by: String,
+        /// Raised when calls must not keep their old identity.
+        generation: u32,
+    },
+    /// A person asked to end it.
+    CancelRequested {
+        /// Who.
+        by: String,
+    },
+    /// Main steps are over, badly; `on_failure` runs.
+    FailureHandling {
+        /// Why.
+        error: RunError,
+    },
+    /// The end. Only `RunRetried` may follow, and only after a failure.
+    RunFinished {
+        /// How.
+        status: RunStatus,
+        /// `output` of the workflow, or the last step's.
+        output: Json,
+        /// Why, where it failed.
+        error: Option<RunError>,
+    },
+}
+
+/// What a timer is for; with run and path it names the timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimerKind {
+    /// A `sleep` step.
+    Sleep,
+    /// `clock::sleep` in a script: the call's index.
+    Call(u32),
+    /// `events::wait_for` gives up: the call's index.
+    Wait(u32),
+    /// The pause before the next attempt.
+    Retry,
+    /// A step's `timeout`.
+    StepTimeout,
+    /// The run's `timeout`; the path is empty.
+    RunTimeout,
+    /// A parked run fails by itself; the path is empty.
+    ParkExpiry,
+}

@@ -1,0 +1,5 @@
+//! A run: its journal ([`entry`]), the state folded from it ([`state`]), the one transition function ([`apply`]) and
+//! what comes next ([`decide`]).
+
+pub mod entry;
+pub mod row;

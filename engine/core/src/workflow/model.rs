@@ -1,0 +1,434 @@
+//! The types a workflow file becomes. A value of [`Workflow`] is valid: every key was understood, every id is unique.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use crate::{
+    Json,
+    id::{StoreId, Version, WorkflowId},
+};
+
+/// Bytes of the workflow file, for diagnostics.
+pub type Span = Range<usize>;
+
+/// One version of one workflow.
+#[derive(Debug, Clone)]
+pub struct Workflow {
+    /// Its path below the workflows folder.
+    pub id: WorkflowId,
+    /// The hash of the file and of every script file it names.
+    pub version: Version,
+    /// `name`
+    pub name: Option<String>,
+    /// `description`
+    pub description: Option<String>,
+    /// `enabled`, true when absent: a disabled workflow starts no runs, those that run go on.
+    pub enabled: bool,
+    /// `on`
+    pub triggers: Vec<Trigger>,
+    /// `if`, for all triggers
+    pub condition: Option<Expression>,
+    /// `vars`: a map, evaluated once when the run starts, with `event`, `store` and `run` in scope
+    pub vars: Template,
+    /// `grants`
+    pub grants: Grants,
+    /// `retry` for steps that have none
+    pub retry: Option<RetryPolicy>,
+    /// `timeout` of the whole run's main steps
+    pub timeout: Option<Duration>,
+    /// `on_unknown` for steps that have none
+    pub on_unknown: OnUnknown,
+    /// `steps`
+    pub steps: Block,
+    /// `on_failure`
+    pub on_failure: Block,
+    /// `output`: what the run gives
+    pub output: Option<Expression>,
+}
+
+/// Steps run one after another.
+pub type Block = Vec<Step>;
+
+/// A text of the expression language with its place in the file.
+#[derive(Clone)]
+pub struct Expression {
+    /// The expression without `${{ }}`.
+    pub source: Arc<str>,
+    /// Where it stands.
+    pub span: Span,
+    /// The evaluator's compiled form, filled at first use and shared by clones.
+    pub compiled: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
+}
+
+impl Expression {
+    /// An expression not yet compiled.
+    pub fn new(source: impl Into<Arc<str>>, span: Span) -> Self {
+        Self { source: source.into(), span, compiled: Arc::default() }
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Expression({} @{:?})", self.source, self.span)
+    }
+}
+
+/// A value that may hold expressions anywhere inside.
+#[derive(Debug, Clone)]
+pub enum Template {
+    /// A value without expressions.
+    Literal(Json),
+    /// A text that is one whole `${{ }}`: keeps the expression's type.
+    Expression(Expression),
+    /// A text with expressions inside: rendered.
+    Text(Vec<TextPart>),
+    /// A list with templates inside.
+    List(Vec<Template>),
+    /// A map with templates as values; keys are literal.
+    Map(BTreeMap<String, Template>),
+}
+
+/// A piece of a text template.
+#[derive(Debug, Clone)]
+pub enum TextPart {
+    /// Text as it stands (`$${{` already made `${{`).
+    Literal(String),
+    /// An expression to render.
+    Expression(Expression),
+}
+
+/// What starts a workflow.
+#[derive(Debug, Clone)]
+pub struct Trigger {
+    /// What it listens to.
+    pub kind: TriggerKind,
+    /// Its own `if`
+    pub condition: Option<Expression>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// The kinds of trigger.
+#[derive(Debug, Clone)]
+pub enum TriggerKind {
+    /// Topics of stores: `order.created`, `order.*`, `*`.
+    Woo {
+        /// Patterns; `*` stands for one or more last segments.
+        topics: Vec<String>,
+        /// Which stores.
+        stores: Vec<StoreSelector>,
+    },
+    /// Events that workflows emit or that the API brings.
+    Event {
+        /// Patterns, as for `woo`.
+        topics: Vec<String>,
+    },
+    /// A time table.
+    Schedule(Vec<Schedule>),
+    /// A path below `/hooks/`.
+    Http(HttpTrigger),
+}
+
+/// `"*"`, a store's id, or `tag:NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreSelector {
+    /// `"*"`
+    All,
+    /// A store's id
+    Store(StoreId),
+    /// `tag:NAME`
+    Tag(String),
+}
+
+/// One entry of a `schedule` trigger: one run each time.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// When.
+    pub cron: crate::workflow::CronExpression,
+    /// The time zone's name, `UTC` when absent.
+    pub timezone: chrono_tz::Tz,
+}
+
+/// An HTTP endpoint that starts a run and answers 202.
+#[derive(Debug, Clone)]
+pub struct HttpTrigger {
+    /// Without leading slash; segments of `A-Z a-z 0-9 - _ .`.
+    pub path: String,
+    /// Upper case; POST when absent.
+    pub method: String,
+    /// Who may call.
+    pub auth: HttpAuth,
+}
+
+/// Who may call an HTTP endpoint. There is no default: a workflow that wants an open endpoint says `auth: none`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HttpAuth {
+    /// Anyone.
+    None,
+    /// `Authorization: Bearer` with the value of this secret (`auth: bearer` means the secret `hook_token`).
+    Bearer {
+        /// The secret's name.
+        secret: String,
+    },
+    /// A keyed hash over the raw body in a header.
+    Hmac {
+        /// The names of the secrets, any of which may sign (rotation).
+        secrets: Vec<String>,
+        /// The header that carries it, lower case.
+        header: String,
+        /// Hash function.
+        algorithm: HmacAlgorithm,
+        /// How the MAC is written.
+        encoding: HmacEncoding,
+        /// Text before the MAC in the header (`sha256=`), empty when absent.
+        prefix: String,
+    },
+}
+
+/// Hash functions for HMAC endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum HmacAlgorithm {
+    Sha256,
+    Sha512,
+}
+
+/// How a MAC is written in a header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum HmacEncoding {
+    Hex,
+    Base64,
+}
+
+/// What a workflow asks to be allowed. Empty means nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Hosts outbound calls may reach.
+    pub http: Vec<HttpGrant>,
+    /// Names of secrets it may use.
+    pub secrets: Vec<String>,
+    /// Topics it may emit, patterns allowed.
+    pub emit: Vec<String>,
+    /// Stores it may call.
+    pub stores: Vec<GrantedStores>,
+    /// `orders.read`, `products.write`: first path segment and direction.
+    pub woo: Vec<String>,
+}
+
+/// `hooks.slack.com`, `*.example.com`, `POST hooks.slack.com`, each with an optional `:port`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpGrant {
+    /// Upper case; any method when absent.
+    pub method: Option<String>,
+    /// Lower case; `*.example.com` covers every name below `example.com`, not itself.
+    pub host: String,
+    /// Any port when absent.
+    pub port: Option<u16>,
+}
+
+/// Stores named in `grants`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GrantedStores {
+    /// The event's own store.
+    Own,
+    /// As in triggers.
+    Selected(StoreSelector),
+}
+
+/// One node of a workflow.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Unique in the workflow; `step1`, `step2`, … by order of appearance where the file gives none.
+    pub id: String,
+    /// `name`
+    pub name: Option<String>,
+    /// What it does.
+    pub kind: StepKind,
+    /// `if`: skipped when false.
+    pub condition: Option<Expression>,
+    /// `retry`
+    pub retry: Option<RetryPolicy>,
+    /// `timeout` of one step, all its attempts and waits included
+    pub timeout: Option<Duration>,
+    /// `on_error`
+    pub on_error: Option<OnError>,
+    /// `on_unknown`
+    pub on_unknown: Option<OnUnknown>,
+    /// `output`: trims what is kept; sees `output`
+    pub output: Option<Expression>,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// What a step does. The registry in [`crate::workflow`] names every kind with its schema.
+#[derive(Debug, Clone)]
+pub enum StepKind {
+    /// A Rhai script.
+    Script(Script),
+    /// An outbound HTTP call.
+    Http(HttpStep),
+    /// Raises an event.
+    Emit {
+        /// Its topic.
+        topic: Template,
+        /// Its data, `{}` when absent.
+        data: Template,
+    },
+    /// Waits.
+    Sleep {
+        /// A duration as text, a number of seconds, or a time (RFC 3339).
+        until: Template,
+        /// Evaluate the workflow's `if` again on waking; when false the run stops as succeeded.
+        recheck: bool,
+    },
+    /// The first branch whose condition holds.
+    Choose(Vec<Branch>),
+    /// Steps for each item of a list.
+    ForEach(ForEach),
+    /// Ends the run early as succeeded.
+    Stop(Template),
+    /// Ends the run as failed.
+    Fail(Template),
+}
+
+/// A script with its source.
+#[derive(Clone)]
+pub struct Script {
+    /// Rhai.
+    pub source: Arc<str>,
+    /// The file it came from, relative to the workflow file; `None` when inline.
+    pub file: Option<String>,
+    /// Where it stands in the workflow file.
+    pub span: Span,
+    /// The sandbox's compiled form, filled at first use and shared by clones.
+    pub compiled: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
+}
+
+impl fmt::Debug for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Script({} bytes @{:?})", self.source.len(), self.span)
+    }
+}
+
+/// `http: METHOD URL`
+#[derive(Debug, Clone)]
+pub struct HttpStep {
+    /// Upper case.
+    pub method: String,
+    /// The whole address.
+    pub url: Template,
+    /// A map of texts.
+    pub headers: Option<Template>,
+    /// A map of texts, numbers or lists of them.
+    pub query: Option<Template>,
+    /// JSON, or text.
+    pub body: Option<Template>,
+    /// A map sent as `application/x-www-form-urlencoded`; excludes `body`.
+    pub form: Option<Template>,
+    /// Of one attempt; 30 s when absent.
+    pub call_timeout: Option<Duration>,
+    /// Statuses that are fine.
+    pub expect: Vec<StatusPattern>,
+    /// How the answer's body is read.
+    pub parse: ParseBody,
+    /// The receiver honours the key, or repeating is harmless. GET, HEAD, PUT, DELETE, OPTIONS by default.
+    pub idempotent: bool,
+}
+
+/// Statuses `from..=to`; `2xx` is 200..=299.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct StatusPattern {
+    pub from: u16,
+    pub to: u16,
+}
+
+/// How an answer's body is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ParseBody {
+    /// JSON when the content type says so, else text.
+    #[default]
+    Auto,
+    /// JSON; anything else is an error.
+    Json,
+    /// Text.
+    Text,
+    /// Not kept.
+    None,
+}
+
+/// One branch of a `choose`.
+#[derive(Debug, Clone)]
+pub struct Branch {
+    /// `None` is `else`, the last one.
+    pub condition: Option<Expression>,
+    /// What to do.
+    pub steps: Block,
+}
+
+/// `for_each`
+#[derive(Debug, Clone)]
+pub struct ForEach {
+    /// Gives the list.
+    pub items: Expression,
+    /// For each of them.
+    pub steps: Block,
+    /// How many at once, 1 when absent.
+    pub parallel: u32,
+    /// `on_error: continue`: a failed iteration gives `()` and the others go on.
+    pub continue_on_error: bool,
+}
+
+/// When and how often a step is tried again.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryPolicy {
+    /// All tries, the first included.
+    pub attempts: u32,
+    /// Before the second try.
+    pub initial: Duration,
+    /// Each wait is this many times the one before (at least 1).
+    pub factor: f64,
+    /// No wait is longer.
+    pub max: Duration,
+}
+
+/// What a failed step does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnError {
+    /// The run waits for a person, whatever the error.
+    Park,
+    /// The run fails, exhausted retries included.
+    Fail,
+    /// The step's output is `()` and the run goes on.
+    Continue,
+    /// The run goes on at a later step of the same block.
+    Goto(String),
+}
+
+/// What a step does whose outcome nobody can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnUnknown {
+    /// The run waits for a person.
+    #[default]
+    Park,
+    /// Try again, accepting that it may happen twice.
+    Retry,
+    /// The step fails.
+    Fail,
+}
+
+/// A cron expression of five fields with Unix meaning. Built only by its parser.
+#[derive(Debug, Clone)]
+pub struct CronExpression {
+    /// As written.
+    pub source: String,
+    /// Both day fields restricted: either may match, so two schedules are merged.
+    pub(crate) schedules: Vec<cron::Schedule>,
+}
