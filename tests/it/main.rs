@@ -1,1 +1,5 @@
-//! it
+//! The one integration binary. First what holds the repository's shape, then what drives the real `cartwright`.
+
+mod arrows;
+mod dependencies;
+mod files;
