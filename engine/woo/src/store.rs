@@ -111,7 +111,9 @@ impl Store {
         let rest = match (&settings.rest_key, &settings.rest_secret) {
             (None, None) => None,
             (Some(_), Some(_)) if url.is_none() => return Err(InvalidStore::KeyWithoutUrl),
-            (Some(key), Some(secret)) => Some((seal(&data_key, REST_KEY, 1, key)?, seal(&data_key, REST_SECRET, 1, secret)?)),
+            (Some(key), Some(secret)) => {
+                Some((seal(&data_key, REST_KEY, 1, key)?, seal(&data_key, REST_SECRET, 1, secret)?))
+            }
             _ => return Err(InvalidStore::HalfAPair),
         };
         let mut store = Self { id, url, tags, created: now, key, webhook_secrets: Vec::new(), rest };
@@ -239,7 +241,8 @@ fn parse_url(text: &str) -> Result<String, InvalidStore> {
     if text.len() > MAX_URL_BYTES {
         return Err(refuse("it is longer than 2048 bytes"));
     }
-    let url = Url::parse(text).map_err(|error| refuse(&format!("{error}. Write it as in a browser: https://shop.example")))?;
+    let url = Url::parse(text)
+        .map_err(|error| refuse(&format!("{error}. Write it as in a browser: https://shop.example")))?;
     if !matches!(url.scheme(), "https" | "http") {
         return Err(refuse("it starts with https:// (or http:// for a shop on your own machine)"));
     }
@@ -345,12 +348,21 @@ mod tests {
     fn records_that_no_engine_wrote_are_refused() {
         let vault = Vault::in_memory().expect("made");
         let good = String::from_utf8(Store::new(&vault, id(), &full(), NOW).expect("valid").to_bytes()).expect("text");
-        let cases =
-            ["", "{}", "[]", &good.replace("my-shop", "../x"), &good.replace("\"tags\"", "\"tagz\""), &good[..good.len() - 1]];
+        let cases = [
+            "",
+            "{}",
+            "[]",
+            &good.replace("my-shop", "../x"),
+            &good.replace("\"tags\"", "\"tagz\""),
+            &good[..good.len() - 1],
+        ];
         for text in cases {
             assert!(Store::from_bytes(text.as_bytes()).is_err(), "{text}");
         }
         let moved = Store::from_bytes(good.replace("my-shop", "other").as_bytes()).expect("reads");
-        assert!(matches!(moved.webhook_secrets(&vault), Err(VaultError::Tampered { .. })), "secrets stay with their store");
+        assert!(
+            matches!(moved.webhook_secrets(&vault), Err(VaultError::Tampered { .. })),
+            "secrets stay with their store"
+        );
     }
 }

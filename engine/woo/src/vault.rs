@@ -47,7 +47,9 @@ pub enum VaultError {
         path: PathBuf,
     },
     /// Sealed under another master key.
-    #[error("{scope} is sealed under master key {wanted}, but this data folder has master key {present}. Put the original master.key back, or set the secrets of {scope} again")]
+    #[error(
+        "{scope} is sealed under master key {wanted}, but this data folder has master key {present}. Put the original master.key back, or set the secrets of {scope} again"
+    )]
     WrongKey {
         /// Whose value.
         scope: String,
@@ -65,7 +67,9 @@ pub enum VaultError {
         field: String,
     },
     /// Sealed by a newer engine.
-    #[error("sealed in format {format}, which this version of cartwright does not know. Use the version that wrote it, or a newer one")]
+    #[error(
+        "sealed in format {format}, which this version of cartwright does not know. Use the version that wrote it, or a newer one"
+    )]
     NewerFormat {
         /// The format's number.
         format: u32,
@@ -220,8 +224,10 @@ mod tests {
         let data = folder();
         let first = Vault::open_or_create(data.path()).expect("created");
         let wrapped = first.new_key(&scope()).expect("wrapped");
-        let sealed =
-            first.unwrap_key(&scope(), &wrapped).and_then(|key| key.seal("value", 1, &Secret::new("x"))).expect("sealed");
+        let sealed = first
+            .unwrap_key(&scope(), &wrapped)
+            .and_then(|key| key.seal("value", 1, &Secret::new("x")))
+            .expect("sealed");
         let second = Vault::open_or_create(data.path()).expect("opened");
         assert_eq!(first.key_id(), second.key_id());
         let opened = second.unwrap_key(&scope(), &wrapped).and_then(|key| key.open("value", &sealed));
@@ -235,10 +241,12 @@ mod tests {
         let data = folder();
         let ids: Vec<_> = std::thread::scope(|threads| {
             let starts: Vec<_> = (0..8)
-                .map(|_| threads.spawn(|| {
-                    create(data.path(), &data.path().join(MASTER_KEY_FILE)).expect("made or found");
-                    Vault::open(data.path()).expect("opened").id
-                }))
+                .map(|_| {
+                    threads.spawn(|| {
+                        create(data.path(), &data.path().join(MASTER_KEY_FILE)).expect("made or found");
+                        Vault::open(data.path()).expect("opened").id
+                    })
+                })
                 .collect();
             starts.into_iter().map(|start| start.join().expect("no panic")).collect()
         });
