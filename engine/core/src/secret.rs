@@ -1,0 +1,226 @@
+//! Marks that stand for secrets in texts until the moment of sending. Templates and scripts put marks in; only the
+//! runner opens them, just before a call goes out; everything that is kept or shown holds the redacted form.
+//!
+//! A mark is `⟪secret:NAME:PROOF⟫`. The proof is a hash of the name under a nonce that this process drew at start, so
+//! text that comes from outside cannot be a mark, and a script that sees one mark cannot make one for another name.
+
+use std::{collections::BTreeSet, fmt, sync::Arc};
+
+use sha2::{Digest, Sha256};
+
+use crate::Json;
+
+const OPEN: &str = "⟪secret:";
+const CLOSE: &str = "⟫";
+/// Longest secret name in bytes.
+pub const SECRET_NAME_MAX_BYTES: usize = 100;
+const PROOF_HEX_DIGITS: usize = 32;
+
+/// Makes, finds, opens and redacts the marks of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct SecretMarks {
+    nonce: Arc<[u8; 32]>,
+}
+
+/// A mark names a secret that has no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the secret `{name}` is not set; set it with `cartwright secret set {name}`")]
+pub struct MissingSecret {
+    /// Its name.
+    pub name: String,
+}
+
+impl fmt::Debug for SecretMarks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretMarks(…)")
+    }
+}
+
+/// A piece of a text.
+enum Piece<'a> {
+    Text(&'a str),
+    Mark(&'a str),
+}
+
+impl SecretMarks {
+    /// `nonce` comes from the engine's random source, once per process.
+    pub fn new(nonce: [u8; 32]) -> Self {
+        Self { nonce: Arc::new(nonce) }
+    }
+
+    /// The text that stands for the secret `name`.
+    pub fn mark(&self, name: &str) -> String {
+        format!("{OPEN}{name}:{}{CLOSE}", self.proof(name))
+    }
+
+    /// The names of all secrets that `text` holds marks of.
+    pub fn names_in(&self, text: &str) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        self.pieces(text, |piece| {
+            if let Piece::Mark(name) = piece {
+                names.insert(name.to_owned());
+            }
+        });
+        names
+    }
+
+    /// The names of all secrets that a value holds marks of, in keys as well.
+    pub fn names_in_json(&self, value: &Json) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        visit_texts(value, &mut |text| names.extend(self.names_in(text)));
+        names
+    }
+
+    /// `text` with every mark replaced by the secret's value.
+    pub fn open(&self, text: &str, mut lookup: impl FnMut(&str) -> Option<String>) -> Result<String, MissingSecret> {
+        self.replace(text, &mut |name| lookup(name).ok_or_else(|| MissingSecret { name: name.to_owned() }))
+    }
+
+    /// A value with every mark replaced by the secret's value, in keys as well.
+    pub fn open_json(
+        &self,
+        value: &Json,
+        mut lookup: impl FnMut(&str) -> Option<String>,
+    ) -> Result<Json, MissingSecret> {
+        map_texts(value, &mut |text| {
+            self.replace(text, &mut |name| lookup(name).ok_or_else(|| MissingSecret { name: name.to_owned() }))
+        })
+    }
+
+    /// `text` with every mark replaced by `${secret:NAME}`: what is kept, fingerprinted and shown.
+    pub fn redact(&self, text: &str) -> String {
+        let Ok(text) = self.replace::<std::convert::Infallible>(text, &mut |name| Ok(format!("${{secret:{name}}}")));
+        text
+    }
+
+    /// A value with every mark redacted, in keys as well.
+    pub fn redact_json(&self, value: &Json) -> Json {
+        let Ok(value) = map_texts::<std::convert::Infallible>(value, &mut |text| Ok(self.redact(text)));
+        value
+    }
+
+    fn proof(&self, name: &str) -> String {
+        let mut hash = Sha256::new();
+        hash.update(*self.nonce);
+        hash.update(name);
+        let mut proof = hex::encode(hash.finalize());
+        proof.truncate(PROOF_HEX_DIGITS);
+        proof
+    }
+
+    fn replace<E>(&self, text: &str, value: &mut impl FnMut(&str) -> Result<String, E>) -> Result<String, E> {
+        let mut result = Ok(String::with_capacity(text.len()));
+        self.pieces(text, |piece| {
+            let Ok(out) = &mut result else { return };
+            match piece {
+                Piece::Text(text) => out.push_str(text),
+                Piece::Mark(name) => match value(name) {
+                    Ok(value) => out.push_str(&value),
+                    Err(error) => result = Err(error),
+                },
+            }
+        });
+        result
+    }
+
+    fn pieces<'a>(&self, text: &'a str, mut each: impl FnMut(Piece<'a>)) {
+        let mut rest = text;
+        while let Some(at) = rest.find(OPEN) {
+            let inside = &rest[at + OPEN.len()..];
+            match self.mark_at(inside) {
+                Some((name, length)) => {
+                    each(Piece::Text(&rest[..at]));
+                    each(Piece::Mark(name));
+                    rest = &inside[length..];
+                }
+                None => {
+                    each(Piece::Text(&rest[..at + OPEN.len()]));
+                    rest = inside;
+                }
+            }
+        }
+        each(Piece::Text(rest));
+    }
+
+    /// The name, and the bytes up to the end of the mark, when `inside` goes on as a mark of ours.
+    fn mark_at<'a>(&self, inside: &'a str) -> Option<(&'a str, usize)> {
+        let colon = inside.bytes().take(SECRET_NAME_MAX_BYTES + 1).position(|b| b == b':')?;
+        let name = &inside[..colon];
+        let proof = inside.get(colon + 1..colon + 1 + PROOF_HEX_DIGITS)?;
+        let after = inside.get(colon + 1 + PROOF_HEX_DIGITS..)?;
+        (after.starts_with(CLOSE) && proof == self.proof(name))
+            .then_some((name, colon + 1 + PROOF_HEX_DIGITS + CLOSE.len()))
+    }
+}
+
+fn visit_texts(value: &Json, each: &mut impl FnMut(&str)) {
+    match value {
+        Json::String(text) => each(text),
+        Json::Array(items) => items.iter().for_each(|item| visit_texts(item, each)),
+        Json::Object(map) => map.iter().for_each(|(key, value)| {
+            each(key);
+            visit_texts(value, each);
+        }),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
+    }
+}
+
+fn map_texts<E>(value: &Json, each: &mut impl FnMut(&str) -> Result<String, E>) -> Result<Json, E> {
+    Ok(match value {
+        Json::String(text) => Json::String(each(text)?),
+        Json::Array(items) => Json::Array(items.iter().map(|item| map_texts(item, each)).collect::<Result<_, _>>()?),
+        Json::Object(map) => Json::Object(
+            map.iter().map(|(key, value)| Ok((each(key)?, map_texts(value, each)?))).collect::<Result<_, E>>()?,
+        ),
+        Json::Null | Json::Bool(_) | Json::Number(_) => value.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn marks() -> SecretMarks {
+        SecretMarks::new([7; 32])
+    }
+
+    fn lookup(name: &str) -> Option<String> {
+        (name == "slack").then(|| "T0/B1".to_owned())
+    }
+
+    #[test]
+    fn marks_open_and_redact_anywhere_in_a_text() {
+        let marks = marks();
+        let url = format!("https://hooks/{}?x={}", marks.mark("slack"), marks.mark("slack"));
+        assert_eq!(marks.open(&url, lookup).as_deref(), Ok("https://hooks/T0/B1?x=T0/B1"));
+        assert_eq!(marks.redact(&url), "https://hooks/${secret:slack}?x=${secret:slack}");
+        assert_eq!(marks.names_in(&url), BTreeSet::from(["slack".to_owned()]));
+        assert_eq!(marks.open(&marks.mark("gone"), lookup), Err(MissingSecret { name: "gone".into() }));
+    }
+
+    #[test]
+    fn values_are_walked_with_their_keys() {
+        let marks = marks();
+        let value = json!({ (marks.mark("slack")): [1, { "a": marks.mark("slack") }] });
+        assert_eq!(marks.open_json(&value, lookup), Ok(json!({ "T0/B1": [1, { "a": "T0/B1" }] })));
+        assert_eq!(marks.redact_json(&value), json!({ "${secret:slack}": [1, { "a": "${secret:slack}" }] }));
+        assert_eq!(marks.names_in_json(&value).len(), 1);
+    }
+
+    #[test]
+    fn a_forged_or_foreign_mark_stays_text() {
+        let marks = marks();
+        let foreign = SecretMarks::new([8; 32]).mark("slack");
+        let renamed = marks.mark("other").replace("other", "slack");
+        let cut = marks.mark("slack").replace('⟫', "");
+        for text in [foreign.as_str(), &renamed, &cut, "⟪secret:", "⟪secret:slack:é⟫", "⟪secret:⟪secret:", "é⟪secret:ü:"] {
+            assert_eq!(marks.open(text, lookup).as_deref(), Ok(text), "{text}");
+            assert_eq!(marks.redact(text), text);
+            assert!(marks.names_in(text).is_empty());
+        }
+        let nested = format!("⟪secret:{}", marks.mark("slack"));
+        assert_eq!(marks.open(&nested, lookup).as_deref(), Ok("⟪secret:T0/B1"));
+    }
+}
