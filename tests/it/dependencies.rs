@@ -50,7 +50,10 @@ fn licences_are_those_that_deny_toml_allows() {
     for package in all["packages"].as_array().expect("packages") {
         let (name, licence) = (&package["name"], package["license"].as_str().unwrap_or_default());
         let exception = name == "smartstring" && licence == "MPL-2.0+";
-        assert!(exception || satisfied(licence, &allowed), "{name} is under `{licence}`, which deny.toml does not allow");
+        assert!(
+            exception || satisfied(licence, &allowed),
+            "{name} is under `{licence}`, which deny.toml does not allow"
+        );
         let source = package["source"].as_str().unwrap_or("ours");
         assert!(source == "ours" || source.starts_with("registry+"), "{name} comes from {source}");
     }

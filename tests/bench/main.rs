@@ -1,0 +1,37 @@
+//! Benchmarks with the real binary. `tests/bench/run` builds everything in release and starts this.
+#![expect(clippy::print_stdout, reason = "a table for people")]
+#![expect(clippy::cast_precision_loss, reason = "figures for people")]
+
+mod bare;
+mod flow;
+mod load;
+mod process;
+mod report;
+mod startup;
+
+use report::Report;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == name);
+    if arguments.first().is_some_and(|argument| argument == "bare") {
+        return bare::serve();
+    }
+    let mut report = Report::default();
+    if wanted("accept") {
+        flow::acceptance(&mut report);
+    }
+    if wanted("flow") {
+        flow::short_run(&mut report);
+    }
+    if wanted("steps") {
+        flow::ten_steps(&mut report);
+    }
+    if wanted("overhead") {
+        flow::step_overhead(&mut report);
+    }
+    if wanted("startup") {
+        startup::time_and_memory(&mut report);
+    }
+    report.print();
+}
