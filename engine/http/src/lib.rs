@@ -1,1 +1,8 @@
-//! http
+//! The door: webhooks, HTTP triggers, the API and the status page.
+//!
+//! A webhook's way in: [`webhook`] reads the request, [`verify`] makes it trusted, and only then is it accepted.
+
+pub mod json;
+pub mod problem;
+pub mod verify;
+pub mod webhook;

@@ -213,7 +213,7 @@ mod tests {
         assert!(key.open("rest key", &sealed).is_err(), "another field");
         assert!(key.open("webhook", &Sealed { version: 2, ..sealed.clone() }).is_err(), "another version");
         assert!(data_key(&scope("a")).open("webhook", &sealed).is_err(), "another data key");
-        let moved = DataKey { scope: scope("b"), key: key.key.clone() };
+        let moved = DataKey { scope: scope("b"), key: key.key };
         assert!(moved.open("webhook", &sealed).is_err(), "another owner");
     }
 

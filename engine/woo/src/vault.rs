@@ -185,7 +185,7 @@ fn check_permissions(_: &File, _: &Path) -> Result<(), VaultError> {
 fn create(data: &Path, path: &Path) -> io::Result<()> {
     let mut random = Zeroizing::new([0; KEY_BYTES]);
     getrandom::fill(random.as_mut()).map_err(io::Error::other)?;
-    let text = Zeroizing::new(hex::encode(&*random) + "\n");
+    let text = Zeroizing::new(hex::encode(*random) + "\n");
     let mut suffix = [0; 8];
     getrandom::fill(&mut suffix).map_err(io::Error::other)?;
     let unfinished = data.join(format!("{MASTER_KEY_FILE}.{}", hex::encode(suffix)));
