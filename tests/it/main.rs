@@ -3,3 +3,14 @@
 mod arrows;
 mod dependencies;
 mod files;
+
+mod straight_path;
+mod hooks;
+mod recorded;
+mod bad_input;
+mod failing;
+mod waiting;
+mod steps;
+mod secrets;
+mod commands;
+mod crash;
