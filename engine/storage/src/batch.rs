@@ -178,7 +178,8 @@ pub enum Expect {
 pub struct Record {
     /// Its key.
     pub key: String,
-    /// 1 when created, one more with each write; a deleted and created record never repeats one.
+    /// 1 when created, one more with each write; a record made again begins above every version that a deleted record
+    /// of its table had, so no record repeats one.
     pub version: u64,
     /// Its value.
     pub value: Vec<u8>,

@@ -1,8 +1,11 @@
 //! Durable storage: one trait shaped around the commit, several backends, one contract suite.
 
 mod batch;
+mod embedded;
+pub mod memory;
 
 pub use batch::*;
+pub use memory::MemoryStorage;
 
 use async_trait::async_trait;
 use cartwright_core::{
