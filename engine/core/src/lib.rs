@@ -11,6 +11,9 @@ pub mod call;
 pub mod secret;
 pub mod evaluate;
 pub mod workflow;
+pub mod trigger;
+pub mod grant;
+pub mod retry;
 pub mod run;
 
 /// Any JSON value. Numbers keep their exact decimal text (`arbitrary_precision`), maps are sorted by key.

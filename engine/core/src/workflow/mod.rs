@@ -1,5 +1,33 @@
-//! A workflow file as domain types: what [`parse`](self) makes of YAML, and what decisions read.
+//! A workflow file as domain types: what [`parse()`] makes of YAML, and what decisions read.
+//!
+//! The way of a file: [`yaml`] (tree of nodes) → [`reader`] (typed values) with [`triggers`], [`grants`], [`steps`]
+//! driven by the [`registry`] → [`check`] (what can be known before a run) → [`Workflow`], or [`diagnostic`]s.
 
 mod model;
+pub mod parse;
+pub mod diagnostic;
+pub mod render;
+pub mod codes;
+pub mod yaml;
+mod scalar;
+mod rhai;
+pub mod template;
+mod reader;
+pub mod registry;
+pub mod triggers;
+pub mod grants;
+pub mod steps;
+mod check;
+pub mod visit;
+pub mod topic;
+pub mod duration;
+mod cron;
+pub mod set;
 
+pub use diagnostic::{Diagnostic, Severity};
+pub use duration::{format_duration, parse_duration};
 pub use model::*;
+pub use parse::{Parsed, parse, parse_bytes};
+pub use render::render;
+pub use set::WorkflowSet;
+pub use visit::Code;

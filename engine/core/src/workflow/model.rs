@@ -431,4 +431,6 @@ pub struct CronExpression {
     pub source: String,
     /// Both day fields restricted: either may match, so two schedules are merged.
     pub(crate) schedules: Vec<cron::Schedule>,
+    /// The hour field starts with `*`: it follows the clock through shifts of daylight saving.
+    pub(crate) every_hour: bool,
 }

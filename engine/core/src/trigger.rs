@@ -1,0 +1,48 @@
+//! Which workflows an event may start. Conditions come after this: they need the evaluator.
+
+use std::sync::Arc;
+
+use crate::{
+    event::{Event, Source},
+    workflow::{Expression, Trigger, TriggerKind, Workflow, WorkflowSet, set::Kinds},
+};
+
+/// The workflows that listen to an event, each with the trigger that does, in order of id.
+///
+/// Sources that are addressed to one workflow give that one. A store's webhook reaches `woo` triggers, an emitted event
+/// `event` triggers, and one that the API brings both (`woo` only when it names a store and a topic such as
+/// `order.created`). `store_tags` are the tags of the event's store.
+pub fn candidates<'a>(set: &'a WorkflowSet, event: &Event, store_tags: &[String]) -> Vec<(&'a Arc<Workflow>, &'a Trigger)> {
+    let store = event.store.as_ref();
+    let kinds = match &event.source {
+        Source::Http { .. } | Source::Schedule { .. } | Source::Manual { .. } => return addressed(set, event).into_iter().collect(),
+        Source::Woo { .. } => Kinds { woo: true, event: false },
+        Source::Emit { .. } => Kinds { woo: false, event: true },
+        Source::Api => Kinds { woo: store.is_some() && event.topic.contains('.'), event: true },
+    };
+    set.listeners(kinds, &event.topic, store, store_tags)
+}
+
+/// The conditions an event must meet: the workflow's, then the trigger's.
+pub fn conditions<'a>(workflow: &'a Workflow, trigger: &'a Trigger) -> impl Iterator<Item = &'a Expression> {
+    workflow.condition.iter().chain(&trigger.condition)
+}
+
+/// The one workflow that a source names, with the trigger it means.
+fn addressed<'a>(set: &'a WorkflowSet, event: &Event) -> Option<(&'a Arc<Workflow>, &'a Trigger)> {
+    let workflow = set.get(event.source.workflow()?).filter(|workflow| workflow.enabled)?;
+    let meant = |trigger: &&Trigger| match (&trigger.kind, &event.source) {
+        (TriggerKind::Http(http), Source::Http { path, method, .. }) => http.path == *path && http.method == *method,
+        (TriggerKind::Schedule(schedules), Source::Schedule { cron, .. }) => {
+            schedules.iter().any(|schedule| schedule.cron.source == *cron)
+        }
+        (TriggerKind::Woo { topics, .. } | TriggerKind::Event { topics }, Source::Manual { .. }) => {
+            topics.iter().any(|pattern| crate::workflow::topic::matches(pattern, &event.topic))
+        }
+        _ => false,
+    };
+    let trigger = workflow.triggers.iter().find(meant);
+    // A run by hand starts a workflow whatever it listens to; a path or a time that is gone starts nothing.
+    let any = matches!(event.source, Source::Manual { .. }).then(|| workflow.triggers.first()).flatten();
+    trigger.or(any).map(|trigger| (workflow, trigger))
+}

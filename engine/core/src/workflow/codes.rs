@@ -1,0 +1,122 @@
+//! The catalogue of diagnostic codes. Each has a page, `engine/docs/errors/<code>.md`; a code is never given a new
+//! meaning.
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
+        $($(#[$doc])* pub const $name: &str = $code;)*
+
+        /// Every code there is.
+        pub const ALL: &[&str] = &[$($code),*];
+    };
+}
+
+codes! {
+    /// The file is not YAML.
+    SYNTAX = "E0101";
+    /// The file is not UTF-8.
+    NOT_UTF8 = "E0102";
+    /// A key appears twice in one map.
+    DUPLICATE_KEY = "E0103";
+    /// A key that does not exist here.
+    UNKNOWN_KEY = "E0104";
+    /// A YAML tag: `if: !event.paid`.
+    TAG = "E0105";
+    /// Too large, too deep, too many nodes or aliases.
+    TOO_LARGE = "E0106";
+    /// More than one YAML document.
+    DOCUMENTS = "E0107";
+    /// A value of another type than wanted.
+    WRONG_TYPE = "E0108";
+    /// A required key is absent.
+    MISSING_KEY = "E0109";
+    /// A value outside of what the key takes.
+    BAD_VALUE = "E0110";
+    /// An empty value, often made by `#`: `if: #{…}`.
+    EMPTY_VALUE = "E0111";
+    /// `<<`
+    MERGE_KEY = "E0112";
+    /// A key that is not text.
+    BAD_KEY = "E0113";
+
+    /// `${{` without its `}}`.
+    UNCLOSED = "E0201";
+    /// An expression that YAML has torn apart.
+    QUOTE_IT = "E0202";
+    /// An expression without content.
+    EMPTY_EXPRESSION = "E0203";
+    /// `steps.NAME` of a step that does not exist.
+    UNKNOWN_STEP = "E0204";
+    /// `${{ }}` where only plain values can stand.
+    NO_EXPRESSION_HERE = "E0205";
+    /// Text around `${{ }}` where one expression is wanted.
+    MIXED_EXPRESSION = "E0206";
+    /// `secrets` where secrets cannot be used.
+    SECRETS_HERE = "E0207";
+
+    /// Not a duration.
+    DURATION = "E0301";
+    /// Not a cron expression.
+    CRON = "E0302";
+    /// Not a time zone.
+    TIMEZONE = "E0303";
+    /// Not a topic or a pattern of topics.
+    TOPIC = "E0304";
+    /// Not a selector of stores.
+    STORE = "E0305";
+    /// Not a path below `/hooks/`, or not a method.
+    HTTP_PATH = "E0306";
+    /// An HTTP trigger that does not say who may call.
+    AUTH_MISSING = "E0307";
+    /// An HTTP trigger's `auth` that makes no sense.
+    AUTH = "E0308";
+    /// Not a retry policy.
+    RETRY = "E0309";
+    /// Not `METHOD URL`.
+    HTTP_CALL = "E0310";
+    /// Not a status pattern.
+    STATUS = "E0311";
+    /// Not a grant.
+    GRANT = "E0312";
+
+    /// A step without a kind.
+    NO_KIND = "E0401";
+    /// A step of two kinds.
+    TWO_KINDS = "E0402";
+    /// Two steps with one id.
+    DUPLICATE_ID = "E0403";
+    /// Not a step id.
+    STEP_ID = "E0404";
+    /// `goto` to a step that does not follow in the same block.
+    GOTO = "E0405";
+    /// A script file that cannot be read.
+    SCRIPT_FILE = "E0406";
+    /// A script path outside of the workflow's folder.
+    SCRIPT_PATH = "E0407";
+    /// A list of steps without steps.
+    NO_STEPS = "E0408";
+    /// A `choose` whose branches make no sense.
+    BRANCH = "E0409";
+    /// More steps than a workflow can have.
+    TOO_MANY_STEPS = "E0410";
+    /// A key that has no effect where it stands.
+    NO_EFFECT = "E0411";
+
+    /// A host that `grants` does not name.
+    HTTP_NOT_GRANTED = "E0501";
+    /// A secret that `grants` does not name.
+    SECRET_NOT_GRANTED = "E0502";
+    /// A topic that `grants` does not name.
+    EMIT_NOT_GRANTED = "E0503";
+
+    /// A step kind of the format that this version does not execute.
+    LATER_STEP = "E0601";
+    /// A key of the format that this version does not execute.
+    LATER_KEY = "E0602";
+    /// A value of the format that this version does not execute.
+    LATER_VALUE = "E0603";
+
+    /// Two workflows answer the same HTTP path and method.
+    ROUTE_CONFLICT = "E0701";
+    /// Two files with the same workflow id.
+    DUPLICATE_WORKFLOW = "E0702";
+}

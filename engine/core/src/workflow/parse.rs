@@ -1,0 +1,105 @@
+//! From the text of a workflow file to a [`Workflow`], or to everything that is wrong with it.
+
+use super::{
+    OnUnknown, Template, Workflow, check, codes,
+    diagnostic::{Diagnostic, Severity},
+    reader::Reader,
+    registry::WORKFLOW_FIELDS,
+    yaml::{self, Node, Value},
+};
+use crate::{
+    Json,
+    id::{Version, WorkflowId},
+};
+
+/// What became of a file.
+#[derive(Debug)]
+pub struct Parsed {
+    /// The workflow; `None` when any diagnostic is an error.
+    pub workflow: Option<Workflow>,
+    /// Everything that was found, in order of place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads a workflow file. `files` gives the text of a script file by the name the workflow uses (`./score.rhai`,
+/// relative to the workflow file), or says why it cannot.
+pub fn parse(id: WorkflowId, source: &str, files: &dyn Fn(&str) -> Result<String, String>) -> Parsed {
+    let mut reader = Reader::new(source, files);
+    let root = yaml::read(source, &mut reader.diagnostics);
+    let mut workflow = root.and_then(|root| read(id, source, &root, &mut reader));
+    if let Some(workflow) = &workflow {
+        let mut found = Vec::new();
+        check::check(workflow, &reader.ids, &mut found);
+        reader.diagnostics.append(&mut found);
+    }
+    let mut diagnostics = reader.diagnostics;
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
+    diagnostics.dedup();
+    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+        workflow = None;
+    }
+    Parsed { workflow, diagnostics }
+}
+
+/// The same for the bytes of a file, which may not be text at all.
+pub fn parse_bytes(id: WorkflowId, bytes: &[u8], files: &dyn Fn(&str) -> Result<String, String>) -> Parsed {
+    match std::str::from_utf8(bytes) {
+        Ok(source) => parse(id, source, files),
+        Err(error) => {
+            // The position counts in the lossy text that a caller can show.
+            let at = error.valid_up_to();
+            let message = format!("the file is not UTF-8: the bytes from {at} on are no text");
+            let diagnostic = Diagnostic::error(codes::NOT_UTF8, at..at, message).help("save the file with the encoding UTF-8");
+            Parsed { workflow: None, diagnostics: vec![diagnostic] }
+        }
+    }
+}
+
+fn read(id: WorkflowId, source: &str, root: &Node, reader: &mut Reader<'_>) -> Option<Workflow> {
+    if let Value::Scalar(scalar) = &root.value
+        && scalar.is_null()
+    {
+        let help = "a workflow needs at least `on` and `steps`";
+        reader.error(codes::EMPTY_VALUE, &root.span, "the file is empty", help);
+        return None;
+    }
+    let fields = reader.fields("a workflow", root, &[WORKFLOW_FIELDS])?;
+    let triggers = fields.value("on").map(|node| reader.triggers(node)).unwrap_or_default();
+    let vars = match fields.value("vars") {
+        None => Template::Literal(Json::Object(serde_json::Map::new())),
+        Some(node) => {
+            reader.entries("`vars`", node);
+            reader.template(node)
+        }
+    };
+    let steps = reader.block(&fields, "steps");
+    let on_failure = reader.block(&fields, "on_failure");
+    let workflow = Workflow {
+        id,
+        version: Version::of(&[source.as_bytes()]),
+        name: fields.value("name").and_then(|node| reader.text("`name`", node)),
+        description: fields.value("description").and_then(|node| reader.text("`description`", node)),
+        enabled: fields.value("enabled").and_then(|node| reader.boolean("`enabled`", node)).unwrap_or(true),
+        triggers,
+        condition: reader.expression(&fields, "if"),
+        vars,
+        grants: fields.value("grants").map(|node| reader.grants(node)).unwrap_or_default(),
+        retry: fields.value("retry").and_then(|node| reader.retry(node)),
+        timeout: fields.value("timeout").and_then(|node| reader.timeout(node)),
+        on_unknown: fields.value("on_unknown").and_then(|node| reader.on_unknown(node)).unwrap_or(OnUnknown::Park),
+        steps,
+        on_failure,
+        output: reader.expression(&fields, "output"),
+    };
+    Some(Workflow { version: version(source, reader), ..workflow })
+}
+
+/// The hash of everything the workflow is made of.
+fn version(source: &str, reader: &Reader<'_>) -> Version {
+    let mut parts: Vec<&[u8]> = vec![source.as_bytes()];
+    for (name, text) in &reader.scripts {
+        parts.push(name.as_bytes());
+        parts.push(text.as_bytes());
+    }
+    Version::of(&parts)
+}

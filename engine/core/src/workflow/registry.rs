@@ -1,0 +1,237 @@
+//! The one list of step kinds, with the keys each takes. Parsing, "did you mean", the JSON Schema and the docs all read
+//! it, so a new kind is one entry here and one parse function.
+
+use super::{
+    StepKind,
+    reader::{Fields, Reader},
+    steps,
+};
+
+/// A key of a map in a workflow file.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// The key.
+    pub key: &'static str,
+    /// What its value looks like.
+    pub shape: Shape,
+    /// One line for people.
+    pub doc: &'static str,
+    /// Whether it is executed; keys that are not yet are refused by name.
+    pub status: Status,
+}
+
+/// Whether this version executes a key or kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// It does, and it may be left out.
+    Optional,
+    /// It does, and it must be there.
+    Required,
+    /// Part of the format, refused by name until it is executed.
+    Later,
+}
+
+/// What a value looks like.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape {
+    /// Text as it stands.
+    Text,
+    /// `true` or `false`.
+    Boolean,
+    /// A whole number.
+    Integer {
+        /// The smallest.
+        min: u32,
+        /// The largest.
+        max: u32,
+    },
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// `10s`, `1h30m`.
+    Duration,
+    /// An expression, bare or in `${{ }}`.
+    Expression,
+    /// Any value, with `${{ }}` inside.
+    Template,
+    /// Steps.
+    Steps,
+    /// Text or a list of texts.
+    Texts,
+    /// A map with these keys.
+    Map(&'static [Field]),
+    /// A list of such maps.
+    Maps(&'static [Field]),
+    /// A form of its own, described by the doc line.
+    Special,
+}
+
+/// A kind of step.
+#[derive(Clone, Copy)]
+pub struct StepKindSpec {
+    /// The key that names the kind.
+    pub key: &'static str,
+    /// The shape of that key's value.
+    pub shape: Shape,
+    /// One line for people.
+    pub doc: &'static str,
+    /// The keys beside it, without the common ones.
+    pub fields: &'static [Field],
+    /// Reads it; `None` for kinds that are not executed yet.
+    pub(crate) parse: Option<ParseStep>,
+}
+
+/// Reads a step of one kind; `None` when an error was reported.
+pub(crate) type ParseStep = fn(&mut Reader<'_>, &Fields<'_>) -> Option<StepKind>;
+
+impl StepKindSpec {
+    /// Whether this version executes it.
+    pub fn executed(&self) -> bool {
+        self.parse.is_some()
+    }
+}
+
+/// A key that may be left out.
+pub(crate) const fn optional(key: &'static str, shape: Shape, doc: &'static str) -> Field {
+    Field { key, shape, doc, status: Status::Optional }
+}
+
+/// A key that must be there.
+pub(crate) const fn required(key: &'static str, shape: Shape, doc: &'static str) -> Field {
+    Field { key, shape, doc, status: Status::Required }
+}
+
+/// A key that is refused by name.
+pub(crate) const fn later(key: &'static str, doc: &'static str) -> Field {
+    Field { key, shape: Shape::Special, doc, status: Status::Later }
+}
+
+const fn kind(key: &'static str, shape: Shape, doc: &'static str, fields: &'static [Field], parse: ParseStep) -> StepKindSpec {
+    StepKindSpec { key, shape, doc, fields, parse: Some(parse) }
+}
+
+const fn later_kind(key: &'static str, doc: &'static str, fields: &'static [Field]) -> StepKindSpec {
+    StepKindSpec { key, shape: Shape::Special, doc, fields, parse: None }
+}
+
+/// Most steps of a workflow, those inside of others included.
+pub const MAX_STEPS: usize = 500;
+
+/// Most iterations of a `for_each` at once.
+pub const MAX_PARALLEL: u32 = 100;
+
+/// Every kind of step, in the order of the documentation.
+pub const STEP_KINDS: &[StepKindSpec] = &[
+    kind("script", Shape::Text, "Runs Rhai, inline or from `./file.rhai`; gives its last value.", &[], steps::script),
+    later_kind("plugin", "Calls a function of a WASM plugin.", &[later("with", "Its arguments.")]),
+    kind(
+        "http",
+        Shape::Template,
+        "Makes an outbound call: `METHOD URL`; gives `{status, headers, body}`.",
+        &[
+            optional("headers", Shape::Template, "A map of texts."),
+            optional("query", Shape::Template, "A map of texts, numbers or lists of them."),
+            optional("body", Shape::Template, "JSON, or text."),
+            optional("form", Shape::Template, "A map, sent as a web form; instead of `body`."),
+            optional("expect", Shape::Texts, "Statuses that are fine: `2xx` (the default), `404`, `200-299`."),
+            optional("parse", Shape::OneOf(steps::PARSE_WORDS), "How the answer's body is read."),
+            optional("idempotent", Shape::Boolean, "Repeating the call is harmless. GET, HEAD, PUT, DELETE and OPTIONS are by default."),
+        ],
+        steps::http,
+    ),
+    later_kind(
+        "woo",
+        "Calls the store's REST API.",
+        &[later("method", ""), later("with", ""), later("query", ""), later("store", ""), later("all", "")],
+    ),
+    later_kind("batch", "Writes many items to many stores.", &[later("stores", ""), later("create", ""), later("update", ""), later("delete", "")]),
+    later_kind("command", "Executes a command inside WordPress.", &[later("with", ""), later("store", "")]),
+    later_kind("mirror", "Asks the local copy of the stores' data.", &[later("where", ""), later("order", ""), later("limit", ""), later("stores", "")]),
+    kind(
+        "emit",
+        Shape::Template,
+        "Raises an event; gives its id.",
+        &[optional("data", Shape::Template, "The event's data, `{}` when absent.")],
+        steps::emit,
+    ),
+    kind(
+        "sleep",
+        Shape::Template,
+        "Waits: a duration, a number of seconds, or a time.",
+        &[optional("recheck", Shape::Boolean, "Evaluate the workflow's `if` again on waking; when false the run stops as succeeded.")],
+        steps::sleep,
+    ),
+    later_kind("wait_for", "Waits for an event.", &[]),
+    later_kind("approve", "Waits for a person's decision.", &[later("by", "")]),
+    kind(
+        "choose",
+        Shape::Maps(steps::BRANCH),
+        "Takes the first branch whose `if` holds; gives its last output.",
+        &[],
+        steps::choose,
+    ),
+    kind(
+        "for_each",
+        Shape::Expression,
+        "Runs steps for each item of a list; gives the list of last outputs.",
+        &[
+            required("steps", Shape::Steps, "What to do for each `item` (at `index`)."),
+            optional("parallel", Shape::Integer { min: 1, max: MAX_PARALLEL }, "How many at once, 1 when absent."),
+        ],
+        steps::for_each,
+    ),
+    later_kind("parallel", "Runs branches side by side.", &[]),
+    later_kind("call", "Starts another workflow.", &[later("with", ""), later("await", "")]),
+    later_kind("respond", "Answers a synchronous caller.", &[]),
+    kind("stop", Shape::Template, "Ends the run early as succeeded; the text says why.", &[], steps::stop),
+    kind("fail", Shape::Template, "Ends the run as failed; the text says why.", &[], steps::fail),
+];
+
+/// Keys that every step may have.
+pub const COMMON_STEP_FIELDS: &[Field] = &[
+    optional("id", Shape::Text, "Its name in `steps.ID`; unique in the workflow."),
+    optional("name", Shape::Text, "For people."),
+    optional("if", Shape::Expression, "The step is skipped when this is false."),
+    optional("retry", Shape::Map(RETRY_FIELDS), "When and how often it is tried again."),
+    optional("timeout", Shape::Duration, "Of the whole step; of one attempt for `http`."),
+    optional("on_error", Shape::Special, "`park`, `fail`, `continue` or `{ goto: ID }`; for `for_each` also `stop`."),
+    optional("on_unknown", Shape::OneOf(ON_UNKNOWN_WORDS), "What to do when nobody can say whether a call happened."),
+    optional("output", Shape::Expression, "Trims what is kept; sees `output`."),
+    later("undo", "What takes it back."),
+];
+
+/// Keys of `retry`.
+pub const RETRY_FIELDS: &[Field] = &[
+    optional("attempts", Shape::Integer { min: 1, max: crate::retry::MAX_ATTEMPTS }, "All tries, the first included; 5 when absent."),
+    optional("initial", Shape::Duration, "Wait before the second try; 2s when absent."),
+    optional("factor", Shape::Special, "Each wait is this many times the one before, 1 to 100; 2 when absent."),
+    optional("max", Shape::Duration, "No wait is longer; 10m when absent."),
+];
+
+/// Values of `on_unknown`.
+pub const ON_UNKNOWN_WORDS: &[&str] = &["park", "retry", "fail"];
+
+/// Keys of a workflow file.
+pub const WORKFLOW_FIELDS: &[Field] = &[
+    optional("name", Shape::Text, "For people."),
+    optional("description", Shape::Text, "For people."),
+    optional("enabled", Shape::Boolean, "`false`: starts no runs; those that run go on."),
+    required("on", Shape::Map(super::triggers::TRIGGER_FIELDS), "What starts it."),
+    optional("if", Shape::Expression, "A condition for all triggers."),
+    optional("vars", Shape::Template, "A map, evaluated once when the run starts."),
+    later("inputs", "What a manual start asks for."),
+    optional("grants", Shape::Map(super::grants::GRANT_FIELDS), "What it may do; nothing when absent."),
+    later("concurrency", "How many runs at once."),
+    optional("retry", Shape::Map(RETRY_FIELDS), "For steps that have none."),
+    optional("timeout", Shape::Duration, "Of the whole run."),
+    later("undo_on_failure", "Takes back what was done when the run fails."),
+    optional("on_unknown", Shape::OneOf(ON_UNKNOWN_WORDS), "For steps that have none."),
+    optional("on_failure", Shape::Steps, "What to do when the run fails; sees `failure`."),
+    later("on_cancel", "What to do when the run is cancelled."),
+    required("steps", Shape::Steps, "What it does, one after another."),
+    optional("output", Shape::Expression, "What the run gives."),
+];
+
+/// The kind with this key.
+pub fn step_kind(key: &str) -> Option<&'static StepKindSpec> {
+    STEP_KINDS.iter().find(|kind| kind.key == key)
+}

@@ -1,0 +1,366 @@
+//! `on`: what starts a workflow.
+
+use super::{
+    CronExpression, Expression, HmacAlgorithm, HmacEncoding, HttpAuth, HttpTrigger, Schedule, Span, StoreSelector, Trigger,
+    TriggerKind, codes,
+    diagnostic::Diagnostic,
+    reader::{Fields, Reader},
+    registry::{Field, Shape, later, optional, required},
+    topic,
+    yaml::{Entry, Node, Value, shorten},
+};
+
+/// Most triggers of a workflow.
+const MAX_TRIGGERS: usize = 100;
+/// Longest path below `/hooks/`.
+const MAX_PATH_BYTES: usize = 200;
+/// The secret that `auth: bearer` means.
+pub const DEFAULT_BEARER_SECRET: &str = "hook_token";
+
+const METHODS: &[&str] = &["POST", "GET", "PUT", "PATCH", "DELETE"];
+
+/// Keys of `on`.
+pub const TRIGGER_FIELDS: &[Field] = &[
+    optional("woo", Shape::Special, "Topics of stores: `[order.created]`, `order.*`, or a map."),
+    optional("schedule", Shape::Special, "A cron expression, a list of them, or of maps."),
+    optional("http", Shape::Special, "A path below `/hooks/`, or a map."),
+    optional("event", Shape::Special, "Topics that workflows emit: `[stock.low]`, or a map."),
+    later("manual", "A form in the dashboard, flags in the CLI; `cartwright run` starts any workflow."),
+];
+
+const CONDITION: Field = optional("if", Shape::Expression, "A condition for this trigger.");
+
+const LATER: [Field; 4] = [
+    later("debounce", "One run after a pause."),
+    later("collect", "Many events, one run."),
+    later("throttle", "At most so many runs a time."),
+    later("dedupe", "One run per key and window."),
+];
+
+/// Keys of `woo`.
+pub const WOO_FIELDS: &[Field] = &[
+    required("topics", Shape::Texts, "Topics or patterns: `order.created`, `order.*`."),
+    optional("stores", Shape::Texts, "Which stores: `\"*\"` (the default), ids, `tag:NAME`."),
+    CONDITION,
+    LATER[0],
+    LATER[1],
+    LATER[2],
+    LATER[3],
+];
+
+/// Keys of `event`.
+pub const EVENT_FIELDS: &[Field] =
+    &[required("topics", Shape::Texts, "Topics or patterns: `stock.low`, `stock.*`."), CONDITION, LATER[0], LATER[1], LATER[2], LATER[3]];
+
+/// Keys of a `schedule`.
+pub const SCHEDULE_FIELDS: &[Field] = &[
+    required("cron", Shape::Text, "Five fields with Unix meaning: `0 7 * * MON-FRI`."),
+    optional("timezone", Shape::Text, "A name such as `Europe/Berlin`, `UTC` when absent."),
+    CONDITION,
+    later("stores", "One run per store."),
+    later("catch_up", "What to do about missed times."),
+    later("jitter", "Spreads the starts."),
+    LATER[0],
+    LATER[1],
+    LATER[2],
+    LATER[3],
+];
+
+/// Keys of `http`.
+pub const HTTP_FIELDS: &[Field] = &[
+    required("path", Shape::Text, "`/intake` answers at `/hooks/intake`."),
+    optional("method", Shape::OneOf(METHODS), "POST when absent."),
+    optional("auth", Shape::Special, "Who may call: `none`, `bearer`, `{ bearer: { secret } }` or `{ hmac: { … } }`."),
+    optional("respond", Shape::OneOf(&["async"]), "Answers 202 at once."),
+    CONDITION,
+    later("schema", "The JSON Schema of the body."),
+    LATER[0],
+    LATER[1],
+    LATER[2],
+    LATER[3],
+];
+
+const BEARER_FIELDS: &[Field] = &[required("secret", Shape::Text, "The name of the secret that callers send.")];
+
+const HMAC_FIELDS: &[Field] = &[
+    optional("secret", Shape::Text, "The name of the secret that signs."),
+    optional("secrets", Shape::Texts, "Several names, any of which may sign, while one replaces the other."),
+    required("header", Shape::Text, "The header that carries the signature: `X-Signature`."),
+    optional("algorithm", Shape::OneOf(&["sha256", "sha512"]), "sha256 when absent."),
+    optional("encoding", Shape::OneOf(&["hex", "base64"]), "hex when absent."),
+    optional("prefix", Shape::Text, "Text before the signature in the header: `sha256=`."),
+];
+
+const PRESETS: &[&str] = &["standard_webhooks", "woocommerce", "github", "stripe"];
+
+impl Reader<'_> {
+    /// `on`: a map of triggers, or a list of such maps.
+    pub(crate) fn triggers(&mut self, node: &Node) -> Vec<Trigger> {
+        let maps: Vec<&Node> = match &node.value {
+            Value::List(items) => items.iter().collect(),
+            _ => vec![node],
+        };
+        let mut triggers = Vec::new();
+        for map in maps {
+            let Some(fields) = self.fields("`on`", map, &[TRIGGER_FIELDS]) else { continue };
+            if let Value::Map(entries) = &map.value
+                && entries.is_empty()
+            {
+                self.error(codes::EMPTY_VALUE, &map.span, "`on` is empty", "name a trigger: woo, schedule, http or event");
+            }
+            for key in ["woo", "event", "http", "schedule"] {
+                if let Some(entry) = fields.get(key) {
+                    self.trigger(entry, &mut triggers);
+                }
+            }
+        }
+        if triggers.len() > MAX_TRIGGERS {
+            self.error(codes::TOO_LARGE, &node.span, format!("a workflow has at most {MAX_TRIGGERS} triggers"), "");
+            triggers.clear();
+        }
+        triggers
+    }
+
+    fn trigger(&mut self, entry: &Entry, triggers: &mut Vec<Trigger>) {
+        let node = &entry.value;
+        let span = entry.key_span.start..node.span.end.max(entry.key_span.end);
+        let mut push = |kind: Option<TriggerKind>, condition: Option<Expression>, span: Span| {
+            triggers.extend(kind.map(|kind| Trigger { kind, condition, span }));
+        };
+        match (entry.key.as_str(), &node.value) {
+            ("woo", Value::Map(_)) => {
+                let Some(fields) = self.fields("`woo`", node, &[WOO_FIELDS]) else { return };
+                let condition = self.expression(&fields, "if");
+                let topics = fields.value("topics").map(|node| self.topics(node, true)).unwrap_or_default();
+                let stores = fields.value("stores").map_or_else(|| vec![StoreSelector::All], |node| self.stores(node));
+                push(Some(TriggerKind::Woo { topics, stores }), condition, span);
+            }
+            ("woo", _) => {
+                let topics = self.topics(node, true);
+                push(Some(TriggerKind::Woo { topics, stores: vec![StoreSelector::All] }), None, span);
+            }
+            ("event", Value::Map(_)) => {
+                let Some(fields) = self.fields("`event`", node, &[EVENT_FIELDS]) else { return };
+                let condition = self.expression(&fields, "if");
+                let topics = fields.value("topics").map(|node| self.topics(node, false)).unwrap_or_default();
+                push(Some(TriggerKind::Event { topics }), condition, span);
+            }
+            ("event", _) => {
+                let topics = self.topics(node, false);
+                push(Some(TriggerKind::Event { topics }), None, span);
+            }
+            ("http", Value::Map(_)) => {
+                let Some(fields) = self.fields("`http`", node, &[HTTP_FIELDS]) else { return };
+                let condition = self.expression(&fields, "if");
+                push(self.http_trigger(&fields).map(TriggerKind::Http), condition, span);
+            }
+            ("http", _) => {
+                // The short form has no place for `auth`: it takes the safe one.
+                let auth = HttpAuth::Bearer { secret: DEFAULT_BEARER_SECRET.to_owned() };
+                let path = self.hook_path(node);
+                push(path.map(|path| TriggerKind::Http(HttpTrigger { path, method: "POST".to_owned(), auth })), None, span);
+            }
+            (_, Value::List(items)) => {
+                if items.is_empty() {
+                    self.error(codes::EMPTY_VALUE, &node.span, "`schedule` is empty", "write `schedule: \"0 7 * * *\"`");
+                }
+                for item in items {
+                    let (kind, condition) = self.schedule(item);
+                    push(kind, condition, item.span.clone());
+                }
+            }
+            _ => {
+                let (kind, condition) = self.schedule(node);
+                push(kind, condition, span);
+            }
+        }
+    }
+
+    fn schedule(&mut self, node: &Node) -> (Option<TriggerKind>, Option<Expression>) {
+        let (cron, timezone, condition) = match &node.value {
+            Value::Map(_) => {
+                let Some(fields) = self.fields("`schedule`", node, &[SCHEDULE_FIELDS]) else { return (None, None) };
+                let condition = self.expression(&fields, "if");
+                let timezone = fields.value("timezone").map(|node| self.timezone(node));
+                let Some(cron) = fields.value("cron") else { return (None, condition) };
+                (self.cron(cron), timezone.unwrap_or(Some(chrono_tz::UTC)), condition)
+            }
+            _ => (self.cron(node), Some(chrono_tz::UTC), None),
+        };
+        let schedule = cron.zip(timezone).map(|(cron, timezone)| TriggerKind::Schedule(vec![Schedule { cron, timezone }]));
+        (schedule, condition)
+    }
+
+    fn cron(&mut self, node: &Node) -> Option<CronExpression> {
+        let text = self.text("`cron`", node)?;
+        match CronExpression::parse(&text) {
+            Ok(cron) => Some(cron),
+            Err(message) => {
+                self.error(codes::CRON, &node.span, message, "`0 7 * * MON-FRI` is seven o'clock on working days");
+                None
+            }
+        }
+    }
+
+    fn timezone(&mut self, node: &Node) -> Option<chrono_tz::Tz> {
+        let text = self.text("`timezone`", node)?;
+        if let Ok(timezone) = text.parse() {
+            return Some(timezone);
+        }
+        let names = chrono_tz::TZ_VARIANTS.iter().map(|timezone| timezone.name());
+        let lower = text.to_lowercase();
+        let same = names.clone().find(|name| name.to_lowercase() == lower);
+        let message = format!("`{}` is not a time zone", shorten(&text));
+        let mut diagnostic = Diagnostic::error(codes::TIMEZONE, node.span.clone(), message)
+            .suggest(&text, names)
+            .help("use a name such as `Europe/Berlin` or `America/New_York`");
+        if let Some(name) = same {
+            diagnostic.did_you_mean = Some(name.to_owned());
+        }
+        self.diagnostics.push(diagnostic);
+        None
+    }
+
+    fn topics(&mut self, node: &Node, of_stores: bool) -> Vec<String> {
+        let mut topics = Vec::new();
+        for (text, node) in self.texts("`topics`", node) {
+            match topic::check_pattern(&text) {
+                Ok(()) => {
+                    if of_stores {
+                        self.doubt_topic(&text, node);
+                    }
+                    topics.push(text);
+                }
+                Err(message) => self.error(codes::TOPIC, &node.span, message, "topics look like `order.created`, patterns like `order.*` or `\"*\"`"),
+            }
+        }
+        topics
+    }
+
+    /// WooCommerce's own resources have four events each; another one is most likely misspelt.
+    fn doubt_topic(&mut self, topic: &str, node: &Node) {
+        const VERBS: [&str; 4] = ["created", "updated", "deleted", "restored"];
+        let Some((resource, verb)) = topic.split_once('.') else { return };
+        if !["coupon", "customer", "order", "product"].contains(&resource) || verb == "*" || VERBS.contains(&verb) {
+            return;
+        }
+        let known: Vec<String> = VERBS.iter().map(|verb| format!("{resource}.{verb}")).collect();
+        let diagnostic = Diagnostic::warning(codes::TOPIC, node.span.clone(), format!("WooCommerce sends no `{}` by itself", shorten(topic)))
+            .suggest(topic, known.iter().map(String::as_str))
+            .help(format!("it sends {}; topics of your own are fine", known.join(", ")));
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn stores(&mut self, node: &Node) -> Vec<StoreSelector> {
+        let texts = self.texts("`stores`", node);
+        texts.into_iter().filter_map(|(text, node)| self.store(&text, node)).collect()
+    }
+
+    /// `"*"`, an id, or `tag:NAME`.
+    pub(crate) fn store(&mut self, text: &str, node: &Node) -> Option<StoreSelector> {
+        let tag_fine = |tag: &str| (1..=63).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let selector = match text.strip_prefix("tag:") {
+            _ if text == "*" => Some(StoreSelector::All),
+            Some(tag) => tag_fine(tag).then(|| StoreSelector::Tag(tag.to_owned())),
+            None => text.parse().ok().map(StoreSelector::Store),
+        };
+        if selector.is_none() {
+            let message = format!("`{}` does not name stores", shorten(text));
+            self.error(codes::STORE, &node.span, message, "write a store's id, `tag:NAME`, or `\"*\"` for all");
+        }
+        selector
+    }
+
+    fn http_trigger(&mut self, fields: &Fields<'_>) -> Option<HttpTrigger> {
+        let path = fields.value("path").and_then(|node| self.hook_path(node));
+        let method = fields.value("method").map_or(Some("POST"), |node| self.word("`method`", node, METHODS, &[]));
+        if let Some(node) = fields.value("respond") {
+            self.word("`respond`", node, &["async"], &["sync"]);
+        }
+        let auth = match fields.value("auth") {
+            Some(node) => self.auth(node),
+            None => {
+                let help = "choose one: `auth: bearer` (the secret `hook_token`), `auth: { hmac: { secret: NAME, header: X-Signature } }`, or `auth: none` for anyone";
+                self.error(codes::AUTH_MISSING, &fields.span, "this endpoint does not say who may call it", help);
+                None
+            }
+        };
+        Some(HttpTrigger { path: path?, method: method?.to_owned(), auth: auth? })
+    }
+
+    fn hook_path(&mut self, node: &Node) -> Option<String> {
+        let text = self.text("`path`", node)?;
+        let path = text.strip_prefix('/').unwrap_or(&text);
+        let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        let segment = |segment: &str| !segment.is_empty() && segment != "." && segment != ".." && segment.chars().all(fine);
+        if path.len() <= MAX_PATH_BYTES && path.split('/').all(segment) {
+            return Some(path.to_owned());
+        }
+        let message = format!("`{}` cannot be a path", shorten(&text));
+        self.error(codes::HTTP_PATH, &node.span, message, "use segments of a-z, A-Z, 0-9, `-`, `_` and `.`: `/intake`, `/shop/intake`");
+        None
+    }
+
+    fn auth(&mut self, node: &Node) -> Option<HttpAuth> {
+        if let Value::Scalar(_) = &node.value {
+            return match self.word("`auth`", node, &["none", "bearer"], PRESETS)? {
+                "bearer" => Some(HttpAuth::Bearer { secret: DEFAULT_BEARER_SECRET.to_owned() }),
+                _ => Some(HttpAuth::None),
+            };
+        }
+        let entries = self.entries("`auth`", node)?;
+        let [entry] = entries else {
+            self.error(codes::AUTH, &node.span, "`auth` has one kind", "write `{ bearer: { secret: NAME } }` or `{ hmac: { … } }`");
+            return None;
+        };
+        match entry.key.as_str() {
+            "bearer" => {
+                let fields = self.fields("`bearer`", &entry.value, &[BEARER_FIELDS])?;
+                self.secret_name(fields.value("secret")?).map(|secret| HttpAuth::Bearer { secret })
+            }
+            "hmac" => self.hmac(&entry.value),
+            key if PRESETS.contains(&key) => {
+                self.later_key("`auth`", entry);
+                None
+            }
+            _ => {
+                self.unknown_key("`auth`", entry, &["bearer", "hmac"]);
+                None
+            }
+        }
+    }
+
+    fn hmac(&mut self, node: &Node) -> Option<HttpAuth> {
+        let fields = self.fields("`hmac`", node, &[HMAC_FIELDS])?;
+        let names: Vec<&Node> = match (fields.value("secret"), fields.value("secrets").map(|node| (node, &node.value))) {
+            (Some(one), None) => vec![one],
+            (None, Some((_, Value::List(items)))) if !items.is_empty() => items.iter().collect(),
+            (None, Some((node, Value::Scalar(_)))) => vec![node],
+            _ => {
+                self.error(codes::AUTH, &fields.span, "`hmac` needs either `secret` or `secrets`", "name the secret that signs: `secret: hook_key`");
+                Vec::new()
+            }
+        };
+        let named = names.len();
+        let secrets: Vec<String> = names.into_iter().filter_map(|node| self.secret_name(node)).collect();
+        let algorithm = match fields.value("algorithm").map(|node| self.word("`algorithm`", node, &["sha256", "sha512"], &[])) {
+            Some(Some("sha512")) => HmacAlgorithm::Sha512,
+            _ => HmacAlgorithm::Sha256,
+        };
+        let encoding = match fields.value("encoding").map(|node| self.word("`encoding`", node, &["hex", "base64"], &[])) {
+            Some(Some("base64")) => HmacEncoding::Base64,
+            _ => HmacEncoding::Hex,
+        };
+        let prefix = fields.value("prefix").and_then(|node| self.text("`prefix`", node)).unwrap_or_default();
+        let node = fields.value("header")?;
+        let header = self.text("`header`", node)?;
+        let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if header.is_empty() || header.len() > 100 || !header.bytes().all(fine) {
+            let message = format!("`{}` is not a header's name", shorten(&header));
+            self.error(codes::AUTH, &node.span, message, "write a name such as `X-Signature`");
+            return None;
+        }
+        let header = header.to_ascii_lowercase();
+        (named > 0 && secrets.len() == named).then_some(HttpAuth::Hmac { secrets, header, algorithm, encoding, prefix })
+    }
+}

@@ -1,0 +1,112 @@
+//! Every piece of code in a workflow, in the order of the file's sections: what checks and compilers walk over.
+
+use super::{Block, Expression, Script, Step, StepKind, Template, TextPart, TriggerKind, Workflow};
+
+/// A piece of code.
+#[derive(Debug, Clone, Copy)]
+pub enum Code<'w> {
+    /// An expression; `secrets` says whether secrets may appear in it.
+    Expression {
+        /// The expression.
+        expression: &'w Expression,
+        /// Whether it stands in `http`, `headers`, `query`, `body` or `form`.
+        secrets: bool,
+    },
+    /// A script.
+    Script(&'w Script),
+}
+
+impl Workflow {
+    /// Calls `each` for every expression and script.
+    pub fn visit_code<'w>(&'w self, each: &mut dyn FnMut(Code<'w>)) {
+        let triggers = self.triggers.iter().filter_map(|trigger| trigger.condition.as_ref());
+        for expression in triggers.chain(&self.condition) {
+            each(Code::Expression { expression, secrets: false });
+        }
+        template(&self.vars, false, each);
+        block(&self.steps, each);
+        block(&self.on_failure, each);
+        if let Some(expression) = &self.output {
+            each(Code::Expression { expression, secrets: false });
+        }
+    }
+
+    /// Calls `each` for every step, outer ones before inner ones, `on_failure` last.
+    pub fn visit_steps<'w>(&'w self, each: &mut dyn FnMut(&'w Step)) {
+        visit_block(&self.steps, each);
+        visit_block(&self.on_failure, each);
+    }
+
+    /// The names of the secrets that its HTTP triggers verify callers with.
+    pub fn trigger_secrets(&self) -> impl Iterator<Item = &str> {
+        self.triggers.iter().flat_map(|trigger| match &trigger.kind {
+            TriggerKind::Http(http) => match &http.auth {
+                super::HttpAuth::Bearer { secret } => std::slice::from_ref(secret),
+                super::HttpAuth::Hmac { secrets, .. } => secrets,
+                super::HttpAuth::None => &[],
+            },
+            _ => &[],
+        }).map(String::as_str)
+    }
+}
+
+fn visit_block<'w>(steps: &'w Block, each: &mut dyn FnMut(&'w Step)) {
+    for step in steps {
+        each(step);
+        match &step.kind {
+            StepKind::Choose(branches) => branches.iter().for_each(|branch| visit_block(&branch.steps, each)),
+            StepKind::ForEach(each_of) => visit_block(&each_of.steps, each),
+            _ => {}
+        }
+    }
+}
+
+fn block<'w>(steps: &'w Block, each: &mut dyn FnMut(Code<'w>)) {
+    let mut all = Vec::new();
+    visit_block(steps, &mut |step| all.push(step));
+    for step in all {
+        if let Some(expression) = &step.condition {
+            each(Code::Expression { expression, secrets: false });
+        }
+        match &step.kind {
+            StepKind::Script(script) => each(Code::Script(script)),
+            StepKind::Http(http) => {
+                template(&http.url, true, each);
+                for part in [&http.headers, &http.query, &http.body, &http.form].into_iter().flatten() {
+                    template(part, true, each);
+                }
+            }
+            StepKind::Emit { topic, data } => {
+                template(topic, false, each);
+                template(data, false, each);
+            }
+            StepKind::Sleep { until, .. } => template(until, false, each),
+            StepKind::Choose(branches) => {
+                for expression in branches.iter().filter_map(|branch| branch.condition.as_ref()) {
+                    each(Code::Expression { expression, secrets: false });
+                }
+            }
+            StepKind::ForEach(loops) => each(Code::Expression { expression: &loops.items, secrets: false }),
+            StepKind::Stop(text) | StepKind::Fail(text) => template(text, false, each),
+        }
+        if let Some(expression) = &step.output {
+            each(Code::Expression { expression, secrets: false });
+        }
+    }
+}
+
+fn template<'w>(value: &'w Template, secrets: bool, each: &mut dyn FnMut(Code<'w>)) {
+    match value {
+        Template::Literal(_) => {}
+        Template::Expression(expression) => each(Code::Expression { expression, secrets }),
+        Template::Text(parts) => {
+            for part in parts {
+                if let TextPart::Expression(expression) = part {
+                    each(Code::Expression { expression, secrets });
+                }
+            }
+        }
+        Template::List(items) => items.iter().for_each(|item| template(item, secrets, each)),
+        Template::Map(map) => map.values().for_each(|item| template(item, secrets, each)),
+    }
+}

@@ -1,0 +1,118 @@
+//! Workflow files through the public API: golden pairs of file and rendered diagnostics, the sample workflows, and
+//! hostile text.
+
+use std::{fs, path::{Path, PathBuf}};
+
+use cartwright_core::workflow::{Parsed, parse, parse_bytes, render};
+use proptest::prelude::*;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn yaml_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+    files.sort();
+    assert!(!files.is_empty(), "{} holds no files", folder.display());
+    files
+}
+
+fn read(text: &str) -> Parsed {
+    parse("sample".parse().unwrap(), text, &|name| match name {
+        "./score.rhai" => Ok("40 + 2".to_owned()),
+        _ => Err("no such file".to_owned()),
+    })
+}
+
+/// Each `NAME.yaml` renders as its `NAME.txt`; `UPDATE_GOLDEN=1` rewrites the latter.
+#[test]
+fn golden_diagnostics() {
+    let update = option_env!("UPDATE_GOLDEN").is_some();
+    let mut wrong = Vec::new();
+    for file in yaml_files(&repository().join("tests/golden/workflow")) {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let source = fs::read_to_string(&file).unwrap();
+        let parsed = read(&source);
+        let rendered = match render(name, &source, &parsed.diagnostics) {
+            text if text.is_empty() => "no diagnostics\n".to_owned(),
+            text => text,
+        };
+        let golden = file.with_extension("txt");
+        if update {
+            fs::write(&golden, &rendered).unwrap();
+        }
+        if fs::read_to_string(&golden).unwrap_or_default() != rendered {
+            wrong.push(format!("{name} renders as\n{rendered}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}\nrun with UPDATE_GOLDEN=1 if this is wanted", wrong.join("\n"));
+}
+
+#[test]
+fn sample_workflows_are_clean() {
+    for file in yaml_files(&repository().join("workflows")) {
+        let source = fs::read_to_string(&file).unwrap();
+        let parsed = read(&source);
+        assert!(parsed.diagnostics.is_empty(), "{}", render(&file.display().to_string(), &source, &parsed.diagnostics));
+        assert!(parsed.workflow.is_some());
+    }
+}
+
+/// A valid file to start from, and pieces that break files in interesting ways.
+fn mutated() -> impl Strategy<Value = Vec<u8>> {
+    let pieces = [
+        "${{", "}}", "$${{", "{", "}", "[", "]", "\"", "'", "`", "#", ": ", "- ", "\n", "\n  ", "\t", "&a", "*a", "!x ", "!!str ", "|", ">-",
+        "<<: *a", "if: ", "steps:", "for_each: ", "---\n", "...\n", "%YAML 1.2\n", "\u{feff}", "日本", "\0", "\r", "\u{85}", "? ", "0x", "1e9999", ".inf", "`${", "/*",
+        "//", "\\", "~",
+    ];
+    let samples: Vec<String> = yaml_files(&repository().join("workflows")).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let edit = (any::<prop::sample::Index>(), 0..pieces.len() + 2, any::<u8>());
+    (0..samples.len(), prop::collection::vec(edit, 0..8)).prop_map(move |(sample, edits)| {
+        let mut bytes = samples[sample].clone().into_bytes();
+        for (index, piece, byte) in edits {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = index.index(bytes.len());
+            match pieces.get(piece) {
+                Some(piece) => drop(bytes.splice(at..at, piece.bytes())),
+                None if piece == pieces.len() => bytes[at] = byte,
+                None => bytes.truncate(at),
+            }
+        }
+        bytes
+    })
+}
+
+fn never_panics(bytes: &[u8]) {
+    let parsed = parse_bytes("sample".parse().unwrap(), bytes, &|_| Err("no such file".to_owned()));
+    assert!(parsed.workflow.is_some() || !parsed.diagnostics.is_empty());
+    let source = String::from_utf8_lossy(bytes);
+    render("sample.yaml", &source, &parsed.diagnostics);
+    for diagnostic in &parsed.diagnostics {
+        assert!(diagnostic.span.start <= diagnostic.span.end, "{diagnostic:?}");
+        diagnostic.to_json("sample.yaml", &source);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn mutated_files_never_panic(bytes in mutated()) {
+        never_panics(&bytes);
+    }
+
+    #[test]
+    fn arbitrary_text_never_panics(text in "\\PC{0,200}") {
+        never_panics(text.as_bytes());
+        never_panics(format!("on: {{woo: [a.b]}}\nsteps:\n  - stop: |\n      {text}\n    if: {text}").as_bytes());
+        never_panics(format!("on: {{woo: [a.b]}}\nsteps:\n  - stop: \"${{{{ {text} }}}}\"").as_bytes());
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+        never_panics(&bytes);
+    }
+}
