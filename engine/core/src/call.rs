@@ -92,7 +92,13 @@ pub enum ErrorClass {
 impl CallError {
     /// A failure that trying again cannot mend.
     pub fn r#final(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), status: None, class: ErrorClass::Final, retry_after_ms: None }
+        Self {
+            code: code.into(),
+            message: message.into(),
+            status: None,
+            class: ErrorClass::Final,
+            retry_after_ms: None,
+        }
     }
 
     /// A failure that may pass.

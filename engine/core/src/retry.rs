@@ -27,7 +27,12 @@ pub fn policy(workflow: &Workflow, step: &Step) -> RetryPolicy {
 /// The wait grows by the policy's factor up to its maximum; a quarter of it is jitter, chosen by `jitter_seed`, so
 /// that many runs that failed together do not come back together. `retry_after` is what the other side asked for: the
 /// shortest wait, at most [`MAX_RETRY_AFTER`].
-pub fn delay(policy: &RetryPolicy, failed_attempt: u32, jitter_seed: u64, retry_after: Option<Duration>) -> Option<Duration> {
+pub fn delay(
+    policy: &RetryPolicy,
+    failed_attempt: u32,
+    jitter_seed: u64,
+    retry_after: Option<Duration>,
+) -> Option<Duration> {
     if failed_attempt >= policy.attempts {
         return None;
     }

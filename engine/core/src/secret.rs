@@ -215,7 +215,9 @@ mod tests {
         let foreign = SecretMarks::new([8; 32]).mark("slack");
         let renamed = marks.mark("other").replace("other", "slack");
         let cut = marks.mark("slack").replace('⟫', "");
-        for text in [foreign.as_str(), &renamed, &cut, "⟪secret:", "⟪secret:slack:é⟫", "⟪secret:⟪secret:", "é⟪secret:ü:"] {
+        for text in
+            [foreign.as_str(), &renamed, &cut, "⟪secret:", "⟪secret:slack:é⟫", "⟪secret:⟪secret:", "é⟪secret:ü:"]
+        {
             assert_eq!(marks.open(text, lookup).as_deref(), Ok(text), "{text}");
             assert_eq!(marks.redact(text), text);
             assert!(marks.names_in(text).is_empty());

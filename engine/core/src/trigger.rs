@@ -12,10 +12,16 @@ use crate::{
 /// Sources that are addressed to one workflow give that one. A store's webhook reaches `woo` triggers, an emitted event
 /// `event` triggers, and one that the API brings both (`woo` only when it names a store and a topic such as
 /// `order.created`). `store_tags` are the tags of the event's store.
-pub fn candidates<'a>(set: &'a WorkflowSet, event: &Event, store_tags: &[String]) -> Vec<(&'a Arc<Workflow>, &'a Trigger)> {
+pub fn candidates<'a>(
+    set: &'a WorkflowSet,
+    event: &Event,
+    store_tags: &[String],
+) -> Vec<(&'a Arc<Workflow>, &'a Trigger)> {
     let store = event.store.as_ref();
     let kinds = match &event.source {
-        Source::Http { .. } | Source::Schedule { .. } | Source::Manual { .. } => return addressed(set, event).into_iter().collect(),
+        Source::Http { .. } | Source::Schedule { .. } | Source::Manual { .. } => {
+            return addressed(set, event).into_iter().collect();
+        }
         Source::Woo { .. } => Kinds { woo: true, event: false },
         Source::Emit { .. } => Kinds { woo: false, event: true },
         Source::Api => Kinds { woo: store.is_some() && event.topic.contains('.'), event: true },

@@ -1,7 +1,10 @@
 //! Workflow files through the public API: golden pairs of file and rendered diagnostics, the sample workflows, and
 //! hostile text.
 
-use std::{fs, path::{Path, PathBuf}};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use cartwright_core::workflow::{Parsed, parse, parse_bytes, render};
 use proptest::prelude::*;
@@ -62,11 +65,52 @@ fn sample_workflows_are_clean() {
 /// A valid file to start from, and pieces that break files in interesting ways.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let pieces = [
-        "${{", "}}", "$${{", "{", "}", "[", "]", "\"", "'", "`", "#", ": ", "- ", "\n", "\n  ", "\t", "&a", "*a", "!x ", "!!str ", "|", ">-",
-        "<<: *a", "if: ", "steps:", "for_each: ", "---\n", "...\n", "%YAML 1.2\n", "\u{feff}", "日本", "\0", "\r", "\u{85}", "? ", "0x", "1e9999", ".inf", "`${", "/*",
-        "//", "\\", "~",
+        "${{",
+        "}}",
+        "$${{",
+        "{",
+        "}",
+        "[",
+        "]",
+        "\"",
+        "'",
+        "`",
+        "#",
+        ": ",
+        "- ",
+        "\n",
+        "\n  ",
+        "\t",
+        "&a",
+        "*a",
+        "!x ",
+        "!!str ",
+        "|",
+        ">-",
+        "<<: *a",
+        "if: ",
+        "steps:",
+        "for_each: ",
+        "---\n",
+        "...\n",
+        "%YAML 1.2\n",
+        "\u{feff}",
+        "日本",
+        "\0",
+        "\r",
+        "\u{85}",
+        "? ",
+        "0x",
+        "1e9999",
+        ".inf",
+        "`${",
+        "/*",
+        "//",
+        "\\",
+        "~",
     ];
-    let samples: Vec<String> = yaml_files(&repository().join("workflows")).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let samples: Vec<String> =
+        yaml_files(&repository().join("workflows")).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     let edit = (any::<prop::sample::Index>(), 0..pieces.len() + 2, any::<u8>());
     (0..samples.len(), prop::collection::vec(edit, 0..8)).prop_map(move |(sample, edits)| {
         let mut bytes = samples[sample].clone().into_bytes();

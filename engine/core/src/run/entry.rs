@@ -60,6 +60,8 @@ pub enum What {
         path: StepPath,
         /// From 1.
         attempt: u32,
+        /// The step's kind, as its key in the workflow file.
+        kind: String,
     },
     /// A choose took this branch; `None`: no branch held.
     BranchTaken {
@@ -171,6 +173,8 @@ pub enum What {
         error: CallError,
         /// The script call whose failure ended it: repeated when a person retries.
         call: Option<u32>,
+        /// Its `on_error` lets the run go on; otherwise a person's retry begins it again.
+        handled: bool,
     },
     /// A call's outcome cannot be known.
     StepUnknown {

@@ -1,5 +1,9 @@
 //! A run: its journal ([`entry`]), the state folded from it ([`state`]), the one transition function ([`apply`]) and
 //! what comes next ([`decide`]).
 
+pub mod apply;
+pub mod decide;
 pub mod entry;
+pub mod state;
+pub mod steps;
 pub mod row;

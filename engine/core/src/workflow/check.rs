@@ -57,7 +57,13 @@ impl Place<'_> {
 }
 
 /// `secrets` is `None` in scripts, where they come from `secrets::get`.
-fn check_code(place: &Place<'_>, secrets: Option<bool>, grants: &Grants, ids: &BTreeMap<String, Span>, diagnostics: &mut Vec<Diagnostic>) {
+fn check_code(
+    place: &Place<'_>,
+    secrets: Option<bool>,
+    grants: &Grants,
+    ids: &BTreeMap<String, Span>,
+    diagnostics: &mut Vec<Diagnostic>,
+) {
     // Code that does not even hold together is the compiler's to report.
     let Ok(tokens) = Tokens::new(place.source, 0).collect::<Result<Vec<_>, _>>() else { return };
     let own_steps = declares(&tokens, "steps");
@@ -120,7 +126,8 @@ fn declares(tokens: &[(Range<usize>, Token<'_>)], name: &str) -> bool {
         (Token::Word("let" | "const" | "for"), Token::Word(word)) => word == name,
         (Token::Sign("|"), Token::Word(word)) | (Token::Word(word), Token::Sign("|")) => word == name,
         _ => false,
-    }) || tokens.iter().any(|(_, token)| *token == Token::Word("fn")) && tokens.iter().any(|(_, token)| *token == Token::Word(name))
+    }) || tokens.iter().any(|(_, token)| *token == Token::Word("fn"))
+        && tokens.iter().any(|(_, token)| *token == Token::Word(name))
 }
 
 fn unknown_step(id: &str, ids: &BTreeMap<String, Span>, span: Span) -> Diagnostic {
@@ -143,7 +150,9 @@ fn unknown_step(id: &str, ids: &BTreeMap<String, Span>, span: Span) -> Diagnosti
 fn secret(name: &str, grants: &Grants, span: Span, diagnostics: &mut Vec<Diagnostic>) {
     if let Err(missing) = grants.secret(name) {
         let message = format!("the secret `{}` is not granted", shorten(name));
-        diagnostics.push(Diagnostic::error(codes::SECRET_NOT_GRANTED, span, message).help(format!("add to `grants`: `{missing}`")));
+        diagnostics.push(
+            Diagnostic::error(codes::SECRET_NOT_GRANTED, span, message).help(format!("add to `grants`: `{missing}`")),
+        );
     }
 }
 

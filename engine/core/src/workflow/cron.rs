@@ -73,7 +73,12 @@ impl CronExpression {
         let day_text = list(day, &days);
         let weekday_text = list(weekday, &weekdays);
         let build = |days: &str, weekdays: &str| {
-            let text = format!("0 {} {} {days} {} {weekdays} *", list(minute, &minutes), list(hour, &hours), list(month, &months));
+            let text = format!(
+                "0 {} {} {days} {} {weekdays} *",
+                list(minute, &minutes),
+                list(hour, &hours),
+                list(month, &months)
+            );
             text.parse::<cron::Schedule>().map_err(|error| format!("`{source}` is not a cron expression: {error}"))
         };
         // Unix: a field with `*` restricts nothing by itself; when neither day field has one, either may match.
@@ -157,7 +162,9 @@ fn field(field: &Field, text: &str) -> Result<Vec<u32>, String> {
             None => (part, 1),
             Some((range, step)) => {
                 let step = step.parse::<u32>().ok().filter(|step| (1..=field.max).contains(step));
-                let step = step.ok_or_else(|| format!("`{part}` in the {} field: the step is a number from 1 to {}", field.name, field.max))?;
+                let step = step.ok_or_else(|| {
+                    format!("`{part}` in the {} field: the step is a number from 1 to {}", field.name, field.max)
+                })?;
                 (range, step)
             }
         };
@@ -175,7 +182,10 @@ fn field(field: &Field, text: &str) -> Result<Vec<u32>, String> {
         // `FRI-SUN`: Sunday as the end of a range is 7.
         let to = if field.max == 7 && to == 0 && from > 0 { 7 } else { to };
         if from > to {
-            return Err(format!("`{part}` in the {} field runs backwards: write two ranges joined by a comma", field.name));
+            return Err(format!(
+                "`{part}` in the {} field runs backwards: write two ranges joined by a comma",
+                field.name
+            ));
         }
         let step = usize::try_from(step).unwrap_or(usize::MAX);
         values.extend((from..=to).step_by(step));
@@ -229,7 +239,10 @@ mod tests {
         assert_eq!(utc("0 7 * * FRI-SUN", start, 2), ["Sun 11-22 07:00", "Fri 11-27 07:00"]);
         assert_eq!(utc("*/20 7 * * *", start, 3), ["Sat 11-21 07:20", "Sat 11-21 07:40", "Sun 11-22 07:00"]);
         assert_eq!(utc("0 0 1 JAN *", start, 1), ["Fri 01-01 00:00"]);
-        assert_eq!(utc("10-14/2,59 * * * *", start, 4), ["Sat 11-21 07:10", "Sat 11-21 07:12", "Sat 11-21 07:14", "Sat 11-21 07:59"]);
+        assert_eq!(
+            utc("10-14/2,59 * * * *", start, 4),
+            ["Sat 11-21 07:10", "Sat 11-21 07:12", "Sat 11-21 07:14", "Sat 11-21 07:59"]
+        );
         assert_eq!(utc("@daily", start, 1), ["Sun 11-22 00:00"]);
         assert_eq!(utc("0 0 29 2 *", start, 1), ["Tue 02-29 00:00"]);
     }

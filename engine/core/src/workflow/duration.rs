@@ -43,7 +43,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         total_ms = part
             .and_then(|part| total_ms.checked_add(part))
             .filter(|total| Duration::from_millis(*total) <= MAX_DURATION)
-            .ok_or_else(|| format!("`{shown}` is too long: the longest duration is {}", format_duration(MAX_DURATION)))?;
+            .ok_or_else(|| {
+                format!("`{shown}` is too long: the longest duration is {}", format_duration(MAX_DURATION))
+            })?;
         rest = &rest[digits + letters..];
     }
     Ok(Duration::from_millis(total_ms))

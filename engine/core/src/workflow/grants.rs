@@ -13,7 +13,11 @@ const MAX_SECRET_NAME_BYTES: usize = 100;
 
 /// Keys of `grants`.
 pub const GRANT_FIELDS: &[Field] = &[
-    optional("http", Shape::Texts, "Hosts: `hooks.slack.com`, `\"*.example.com\"`, `POST hooks.slack.com`, `127.0.0.1:9797`."),
+    optional(
+        "http",
+        Shape::Texts,
+        "Hosts: `hooks.slack.com`, `\"*.example.com\"`, `POST hooks.slack.com`, `127.0.0.1:9797`.",
+    ),
     optional("secrets", Shape::Texts, "Names of secrets."),
     optional("emit", Shape::Texts, "Topics it may emit; patterns such as `stock.*`."),
     optional("stores", Shape::Texts, "`self`, ids, `tag:NAME`, `\"*\"`."),
@@ -29,7 +33,8 @@ impl Reader<'_> {
         let mut grants = Grants::default();
         let Some(fields) = self.fields("`grants`", node, &[GRANT_FIELDS]) else { return grants };
         let mut texts = |key: &str| fields.value(key).map(|node| self.grant_texts(key, node)).unwrap_or_default();
-        let (http, secrets, emit, stores, woo) = (texts("http"), texts("secrets"), texts("emit"), texts("stores"), texts("woo"));
+        let (http, secrets, emit, stores, woo) =
+            (texts("http"), texts("secrets"), texts("emit"), texts("stores"), texts("woo"));
         for (text, node) in http {
             match http_grant(&text) {
                 Ok(grant) => grants.http.push(grant),
@@ -47,7 +52,9 @@ impl Reader<'_> {
         for (text, node) in emit {
             match topic::check_pattern(&text) {
                 Ok(()) => grants.emit.push(text),
-                Err(message) => self.error(codes::TOPIC, &node.span, message, "write a topic such as `stock.low`, or `stock.*`"),
+                Err(message) => {
+                    self.error(codes::TOPIC, &node.span, message, "write a topic such as `stock.low`, or `stock.*`")
+                }
             }
         }
         for (text, node) in stores {
@@ -60,10 +67,17 @@ impl Reader<'_> {
         for (text, node) in woo {
             let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
             match text.split_once('.') {
-                Some((resource, "read" | "write")) if !resource.is_empty() && resource.bytes().all(fine) => grants.woo.push(text),
+                Some((resource, "read" | "write")) if !resource.is_empty() && resource.bytes().all(fine) => {
+                    grants.woo.push(text)
+                }
                 _ => {
                     let message = format!("`{}` is not a grant for the store's API", shorten(&text));
-                    self.error(codes::GRANT, &node.span, message, "write the first segment of the path and the direction: `orders.read`, `products.write`");
+                    self.error(
+                        codes::GRANT,
+                        &node.span,
+                        message,
+                        "write the first segment of the path and the direction: `orders.read`, `products.write`",
+                    );
                 }
             }
         }
@@ -89,7 +103,12 @@ impl Reader<'_> {
         let ok = (1..=MAX_SECRET_NAME_BYTES).contains(&name.len()) && name.bytes().all(fine);
         if !ok {
             let message = format!("`{}` is not a secret's name", shorten(name));
-            self.error(codes::GRANT, &node.span, message, "names use a-z, A-Z, 0-9, `_` and `-`; never write a secret itself into a workflow");
+            self.error(
+                codes::GRANT,
+                &node.span,
+                message,
+                "names use a-z, A-Z, 0-9, `_` and `-`; never write a secret itself into a workflow",
+            );
         }
         ok
     }
@@ -121,8 +140,13 @@ fn http_grant(text: &str) -> Result<HttpGrant, String> {
         _ => (rest, None),
     };
     let name = host.strip_prefix("*.").unwrap_or(host);
-    let label = |label: &str| !label.is_empty() && label.len() <= 63 && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_');
-    let v6 = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).is_some_and(|name| name.parse::<std::net::Ipv6Addr>().is_ok());
+    let label = |label: &str| {
+        !label.is_empty() && label.len() <= 63 && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_')
+    };
+    let v6 = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .is_some_and(|name| name.parse::<std::net::Ipv6Addr>().is_ok());
     if !v6 && (name.len() > 253 || !name.split('.').all(label)) {
         return Err(format!("`{shown}` does not name a host"));
     }
@@ -135,7 +159,11 @@ mod tests {
 
     #[test]
     fn http_grants() {
-        let grant = |method: Option<&str>, host: &str, port| HttpGrant { method: method.map(str::to_owned), host: host.to_owned(), port };
+        let grant = |method: Option<&str>, host: &str, port| HttpGrant {
+            method: method.map(str::to_owned),
+            host: host.to_owned(),
+            port,
+        };
         for (text, expect) in [
             ("hooks.slack.com", grant(None, "hooks.slack.com", None)),
             ("Hooks.Slack.com:443", grant(None, "hooks.slack.com", Some(443))),
@@ -147,7 +175,21 @@ mod tests {
         ] {
             assert_eq!(http_grant(text), Ok(expect), "{text}");
         }
-        for text in ["", "*", "https://a.com", "a.com/b", "a.com:", "a.com:0", "a.com:99999", "FETCH a.com", "a..com", "a.*.com", "*.*", "u@a.com", "[::g]"] {
+        for text in [
+            "",
+            "*",
+            "https://a.com",
+            "a.com/b",
+            "a.com:",
+            "a.com:0",
+            "a.com:99999",
+            "FETCH a.com",
+            "a..com",
+            "a.*.com",
+            "*.*",
+            "u@a.com",
+            "[::g]",
+        ] {
             assert!(http_grant(text).is_err(), "{text}");
         }
     }

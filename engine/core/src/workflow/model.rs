@@ -298,6 +298,22 @@ pub enum StepKind {
     Fail(Template),
 }
 
+impl StepKind {
+    /// The key that says what a step does in the workflow file.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Script(_) => "script",
+            Self::Http(_) => "http",
+            Self::Emit { .. } => "emit",
+            Self::Sleep { .. } => "sleep",
+            Self::Choose(_) => "choose",
+            Self::ForEach(_) => "for_each",
+            Self::Stop(_) => "stop",
+            Self::Fail(_) => "fail",
+        }
+    }
+}
+
 /// A script with its source.
 #[derive(Clone)]
 pub struct Script {

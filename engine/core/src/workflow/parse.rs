@@ -49,7 +49,8 @@ pub fn parse_bytes(id: WorkflowId, bytes: &[u8], files: &dyn Fn(&str) -> Result<
             // The position counts in the lossy text that a caller can show.
             let at = error.valid_up_to();
             let message = format!("the file is not UTF-8: the bytes from {at} on are no text");
-            let diagnostic = Diagnostic::error(codes::NOT_UTF8, at..at, message).help("save the file with the encoding UTF-8");
+            let diagnostic =
+                Diagnostic::error(codes::NOT_UTF8, at..at, message).help("save the file with the encoding UTF-8");
             Parsed { workflow: None, diagnostics: vec![diagnostic] }
         }
     }

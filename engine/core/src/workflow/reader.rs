@@ -84,7 +84,10 @@ impl<'s> Reader<'s> {
                 Some(_) => {}
             }
         }
-        let fields = Fields { span: node.span.clone(), entries: entries.iter().map(|entry| (entry.key.as_str(), entry)).collect() };
+        let fields = Fields {
+            span: node.span.clone(),
+            entries: entries.iter().map(|entry| (entry.key.as_str(), entry)).collect(),
+        };
         for field in all().filter(|field| field.status == Status::Required) {
             if fields.get(field.key).is_none() {
                 let first = entries.first().map_or(&node.span, |entry| &entry.key_span);
@@ -100,7 +103,8 @@ impl<'s> Reader<'s> {
             return; // reported while reading the YAML
         }
         let message = format!("{what} has no key `{}`", shorten(&entry.key));
-        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_KEY, entry.key_span.clone(), message).suggest(&entry.key, known.iter().copied());
+        let mut diagnostic = Diagnostic::error(codes::UNKNOWN_KEY, entry.key_span.clone(), message)
+            .suggest(&entry.key, known.iter().copied());
         if diagnostic.did_you_mean.is_none() && !known.is_empty() {
             diagnostic = diagnostic.help(format!("it may have: {}", known.join(", ")));
         }
@@ -109,18 +113,33 @@ impl<'s> Reader<'s> {
 
     pub(crate) fn later_key(&mut self, what: &str, entry: &Entry) {
         let message = format!("`{}` of {what} is not available in this version yet", entry.key);
-        self.error(codes::LATER_KEY, &entry.key_span, message, "remove it; ignoring it would change what the workflow does");
+        self.error(
+            codes::LATER_KEY,
+            &entry.key_span,
+            message,
+            "remove it; ignoring it would change what the workflow does",
+        );
     }
 
     /// A single value as it stands; no expressions.
     pub(crate) fn scalar<'n>(&mut self, what: &str, node: &'n Node) -> Option<&'n Scalar> {
         match &node.value {
             Value::Scalar(scalar) if scalar.is_null() => {
-                self.error(codes::EMPTY_VALUE, &node.span, format!("{what} is empty"), "write a value, or remove the key");
+                self.error(
+                    codes::EMPTY_VALUE,
+                    &node.span,
+                    format!("{what} is empty"),
+                    "write a value, or remove the key",
+                );
                 None
             }
             Value::Scalar(scalar) if scalar.text.contains("${{") => {
-                self.error(codes::NO_EXPRESSION_HERE, &node.span, format!("{what} cannot hold expressions"), "write the value itself");
+                self.error(
+                    codes::NO_EXPRESSION_HERE,
+                    &node.span,
+                    format!("{what} cannot hold expressions"),
+                    "write the value itself",
+                );
                 None
             }
             Value::Scalar(scalar) => Some(scalar),
@@ -141,7 +160,12 @@ impl<'s> Reader<'s> {
         let scalar = self.scalar(what, node)?;
         if scalar.boolean().is_none() {
             let message = format!("{what} must be `true` or `false`, not `{}`", shorten(&scalar.text));
-            self.error(codes::WRONG_TYPE, &node.span, message, "YAML 1.2 knows no `yes` and `no`, and quotes make text");
+            self.error(
+                codes::WRONG_TYPE,
+                &node.span,
+                message,
+                "YAML 1.2 knows no `yes` and `no`, and quotes make text",
+            );
         }
         scalar.boolean()
     }
@@ -172,14 +196,25 @@ impl<'s> Reader<'s> {
     pub(crate) fn timeout(&mut self, node: &Node) -> Option<Duration> {
         let duration = self.duration("`timeout`", node)?;
         if duration.is_zero() {
-            self.error(codes::DURATION, &node.span, "`timeout` must be longer than nothing", "remove the key for no timeout");
+            self.error(
+                codes::DURATION,
+                &node.span,
+                "`timeout` must be longer than nothing",
+                "remove the key for no timeout",
+            );
             return None;
         }
         Some(duration)
     }
 
     /// One of some words; what the format knows but this version does not is refused by name.
-    pub(crate) fn word(&mut self, what: &str, node: &Node, words: &[&'static str], later: &[&str]) -> Option<&'static str> {
+    pub(crate) fn word(
+        &mut self,
+        what: &str,
+        node: &Node,
+        words: &[&'static str],
+        later: &[&str],
+    ) -> Option<&'static str> {
         let scalar = self.scalar(what, node)?;
         let text = scalar.text.as_str();
         if let Some(word) = words.iter().find(|word| **word == text) {
@@ -191,7 +226,8 @@ impl<'s> Reader<'s> {
             return None;
         }
         let message = format!("`{}` is not a value of {what}", shorten(text));
-        let diagnostic = Diagnostic::error(codes::BAD_VALUE, node.span.clone(), message).suggest(text, words.iter().copied());
+        let diagnostic =
+            Diagnostic::error(codes::BAD_VALUE, node.span.clone(), message).suggest(text, words.iter().copied());
         self.diagnostics.push(diagnostic.help(format!("use one of: {}", words.join(", "))));
         None
     }
@@ -203,7 +239,12 @@ impl<'s> Reader<'s> {
             _ => vec![node],
         };
         if nodes.is_empty() {
-            self.error(codes::EMPTY_VALUE, &node.span, format!("{what} is empty"), "name at least one, or remove the key");
+            self.error(
+                codes::EMPTY_VALUE,
+                &node.span,
+                format!("{what} is empty"),
+                "name at least one, or remove the key",
+            );
         }
         nodes.into_iter().filter_map(|node| Some((self.text(what, node)?, node))).collect()
     }

@@ -105,7 +105,13 @@ pub(crate) const fn later(key: &'static str, doc: &'static str) -> Field {
     Field { key, shape: Shape::Special, doc, status: Status::Later }
 }
 
-const fn kind(key: &'static str, shape: Shape, doc: &'static str, fields: &'static [Field], parse: ParseStep) -> StepKindSpec {
+const fn kind(
+    key: &'static str,
+    shape: Shape,
+    doc: &'static str,
+    fields: &'static [Field],
+    parse: ParseStep,
+) -> StepKindSpec {
     StepKindSpec { key, shape, doc, fields, parse: Some(parse) }
 }
 
@@ -134,7 +140,11 @@ pub const STEP_KINDS: &[StepKindSpec] = &[
             optional("form", Shape::Template, "A map, sent as a web form; instead of `body`."),
             optional("expect", Shape::Texts, "Statuses that are fine: `2xx` (the default), `404`, `200-299`."),
             optional("parse", Shape::OneOf(steps::PARSE_WORDS), "How the answer's body is read."),
-            optional("idempotent", Shape::Boolean, "Repeating the call is harmless. GET, HEAD, PUT, DELETE and OPTIONS are by default."),
+            optional(
+                "idempotent",
+                Shape::Boolean,
+                "Repeating the call is harmless. GET, HEAD, PUT, DELETE and OPTIONS are by default.",
+            ),
         ],
         steps::http,
     ),
@@ -143,9 +153,17 @@ pub const STEP_KINDS: &[StepKindSpec] = &[
         "Calls the store's REST API.",
         &[later("method", ""), later("with", ""), later("query", ""), later("store", ""), later("all", "")],
     ),
-    later_kind("batch", "Writes many items to many stores.", &[later("stores", ""), later("create", ""), later("update", ""), later("delete", "")]),
+    later_kind(
+        "batch",
+        "Writes many items to many stores.",
+        &[later("stores", ""), later("create", ""), later("update", ""), later("delete", "")],
+    ),
     later_kind("command", "Executes a command inside WordPress.", &[later("with", ""), later("store", "")]),
-    later_kind("mirror", "Asks the local copy of the stores' data.", &[later("where", ""), later("order", ""), later("limit", ""), later("stores", "")]),
+    later_kind(
+        "mirror",
+        "Asks the local copy of the stores' data.",
+        &[later("where", ""), later("order", ""), later("limit", ""), later("stores", "")],
+    ),
     kind(
         "emit",
         Shape::Template,
@@ -157,7 +175,11 @@ pub const STEP_KINDS: &[StepKindSpec] = &[
         "sleep",
         Shape::Template,
         "Waits: a duration, a number of seconds, or a time.",
-        &[optional("recheck", Shape::Boolean, "Evaluate the workflow's `if` again on waking; when false the run stops as succeeded.")],
+        &[optional(
+            "recheck",
+            Shape::Boolean,
+            "Evaluate the workflow's `if` again on waking; when false the run stops as succeeded.",
+        )],
         steps::sleep,
     ),
     later_kind("wait_for", "Waits for an event.", &[]),
@@ -201,7 +223,11 @@ pub const COMMON_STEP_FIELDS: &[Field] = &[
 
 /// Keys of `retry`.
 pub const RETRY_FIELDS: &[Field] = &[
-    optional("attempts", Shape::Integer { min: 1, max: crate::retry::MAX_ATTEMPTS }, "All tries, the first included; 5 when absent."),
+    optional(
+        "attempts",
+        Shape::Integer { min: 1, max: crate::retry::MAX_ATTEMPTS },
+        "All tries, the first included; 5 when absent.",
+    ),
     optional("initial", Shape::Duration, "Wait before the second try; 2s when absent."),
     optional("factor", Shape::Special, "Each wait is this many times the one before, 1 to 100; 2 when absent."),
     optional("max", Shape::Duration, "No wait is longer; 10m when absent."),

@@ -85,7 +85,8 @@ fn excerpt(source: &str, start: usize, end: usize) -> (String, String) {
     }
     let mut underline = underline.trim_end().to_owned();
     if marked.is_empty() {
-        let column = before[before.len() - keep_before..].iter().flat_map(|c| shown(*c).chars().collect::<Vec<_>>()).map(width);
+        let column =
+            before[before.len() - keep_before..].iter().flat_map(|c| shown(*c).chars().collect::<Vec<_>>()).map(width);
         underline = " ".repeat(usize::from(cut_before) + column.sum::<usize>());
         underline.push('^');
     }

@@ -170,7 +170,8 @@ impl<'s> Tokens<'s> {
             }
             c => {
                 let rest = self.rest();
-                let length = if ["::", "?.", "?["].iter().any(|sign| rest.starts_with(sign)) { 2 } else { c.len_utf8() };
+                let length =
+                    if ["::", "?.", "?["].iter().any(|sign| rest.starts_with(sign)) { 2 } else { c.len_utf8() };
                 self.at += length;
                 if let Some((_, open)) = self.interpolations.last_mut() {
                     match c {

@@ -56,10 +56,20 @@ impl Scalar {
 fn json_number(text: &str) -> Option<String> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if let Some(octal) = text.strip_prefix("0o") {
-        return octal.bytes().all(|b| b.is_ascii_digit()).then(|| u128::from_str_radix(octal, 8).ok()).flatten().map(|n| n.to_string());
+        return octal
+            .bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| u128::from_str_radix(octal, 8).ok())
+            .flatten()
+            .map(|n| n.to_string());
     }
     if let Some(hex) = text.strip_prefix("0x") {
-        return hex.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u128::from_str_radix(hex, 16).ok()).flatten().map(|n| n.to_string());
+        return hex
+            .bytes()
+            .all(|b| b.is_ascii_hexdigit())
+            .then(|| u128::from_str_radix(hex, 16).ok())
+            .flatten()
+            .map(|n| n.to_string());
     }
     let (sign, rest) = match text.as_bytes().first()? {
         b'-' => ("-", &text[1..]),
@@ -84,7 +94,8 @@ fn json_number(text: &str) -> Option<String> {
         "" => "0",
         whole => whole,
     };
-    let fraction = fraction.filter(|fraction| !fraction.is_empty()).map(|fraction| format!(".{fraction}")).unwrap_or_default();
+    let fraction =
+        fraction.filter(|fraction| !fraction.is_empty()).map(|fraction| format!(".{fraction}")).unwrap_or_default();
     let exponent = exponent.map(|exponent| format!("e{exponent}")).unwrap_or_default();
     Some(format!("{sign}{whole}{fraction}{exponent}"))
 }

@@ -56,7 +56,8 @@ impl WorkflowSet {
         for workflow in workflows {
             if set.workflows.last().is_some_and(|last| last.id == workflow.id) {
                 let message = format!("two files define the workflow `{}`", workflow.id);
-                let diagnostic = Diagnostic::error(codes::DUPLICATE_WORKFLOW, 0..0, message).help("rename one of the files");
+                let diagnostic =
+                    Diagnostic::error(codes::DUPLICATE_WORKFLOW, 0..0, message).help("rename one of the files");
                 set.conflicts.push(Conflict { workflow: workflow.id.clone(), diagnostic });
                 continue;
             }
@@ -86,7 +87,10 @@ impl WorkflowSet {
         let (other, other_trigger) = self.at(holder);
         let pairs = [(workflow, &other.id, trigger), (&other, &workflow.id, &other_trigger)];
         let found = pairs.map(|(mine, theirs, trigger)| {
-            let message = format!("`{} /hooks/{}` is answered by two workflows: `{}` and `{theirs}`", http.method, http.path, mine.id);
+            let message = format!(
+                "`{} /hooks/{}` is answered by two workflows: `{}` and `{theirs}`",
+                http.method, http.path, mine.id
+            );
             let diagnostic = Diagnostic::error(codes::ROUTE_CONFLICT, trigger.span.clone(), message)
                 .help(format!("give one of them another path or method; `{}` has it for now", other.id));
             Conflict { workflow: mine.id.clone(), diagnostic }
@@ -154,7 +158,13 @@ impl WorkflowSet {
     }
 
     /// Triggers `woo` (if asked for) and `event` (if asked for) that fit, one for each workflow: its first.
-    pub(crate) fn listeners(&self, kinds: Kinds, topic: &str, store: Option<&StoreId>, tags: &[String]) -> Vec<(&Arc<Workflow>, &Trigger)> {
+    pub(crate) fn listeners(
+        &self,
+        kinds: Kinds,
+        topic: &str,
+        store: Option<&StoreId>,
+        tags: &[String],
+    ) -> Vec<(&Arc<Workflow>, &Trigger)> {
         let mut places = Vec::new();
         if kinds.woo {
             self.woo.find(topic, store, tags, &mut places);

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Block, Branch, Expression, ForEach, HttpStep, OnError, ParseBody, Script, Span, StatusPattern, Step, StepKind, Template,
-    TextPart, codes,
+    Block, Branch, Expression, ForEach, HttpStep, OnError, ParseBody, Script, Span, StatusPattern, Step, StepKind,
+    Template, TextPart, codes,
     diagnostic::Diagnostic,
     duration::parse_duration,
     reader::{Fields, Reader},
@@ -85,14 +85,21 @@ impl Reader<'_> {
             [(entry, kind)] => (entry, kind),
             _ => {
                 let owner = kinds.iter().find(|(_, kind)| {
-                    kinds.iter().all(|(entry, other)| other.key == kind.key || kind.fields.iter().any(|field| field.key == entry.key))
+                    kinds.iter().all(|(entry, other)| {
+                        other.key == kind.key || kind.fields.iter().any(|field| field.key == entry.key)
+                    })
                 });
                 match owner {
                     Some((entry, kind)) => (*entry, *kind),
                     None => {
                         let names: Vec<_> = kinds.iter().map(|(_, kind)| format!("`{}`", kind.key)).collect();
                         let message = format!("this step is of several kinds: {}", names.join(", "));
-                        self.error(codes::TWO_KINDS, &kinds[1].0.key_span, message, "make a step of each: begin each with `- `");
+                        self.error(
+                            codes::TWO_KINDS,
+                            &kinds[1].0.key_span,
+                            message,
+                            "make a step of each: begin each with `- `",
+                        );
                         return None;
                     }
                 }
@@ -105,7 +112,8 @@ impl Reader<'_> {
             self.error(codes::LATER_STEP, &entry.key_span, message, &format!("available are: {}", executed_kinds()));
             return None;
         };
-        let own = [Field { key: kind.key, shape: kind.shape, doc: kind.doc, status: super::registry::Status::Required }];
+        let own =
+            [Field { key: kind.key, shape: kind.shape, doc: kind.doc, status: super::registry::Status::Required }];
         let fields = self.fields(&format!("a `{}` step", kind.key), node, &[&own, kind.fields, COMMON_STEP_FIELDS])?;
         let id = self.step_id(fields.value("id"), number, &node.span);
         let common = self.common(&fields, kind);
@@ -123,7 +131,8 @@ impl Reader<'_> {
             Some(entry) => (entry.key_span.clone(), format!("`{}` is not a kind of step", shorten(&entry.key))),
             None => (span, "this step does not say what to do".to_owned()),
         };
-        let mut diagnostic = Diagnostic::error(codes::NO_KIND, span, message).help(format!("a step has one of: {}", executed_kinds()));
+        let mut diagnostic =
+            Diagnostic::error(codes::NO_KIND, span, message).help(format!("a step has one of: {}", executed_kinds()));
         if let Some(entry) = stranger {
             diagnostic = diagnostic.suggest(&entry.key, known);
         }
@@ -149,7 +158,12 @@ impl Reader<'_> {
         };
         if self.ids.contains_key(&id) {
             let message = format!("two steps have the id `{id}`");
-            self.error(codes::DUPLICATE_ID, &span, message, "ids are unique in the whole workflow, inner steps and `on_failure` included");
+            self.error(
+                codes::DUPLICATE_ID,
+                &span,
+                message,
+                "ids are unique in the whole workflow, inner steps and `on_failure` included",
+            );
             return None;
         }
         self.ids.insert(id.clone(), span);
@@ -165,9 +179,14 @@ impl Reader<'_> {
             Some(node) => self.on_error(node, kind.key == "for_each"),
             None => None,
         };
-        if let Some(entry) = fields.get("retry").filter(|_| matches!(kind.key, "choose" | "for_each" | "sleep" | "stop" | "fail")) {
+        if let Some(entry) =
+            fields.get("retry").filter(|_| matches!(kind.key, "choose" | "for_each" | "sleep" | "stop" | "fail"))
+        {
             let message = format!("`retry` has no effect on a `{}` step", kind.key);
-            self.diagnostics.push(Diagnostic::warning(codes::NO_EFFECT, entry.key_span.clone(), message).help("put it on the steps that make calls"));
+            self.diagnostics.push(
+                Diagnostic::warning(codes::NO_EFFECT, entry.key_span.clone(), message)
+                    .help("put it on the steps that make calls"),
+            );
         }
         Step {
             id: String::new(),
@@ -185,10 +204,15 @@ impl Reader<'_> {
 
     fn on_error(&mut self, node: &Node, in_loop: bool) -> Option<OnError> {
         if let Value::Map(_) = &node.value {
-            let fields = self.fields("`on_error`", node, &[&[super::registry::required("goto", Shape::Text, "The id of a later step of the same block.")]])?;
+            let fields = self.fields(
+                "`on_error`",
+                node,
+                &[&[super::registry::required("goto", Shape::Text, "The id of a later step of the same block.")]],
+            )?;
             return self.text("`goto`", fields.value("goto")?).map(OnError::Goto);
         }
-        let words: &[&'static str] = if in_loop { &["park", "fail", "continue", "stop"] } else { &["park", "fail", "continue"] };
+        let words: &[&'static str] =
+            if in_loop { &["park", "fail", "continue", "stop"] } else { &["park", "fail", "continue"] };
         Some(match self.word("`on_error`", node, words, &[])? {
             "park" => OnError::Park,
             "fail" => OnError::Fail,
@@ -203,8 +227,13 @@ impl Reader<'_> {
             let later: Vec<&str> = steps[index + 1..].iter().map(|step| step.id.as_str()).collect();
             if !later.contains(&target.as_str()) {
                 let message = format!("`goto: {}` names no later step of the same block", shorten(target));
-                let diagnostic = Diagnostic::error(codes::GOTO, step.span.clone(), message).suggest(target, later.iter().copied());
-                let help = if later.is_empty() { "no step follows here".to_owned() } else { format!("it may be one of: {}", later.join(", ")) };
+                let diagnostic =
+                    Diagnostic::error(codes::GOTO, step.span.clone(), message).suggest(target, later.iter().copied());
+                let help = if later.is_empty() {
+                    "no step follows here".to_owned()
+                } else {
+                    format!("it may be one of: {}", later.join(", "))
+                };
                 self.diagnostics.push(diagnostic.help(help));
             }
         }
@@ -213,7 +242,12 @@ impl Reader<'_> {
     /// Text with expressions, for a key that wants text.
     fn text_template(&mut self, what: &str, node: &Node) -> Option<Template> {
         let Value::Scalar(scalar) = &node.value else {
-            self.error(codes::WRONG_TYPE, &node.span, format!("{what} must be text, but this is {}", node.describe()), "");
+            self.error(
+                codes::WRONG_TYPE,
+                &node.span,
+                format!("{what} must be text, but this is {}", node.describe()),
+                "",
+            );
             return None;
         };
         if scalar.is_null() {
@@ -276,7 +310,12 @@ fn script_file(reader: &mut Reader<'_>, node: &Node, name: &str) -> Option<Strin
     });
     if !inside {
         let message = format!("`{}` cannot be used as a script file", shorten(name));
-        reader.error(codes::SCRIPT_PATH, &node.span, message, "name a file beside the workflow or below it: `./scripts/score.rhai`");
+        reader.error(
+            codes::SCRIPT_PATH,
+            &node.span,
+            message,
+            "name a file beside the workflow or below it: `./scripts/score.rhai`",
+        );
         return None;
     }
     match (reader.files)(name) {
@@ -300,13 +339,24 @@ pub(crate) fn http(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepK
         if let Some((Template::Literal(json), span)) = value
             && !json.is_object()
         {
-            reader.error(codes::WRONG_TYPE, span, format!("`{key}` must be a map"), "write `name: value` lines, indented below it");
+            reader.error(
+                codes::WRONG_TYPE,
+                span,
+                format!("`{key}` must be a map"),
+                "write `name: value` lines, indented below it",
+            );
         }
     }
     if let (Some(_), Some((_, span))) = (&body, &form) {
-        reader.error(codes::BAD_VALUE, span, "a call has either `body` or `form`, not both", "keep the one the receiver wants");
+        reader.error(
+            codes::BAD_VALUE,
+            span,
+            "a call has either `body` or `form`, not both",
+            "keep the one the receiver wants",
+        );
     }
-    let expect = fields.value("expect").map_or_else(|| vec![StatusPattern { from: 200, to: 299 }], |node| expect(reader, node));
+    let expect =
+        fields.value("expect").map_or_else(|| vec![StatusPattern { from: 200, to: 299 }], |node| expect(reader, node));
     let parse = match fields.value("parse").map(|node| reader.word("`parse`", node, PARSE_WORDS, &[])) {
         Some(Some("json")) => ParseBody::Json,
         Some(Some("text")) => ParseBody::Text,
@@ -377,7 +427,8 @@ fn expect(reader: &mut Reader<'_>, node: &Node) -> Vec<StatusPattern> {
     let mut patterns = Vec::new();
     for (text, node) in reader.texts("`expect`", node) {
         let status = |text: &str| text.parse::<u16>().ok().filter(|status| (100..=599).contains(status));
-        let class = text.strip_suffix("xx").and_then(|class| class.parse::<u16>().ok()).filter(|class| (1..=5).contains(class));
+        let class =
+            text.strip_suffix("xx").and_then(|class| class.parse::<u16>().ok()).filter(|class| (1..=5).contains(class));
         let pattern = match (class, text.split_once('-')) {
             (Some(class), _) => Some((class * 100, class * 100 + 99)),
             (None, Some((from, to))) => status(from.trim()).zip(status(to.trim())).filter(|(from, to)| from <= to),
@@ -404,7 +455,10 @@ pub(crate) fn emit(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepK
         reader.error(codes::TOPIC, &node.span, message, "topics look like `stock.low`");
         return None;
     }
-    Some(StepKind::Emit { topic, data: data.unwrap_or_else(|| Template::Literal(Json::Object(serde_json::Map::new()))) })
+    Some(StepKind::Emit {
+        topic,
+        data: data.unwrap_or_else(|| Template::Literal(Json::Object(serde_json::Map::new()))),
+    })
 }
 
 pub(crate) fn sleep(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepKind> {
@@ -453,13 +507,23 @@ pub(crate) fn choose(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Ste
             }
             (false, false, true) => {
                 if index + 1 < items.len() {
-                    reader.error(codes::BRANCH, &item.span, "branches after `else` are never taken", "make `else` the last branch");
+                    reader.error(
+                        codes::BRANCH,
+                        &item.span,
+                        "branches after `else` are never taken",
+                        "make `else` the last branch",
+                    );
                 }
                 let steps = reader.block(&fields, "else");
                 branches.push(Branch { condition: None, steps });
             }
             _ => {
-                reader.error(codes::BRANCH, &item.span, "a branch has either `if` and `steps`, or `else`", "the last branch may be `- else: [steps]`");
+                reader.error(
+                    codes::BRANCH,
+                    &item.span,
+                    "a branch has either `if` and `steps`, or `else`",
+                    "the last branch may be `- else: [steps]`",
+                );
                 // Inner problems are worth showing too.
                 reader.block(&fields, "steps");
                 reader.block(&fields, "else");
@@ -471,7 +535,8 @@ pub(crate) fn choose(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Ste
 
 pub(crate) fn for_each(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepKind> {
     let items: Option<Expression> = reader.expression(fields, "for_each");
-    let parallel = fields.value("parallel").and_then(|node| reader.integer("`parallel`", node, 1, MAX_PARALLEL)).unwrap_or(1);
+    let parallel =
+        fields.value("parallel").and_then(|node| reader.integer("`parallel`", node, 1, MAX_PARALLEL)).unwrap_or(1);
     let continue_on_error = fields.value("on_error").and_then(loop_word).unwrap_or(false);
     let steps = reader.block(fields, "steps");
     Some(StepKind::ForEach(ForEach { items: items?, steps, parallel, continue_on_error }))

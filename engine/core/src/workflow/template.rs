@@ -100,7 +100,9 @@ impl Expressions<'_> {
                     if entry.key.contains("${{") {
                         let message = "keys cannot hold expressions";
                         let help = "build the whole map with one expression: `${{ #{ … } }}`";
-                        diagnostics.push(Diagnostic::error(codes::NO_EXPRESSION_HERE, entry.key_span.clone(), message).help(help));
+                        diagnostics.push(
+                            Diagnostic::error(codes::NO_EXPRESSION_HERE, entry.key_span.clone(), message).help(help),
+                        );
                     }
                     map.insert(entry.key.clone(), self.template(&entry.value, diagnostics));
                 }
@@ -179,7 +181,8 @@ impl Expressions<'_> {
             diagnostics.push(Diagnostic::error(codes::EMPTY_EXPRESSION, span.clone(), "this expression is empty"));
         } else if source.len() > MAX_EXPRESSION_BYTES {
             let message = format!("an expression may have {MAX_EXPRESSION_BYTES} bytes");
-            diagnostics.push(Diagnostic::error(codes::TOO_LARGE, span.clone(), message).help("move it into a `script` step"));
+            diagnostics
+                .push(Diagnostic::error(codes::TOO_LARGE, span.clone(), message).help("move it into a `script` step"));
         }
         Expression::new(source, span)
     }
@@ -187,13 +190,21 @@ impl Expressions<'_> {
     fn unclosed(&self, node: &Node, scalar: &Scalar, places: &Places, open: usize, unclosed: &Unclosed) -> Diagnostic {
         let span = places.span(open, open + 3);
         if scalar.style == Style::Plain && self.comment_after(node).is_some() {
-            return Diagnostic::error(codes::QUOTE_IT, span, "YAML takes the rest of this expression, from ` #` on, as a comment")
-                .help(format!("quote it: {}", quoted(&self.to_line_end(node))));
+            return Diagnostic::error(
+                codes::QUOTE_IT,
+                span,
+                "YAML takes the rest of this expression, from ` #` on, as a comment",
+            )
+            .help(format!("quote it: {}", quoted(&self.to_line_end(node))));
         }
         let diagnostic = Diagnostic::error(codes::UNCLOSED, span, "this `${{` is never closed");
         match unclosed.what {
-            "`${{`" => diagnostic.help("close it with `}}`; quote the whole value if YAML has cut it; write `$${{` for a literal `${{`"),
-            what => diagnostic.help(format!("{what} is opened before its `}}}}` and never closed: `{}`", shorten(&scalar.text[unclosed.at..]))),
+            "`${{`" => diagnostic
+                .help("close it with `}}`; quote the whole value if YAML has cut it; write `$${{` for a literal `${{`"),
+            what => diagnostic.help(format!(
+                "{what} is opened before its `}}}}` and never closed: `{}`",
+                shorten(&scalar.text[unclosed.at..])
+            )),
         }
     }
 
@@ -202,13 +213,17 @@ impl Expressions<'_> {
         let Value::Scalar(scalar) = &node.value else {
             let raw = shorten(self.source.get(node.span.clone()).unwrap_or_default());
             let message = format!("`{key}` takes an expression, but YAML reads {} here", node.describe());
-            diagnostics.push(Diagnostic::error(codes::QUOTE_IT, node.span.clone(), message).help(format!("quote it: {}", quoted(&raw))));
+            diagnostics.push(
+                Diagnostic::error(codes::QUOTE_IT, node.span.clone(), message)
+                    .help(format!("quote it: {}", quoted(&raw))),
+            );
             return None;
         };
         if scalar.is_null() {
             if !self.hidden_by_comment(node, diagnostics) {
                 let diagnostic = Diagnostic::error(codes::EMPTY_VALUE, node.span.clone(), format!("`{key}` is empty"));
-                diagnostics.push(diagnostic.help("write an expression, in quotes if it begins with a sign that YAML knows"));
+                diagnostics
+                    .push(diagnostic.help("write an expression, in quotes if it begins with a sign that YAML knows"));
             }
             return None;
         }
@@ -267,7 +282,9 @@ impl Expressions<'_> {
         let line_start = self.source[..start].rfind('\n').map_or(0, |at| at + 1);
         let line_end = self.source[start..].find('\n').map_or(self.source.len(), |at| start + at);
         let line = &self.source[line_start..line_end];
-        let Some(hash) = [": #{", "- #{", ": #\"", "- #\""].iter().find_map(|sign| line.find(sign)) else { return false };
+        let Some(hash) = [": #{", "- #{", ": #\"", "- #\""].iter().find_map(|sign| line.find(sign)) else {
+            return false;
+        };
         // Only where the value itself is missing: nothing but blanks between `:` and `#`.
         let value = line_start + hash + 2;
         if start + 1 < line_start + hash || start > value {

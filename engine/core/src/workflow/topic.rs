@@ -19,7 +19,10 @@ pub fn check_pattern(text: &str) -> Result<(), String> {
     match text.strip_suffix(".*") {
         _ if text == "*" => Ok(()),
         Some(prefix) => check_topic(prefix),
-        None if text.contains('*') => Err(format!("`{}` has `*` in the wrong place: it stands for the last segments, as in `order.*`", super::yaml::shorten(text))),
+        None if text.contains('*') => Err(format!(
+            "`{}` has `*` in the wrong place: it stands for the last segments, as in `order.*`",
+            super::yaml::shorten(text)
+        )),
         None => check_topic(text),
     }
 }

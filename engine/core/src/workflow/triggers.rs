@@ -1,8 +1,8 @@
 //! `on`: what starts a workflow.
 
 use super::{
-    CronExpression, Expression, HmacAlgorithm, HmacEncoding, HttpAuth, HttpTrigger, Schedule, Span, StoreSelector, Trigger,
-    TriggerKind, codes,
+    CronExpression, Expression, HmacAlgorithm, HmacEncoding, HttpAuth, HttpTrigger, Schedule, Span, StoreSelector,
+    Trigger, TriggerKind, codes,
     diagnostic::Diagnostic,
     reader::{Fields, Reader},
     registry::{Field, Shape, later, optional, required},
@@ -49,8 +49,14 @@ pub const WOO_FIELDS: &[Field] = &[
 ];
 
 /// Keys of `event`.
-pub const EVENT_FIELDS: &[Field] =
-    &[required("topics", Shape::Texts, "Topics or patterns: `stock.low`, `stock.*`."), CONDITION, LATER[0], LATER[1], LATER[2], LATER[3]];
+pub const EVENT_FIELDS: &[Field] = &[
+    required("topics", Shape::Texts, "Topics or patterns: `stock.low`, `stock.*`."),
+    CONDITION,
+    LATER[0],
+    LATER[1],
+    LATER[2],
+    LATER[3],
+];
 
 /// Keys of a `schedule`.
 pub const SCHEDULE_FIELDS: &[Field] = &[
@@ -106,7 +112,12 @@ impl Reader<'_> {
             if let Value::Map(entries) = &map.value
                 && entries.is_empty()
             {
-                self.error(codes::EMPTY_VALUE, &map.span, "`on` is empty", "name a trigger: woo, schedule, http or event");
+                self.error(
+                    codes::EMPTY_VALUE,
+                    &map.span,
+                    "`on` is empty",
+                    "name a trigger: woo, schedule, http or event",
+                );
             }
             for key in ["woo", "event", "http", "schedule"] {
                 if let Some(entry) = fields.get(key) {
@@ -158,11 +169,20 @@ impl Reader<'_> {
                 // The short form has no place for `auth`: it takes the safe one.
                 let auth = HttpAuth::Bearer { secret: DEFAULT_BEARER_SECRET.to_owned() };
                 let path = self.hook_path(node);
-                push(path.map(|path| TriggerKind::Http(HttpTrigger { path, method: "POST".to_owned(), auth })), None, span);
+                push(
+                    path.map(|path| TriggerKind::Http(HttpTrigger { path, method: "POST".to_owned(), auth })),
+                    None,
+                    span,
+                );
             }
             (_, Value::List(items)) => {
                 if items.is_empty() {
-                    self.error(codes::EMPTY_VALUE, &node.span, "`schedule` is empty", "write `schedule: \"0 7 * * *\"`");
+                    self.error(
+                        codes::EMPTY_VALUE,
+                        &node.span,
+                        "`schedule` is empty",
+                        "write `schedule: \"0 7 * * *\"`",
+                    );
                 }
                 for item in items {
                     let (kind, condition) = self.schedule(item);
@@ -187,7 +207,8 @@ impl Reader<'_> {
             }
             _ => (self.cron(node), Some(chrono_tz::UTC), None),
         };
-        let schedule = cron.zip(timezone).map(|(cron, timezone)| TriggerKind::Schedule(vec![Schedule { cron, timezone }]));
+        let schedule =
+            cron.zip(timezone).map(|(cron, timezone)| TriggerKind::Schedule(vec![Schedule { cron, timezone }]));
         (schedule, condition)
     }
 
@@ -231,7 +252,12 @@ impl Reader<'_> {
                     }
                     topics.push(text);
                 }
-                Err(message) => self.error(codes::TOPIC, &node.span, message, "topics look like `order.created`, patterns like `order.*` or `\"*\"`"),
+                Err(message) => self.error(
+                    codes::TOPIC,
+                    &node.span,
+                    message,
+                    "topics look like `order.created`, patterns like `order.*` or `\"*\"`",
+                ),
             }
         }
         topics
@@ -245,9 +271,13 @@ impl Reader<'_> {
             return;
         }
         let known: Vec<String> = VERBS.iter().map(|verb| format!("{resource}.{verb}")).collect();
-        let diagnostic = Diagnostic::warning(codes::TOPIC, node.span.clone(), format!("WooCommerce sends no `{}` by itself", shorten(topic)))
-            .suggest(topic, known.iter().map(String::as_str))
-            .help(format!("it sends {}; topics of your own are fine", known.join(", ")));
+        let diagnostic = Diagnostic::warning(
+            codes::TOPIC,
+            node.span.clone(),
+            format!("WooCommerce sends no `{}` by itself", shorten(topic)),
+        )
+        .suggest(topic, known.iter().map(String::as_str))
+        .help(format!("it sends {}; topics of your own are fine", known.join(", ")));
         self.diagnostics.push(diagnostic);
     }
 
@@ -258,7 +288,9 @@ impl Reader<'_> {
 
     /// `"*"`, an id, or `tag:NAME`.
     pub(crate) fn store(&mut self, text: &str, node: &Node) -> Option<StoreSelector> {
-        let tag_fine = |tag: &str| (1..=63).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let tag_fine = |tag: &str| {
+            (1..=63).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
         let selector = match text.strip_prefix("tag:") {
             _ if text == "*" => Some(StoreSelector::All),
             Some(tag) => tag_fine(tag).then(|| StoreSelector::Tag(tag.to_owned())),
@@ -292,12 +324,18 @@ impl Reader<'_> {
         let text = self.text("`path`", node)?;
         let path = text.strip_prefix('/').unwrap_or(&text);
         let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        let segment = |segment: &str| !segment.is_empty() && segment != "." && segment != ".." && segment.chars().all(fine);
+        let segment =
+            |segment: &str| !segment.is_empty() && segment != "." && segment != ".." && segment.chars().all(fine);
         if path.len() <= MAX_PATH_BYTES && path.split('/').all(segment) {
             return Some(path.to_owned());
         }
         let message = format!("`{}` cannot be a path", shorten(&text));
-        self.error(codes::HTTP_PATH, &node.span, message, "use segments of a-z, A-Z, 0-9, `-`, `_` and `.`: `/intake`, `/shop/intake`");
+        self.error(
+            codes::HTTP_PATH,
+            &node.span,
+            message,
+            "use segments of a-z, A-Z, 0-9, `-`, `_` and `.`: `/intake`, `/shop/intake`",
+        );
         None
     }
 
@@ -310,7 +348,12 @@ impl Reader<'_> {
         }
         let entries = self.entries("`auth`", node)?;
         let [entry] = entries else {
-            self.error(codes::AUTH, &node.span, "`auth` has one kind", "write `{ bearer: { secret: NAME } }` or `{ hmac: { … } }`");
+            self.error(
+                codes::AUTH,
+                &node.span,
+                "`auth` has one kind",
+                "write `{ bearer: { secret: NAME } }` or `{ hmac: { … } }`",
+            );
             return None;
         };
         match entry.key.as_str() {
@@ -332,22 +375,30 @@ impl Reader<'_> {
 
     fn hmac(&mut self, node: &Node) -> Option<HttpAuth> {
         let fields = self.fields("`hmac`", node, &[HMAC_FIELDS])?;
-        let names: Vec<&Node> = match (fields.value("secret"), fields.value("secrets").map(|node| (node, &node.value))) {
+        let names: Vec<&Node> = match (fields.value("secret"), fields.value("secrets").map(|node| (node, &node.value)))
+        {
             (Some(one), None) => vec![one],
             (None, Some((_, Value::List(items)))) if !items.is_empty() => items.iter().collect(),
             (None, Some((node, Value::Scalar(_)))) => vec![node],
             _ => {
-                self.error(codes::AUTH, &fields.span, "`hmac` needs either `secret` or `secrets`", "name the secret that signs: `secret: hook_key`");
+                self.error(
+                    codes::AUTH,
+                    &fields.span,
+                    "`hmac` needs either `secret` or `secrets`",
+                    "name the secret that signs: `secret: hook_key`",
+                );
                 Vec::new()
             }
         };
         let named = names.len();
         let secrets: Vec<String> = names.into_iter().filter_map(|node| self.secret_name(node)).collect();
-        let algorithm = match fields.value("algorithm").map(|node| self.word("`algorithm`", node, &["sha256", "sha512"], &[])) {
-            Some(Some("sha512")) => HmacAlgorithm::Sha512,
-            _ => HmacAlgorithm::Sha256,
-        };
-        let encoding = match fields.value("encoding").map(|node| self.word("`encoding`", node, &["hex", "base64"], &[])) {
+        let algorithm =
+            match fields.value("algorithm").map(|node| self.word("`algorithm`", node, &["sha256", "sha512"], &[])) {
+                Some(Some("sha512")) => HmacAlgorithm::Sha512,
+                _ => HmacAlgorithm::Sha256,
+            };
+        let encoding = match fields.value("encoding").map(|node| self.word("`encoding`", node, &["hex", "base64"], &[]))
+        {
             Some(Some("base64")) => HmacEncoding::Base64,
             _ => HmacEncoding::Hex,
         };

@@ -39,14 +39,17 @@ impl Workflow {
 
     /// The names of the secrets that its HTTP triggers verify callers with.
     pub fn trigger_secrets(&self) -> impl Iterator<Item = &str> {
-        self.triggers.iter().flat_map(|trigger| match &trigger.kind {
-            TriggerKind::Http(http) => match &http.auth {
-                super::HttpAuth::Bearer { secret } => std::slice::from_ref(secret),
-                super::HttpAuth::Hmac { secrets, .. } => secrets,
-                super::HttpAuth::None => &[],
-            },
-            _ => &[],
-        }).map(String::as_str)
+        self.triggers
+            .iter()
+            .flat_map(|trigger| match &trigger.kind {
+                TriggerKind::Http(http) => match &http.auth {
+                    super::HttpAuth::Bearer { secret } => std::slice::from_ref(secret),
+                    super::HttpAuth::Hmac { secrets, .. } => secrets,
+                    super::HttpAuth::None => &[],
+                },
+                _ => &[],
+            })
+            .map(String::as_str)
     }
 }
 

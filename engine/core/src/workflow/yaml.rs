@@ -72,7 +72,10 @@ impl Node {
 pub(crate) fn read(source: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
     if source.len() > MAX_SOURCE_BYTES {
         let message = format!("the file has {} bytes; a workflow file may have {MAX_SOURCE_BYTES}", source.len());
-        diagnostics.push(Diagnostic::error(codes::TOO_LARGE, 0..0, message).help("move long scripts to files: `script: ./file.rhai`"));
+        diagnostics.push(
+            Diagnostic::error(codes::TOO_LARGE, 0..0, message)
+                .help("move long scripts to files: `script: ./file.rhai`"),
+        );
         return None;
     }
     // A byte order mark is no content; the lines keep their places.
@@ -227,7 +230,11 @@ impl<'s> Builder<'s> {
             Event::Alias(anchor) => {
                 let span = self.span(&yaml_span);
                 let Some(node) = self.anchors.get(&anchor).cloned() else {
-                    return Err(Box::new(Diagnostic::error(codes::SYNTAX, span, "this alias stands inside its own anchor")));
+                    return Err(Box::new(Diagnostic::error(
+                        codes::SYNTAX,
+                        span,
+                        "this alias stands inside its own anchor",
+                    )));
                 };
                 let (nodes, bytes) = weight(&node);
                 self.count(nodes, bytes, &span)?;
@@ -256,7 +263,9 @@ impl<'s> Builder<'s> {
         if self.nodes <= MAX_NODES && self.text_bytes <= MAX_TEXT_BYTES {
             return Ok(());
         }
-        let message = format!("the file is too large: at most {MAX_NODES} values and {MAX_TEXT_BYTES} bytes of text, aliases included");
+        let message = format!(
+            "the file is too large: at most {MAX_NODES} values and {MAX_TEXT_BYTES} bytes of text, aliases included"
+        );
         Err(Box::new(Diagnostic::error(codes::TOO_LARGE, span.clone(), message)))
     }
 
@@ -296,7 +305,11 @@ impl<'s> Builder<'s> {
         let line_end = self.source[start..].find(['\n', '\r']).map_or(self.source.len(), |at| start + at);
         let text = self.source[start..line_end.max(start)].trim_end();
         let shown: String = text.chars().take(60).collect();
-        let diagnostic = Diagnostic::error(codes::TAG, start..start + text.len(), format!("YAML reads `{shown}` as a tag, not as a value"));
+        let diagnostic = Diagnostic::error(
+            codes::TAG,
+            start..start + text.len(),
+            format!("YAML reads `{shown}` as a tag, not as a value"),
+        );
         let quoted = if shown.contains('"') { format!("'{shown}'") } else { format!("\"{shown}\"") };
         self.diagnostics.push(diagnostic.help(format!("quote it: `{quoted}`")));
         style
@@ -347,7 +360,8 @@ fn key_of(node: Node, seen: &mut BTreeMap<String, Span>, diagnostics: &mut Vec<D
     if scalar.style == Style::Plain && scalar.text.is_empty() {
         diagnostics.push(Diagnostic::error(codes::BAD_KEY, span.clone(), "this value has no key before its `:`"));
     } else if scalar.style == Style::Plain && scalar.text == "<<" {
-        let diagnostic = Diagnostic::error(codes::MERGE_KEY, span.clone(), "merge keys (`<<`) do not exist in YAML 1.2");
+        let diagnostic =
+            Diagnostic::error(codes::MERGE_KEY, span.clone(), "merge keys (`<<`) do not exist in YAML 1.2");
         diagnostics.push(diagnostic.help("repeat the keys, or give the whole map an anchor (`&name`) and use `*name`"));
     }
     match seen.get(&scalar.text) {
@@ -356,7 +370,8 @@ fn key_of(node: Node, seen: &mut BTreeMap<String, Span>, diagnostics: &mut Vec<D
         }
         Some(_) => {
             let message = format!("the key `{}` appears twice in this map", shorten(&scalar.text));
-            diagnostics.push(Diagnostic::error(codes::DUPLICATE_KEY, span.clone(), message).help("keep one of the two"));
+            diagnostics
+                .push(Diagnostic::error(codes::DUPLICATE_KEY, span.clone(), message).help("keep one of the two"));
         }
     }
     (scalar.text, span)
@@ -367,7 +382,9 @@ fn too_deep(span: Span) -> Stop {
 }
 
 fn weight(node: &Node) -> (usize, usize) {
-    let sum = |parts: &mut dyn Iterator<Item = (usize, usize)>| parts.fold((1, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
+    let sum = |parts: &mut dyn Iterator<Item = (usize, usize)>| {
+        parts.fold((1, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
+    };
     match &node.value {
         Value::Scalar(scalar) => (1, scalar.text.len()),
         Value::List(items) => sum(&mut items.iter().map(weight)),

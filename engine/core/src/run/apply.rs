@@ -1,0 +1,378 @@
+//! The one transition function: `(state, entry) → state`, or why the entry cannot follow.
+//!
+//! Live commits, crash recovery, `cartwright replay` and the simulator's oracle all use it, so they cannot disagree.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde_json::json;
+
+use crate::{
+    Json,
+    call::CallOutcome,
+    evaluate::Prepared,
+    id::StepPath,
+    run::{
+        decide::failed_view,
+        entry::{Entry, TimerKind, What},
+        row::RunStatus,
+        state::{Active, CallState, Inner, Phase, RunState, StepState},
+    },
+    time::Timestamp,
+};
+
+/// An entry that cannot follow the ones before it: a damaged journal, or a bug.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("journal entry {position} ({entry}) cannot follow: {reason}")]
+pub struct Illegal {
+    /// Its index in the journal.
+    pub position: u64,
+    /// Its type.
+    pub entry: String,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// Folds a whole journal; `None` when it is empty.
+pub fn fold<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Result<Option<RunState>, Illegal> {
+    let mut state = None;
+    for entry in entries {
+        state = Some(apply(state, entry)?);
+    }
+    Ok(state)
+}
+
+/// The state after `entry`.
+pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal> {
+    let position = state.as_ref().map_or(0, |state| state.len);
+    let illegal = |reason| Illegal { position, entry: format!("{:?}", entry.what).chars().take(60).collect(), reason };
+    let mut state = match (state, &entry.what) {
+        (None, What::RunStarted { run, workflow, version, event, store, shard, hops }) => {
+            return Ok(RunState {
+                run: run.clone(),
+                workflow: workflow.clone(),
+                version: version.clone(),
+                event: event.clone(),
+                store: store.clone(),
+                shard: *shard,
+                hops: *hops,
+                started: entry.at,
+                len: 1,
+                generation: 0,
+                retries: 0,
+                vars: None,
+                steps: BTreeMap::new(),
+                visible: BTreeMap::new(),
+                timers: BTreeMap::new(),
+                waits: BTreeSet::new(),
+                view: RunState::view_of(run, workflow, 0, entry.at),
+                phase: Phase::Main,
+            });
+        }
+        (None, _) => return Err(illegal("a journal begins with run_started")),
+        (Some(_), What::RunStarted { .. }) => return Err(illegal("a run starts once")),
+        (Some(state), _) => state,
+    };
+    transition(&mut state, &entry.what, entry.at).map_err(illegal)?;
+    state.len += 1;
+    Ok(state)
+}
+
+fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'static str> {
+    if let (Phase::Ended { .. }, false) = (&state.phase, matches!(what, What::RunRetried { .. })) {
+        return Err("the run is over");
+    }
+    match what {
+        What::RunStarted { .. } => Err("a run starts once"),
+        What::VarsSet { vars } => {
+            state.vars = Some(Arc::new(Prepared::new(vars.clone())));
+            Ok(())
+        }
+        What::StepSkipped { path } => {
+            if state.steps.insert(path.clone(), StepState::Skipped).is_some() {
+                return Err("the step was begun");
+            }
+            show(state, path, json!({"status": "skipped", "output": null}));
+            Ok(())
+        }
+        What::StepStarted { path, attempt, .. } => start(state, path, *attempt),
+        What::BranchTaken { path, branch } => {
+            active(state, path)?.inner = Inner::Branch(*branch);
+            Ok(())
+        }
+        What::LoopStarted { path, items } => {
+            let items = items.iter().map(|item| Arc::new(Prepared::new(item.clone()))).collect();
+            active(state, path)?.inner = Inner::Loop { items, outputs: BTreeMap::new() };
+            Ok(())
+        }
+        What::IterationEnded { path, index, output } => {
+            drop_below(state, &format!("{path}[{index}]/"));
+            match &mut active(state, path)?.inner {
+                Inner::Loop { outputs, .. } => outputs.insert(*index, output.clone()),
+                Inner::None | Inner::Branch(_) => return Err("the step is no loop"),
+            };
+            Ok(())
+        }
+        What::CallIntended { path, index, function, fingerprint, summary, repeatable } => {
+            let call = CallState {
+                function: function.clone(),
+                fingerprint: fingerprint.clone(),
+                summary: summary.clone(),
+                repeatable: *repeatable,
+                outcome: None,
+            };
+            add_call(active(state, path)?, *index, call)
+        }
+        What::WaitSet { path, index, function, fingerprint, .. } => {
+            let call = CallState {
+                function: function.clone(),
+                fingerprint: fingerprint.clone(),
+                summary: String::new(),
+                repeatable: true,
+                outcome: None,
+            };
+            add_call(active(state, path)?, *index, call)?;
+            state.waits.insert((path.clone(), *index));
+            Ok(())
+        }
+        What::CallResolved { path, index, function, fingerprint, outcome } => {
+            state.waits.remove(&(path.clone(), *index));
+            state.timers.retain(|(of, kind), _| {
+                of != path || (*kind != TimerKind::Call(*index) && *kind != TimerKind::Wait(*index))
+            });
+            resolve(active(state, path)?, *index, function, fingerprint, outcome)
+        }
+        What::TimerSet { path, timer, due } => {
+            state.timers.insert((path.clone(), *timer), *due);
+            Ok(())
+        }
+        What::TimerFired { path, timer } => {
+            state.timers.remove(&(path.clone(), *timer)).map(|_| ()).ok_or("the timer is not set")
+        }
+        What::StepSucceeded { path, output } => {
+            let active = active(state, path)?;
+            let attempt = active.attempt;
+            match active.inner {
+                Inner::Loop { .. } => drop_below(state, path.as_str()),
+                Inner::None | Inner::Branch(_) => clear_timers(state, path.as_str()),
+            }
+            let result = show(state, path, json!({"status": "succeeded", "output": output}));
+            state.steps.insert(path.clone(), StepState::Succeeded { attempt, result });
+            Ok(())
+        }
+        What::AttemptFailed { path, error, call, .. } => {
+            let (attempt, tries, calls) = end_attempt(state, path, *call)?;
+            // The step's own timeout covers the pause and the attempts to come.
+            state.timers.retain(|(of, kind), _| of != path || *kind == TimerKind::StepTimeout);
+            state.waits.retain(|(of, _)| of != path);
+            state.steps.insert(path.clone(), StepState::Retrying { attempt, tries, error: error.clone(), calls });
+            Ok(())
+        }
+        What::StepFailed { path, error, call, handled } => {
+            let (attempt, _, calls) = end_attempt(state, path, *call)?;
+            drop_below(state, path.as_str());
+            show(state, path, failed_view(error));
+            state
+                .steps
+                .insert(path.clone(), StepState::Failed { attempt, error: error.clone(), calls, handled: *handled });
+            Ok(())
+        }
+        What::StepUnknown { path, index, message } => {
+            let (attempt, _, calls) = end_attempt(state, path, Some(*index))?;
+            clear_timers(state, path.as_str());
+            let unknown = StepState::Unknown { attempt, index: *index, message: message.clone(), calls };
+            state.steps.insert(path.clone(), unknown);
+            Ok(())
+        }
+        What::RunParked { error } => {
+            let failure = match &state.phase {
+                Phase::Failing { error } => Some(error.clone()),
+                Phase::Main => None,
+                Phase::Parked { .. } | Phase::Ended { .. } => return Err("the run is not moving"),
+            };
+            state.phase = Phase::Parked { error: error.clone(), failure };
+            Ok(())
+        }
+        What::RunRetried { generation, .. } => retry(state, *generation),
+        What::CancelRequested { .. } => Ok(()),
+        What::FailureHandling { error } => {
+            if !matches!(state.phase, Phase::Main | Phase::Parked { .. }) {
+                return Err("a failure is handled already");
+            }
+            quiet(state);
+            state.phase = Phase::Failing { error: error.clone() };
+            Ok(())
+        }
+        What::RunFinished { status, output, error } => {
+            if !status.is_ended() {
+                return Err("that is no end");
+            }
+            quiet(state);
+            state.phase = Phase::Ended { status: *status, at, output: output.clone(), error: error.clone() };
+            Ok(())
+        }
+    }
+}
+
+fn start(state: &mut RunState, path: &StepPath, attempt: u32) -> Result<(), &'static str> {
+    let (before, tries, calls) = match state.steps.remove(path) {
+        None => (0, 0, Vec::new()),
+        Some(StepState::Retrying { attempt, tries, calls, .. }) => (attempt, tries, calls),
+        Some(StepState::Reopened { attempt, calls }) => (attempt, 0, calls),
+        Some(_) => return Err("the step is under way or over"),
+    };
+    if attempt != before + 1 {
+        return Err("attempts count up by one");
+    }
+    let active = Active { attempt, tries: tries + 1, calls, inner: Inner::None };
+    state.steps.insert(path.clone(), StepState::Active(active));
+    Ok(())
+}
+
+fn active<'a>(state: &'a mut RunState, path: &StepPath) -> Result<&'a mut Active, &'static str> {
+    match state.steps.get_mut(path) {
+        Some(StepState::Active(active)) => Ok(active),
+        _ => Err("the step is not under way"),
+    }
+}
+
+fn add_call(active: &mut Active, index: u32, call: CallState) -> Result<(), &'static str> {
+    if index as usize != active.calls.len() {
+        return Err("calls come in order");
+    }
+    active.calls.push(call);
+    Ok(())
+}
+
+fn resolve(
+    active: &mut Active,
+    index: u32,
+    function: &str,
+    fingerprint: &str,
+    outcome: &CallOutcome,
+) -> Result<(), &'static str> {
+    match active.calls.get_mut(index as usize) {
+        Some(call) if call.outcome.is_some() => Err("the call is resolved"),
+        Some(call) if call.fingerprint != fingerprint => Err("it is not the call that was intended"),
+        Some(call) => {
+            call.outcome = Some(outcome.clone());
+            Ok(())
+        }
+        None => {
+            let call = CallState {
+                function: function.to_owned(),
+                fingerprint: fingerprint.to_owned(),
+                summary: String::new(),
+                repeatable: true,
+                outcome: Some(outcome.clone()),
+            };
+            add_call(active, index, call)
+        }
+    }
+}
+
+/// Takes an active step apart; `drop` is the call a next attempt repeats, with all after it.
+fn end_attempt(
+    state: &mut RunState,
+    path: &StepPath,
+    drop: Option<u32>,
+) -> Result<(u32, u32, Vec<CallState>), &'static str> {
+    let active = active(state, path)?;
+    let (attempt, tries, mut calls) = (active.attempt, active.tries, std::mem::take(&mut active.calls));
+    if let Some(index) = drop {
+        calls.truncate(index as usize);
+    }
+    // A call that never resolved cannot be handed back to a next attempt.
+    let resolved = calls.iter().take_while(|call| call.outcome.is_some()).count();
+    calls.truncate(resolved);
+    Ok((attempt, tries, calls))
+}
+
+/// Forgets what stands below a path: the steps of a branch or an iteration, and their timers and waits.
+fn drop_below(state: &mut RunState, prefix: &str) {
+    let below = |path: &StepPath| is_below(path.as_str(), prefix);
+    state.steps.retain(|path, _| !below(path));
+    clear_timers(state, prefix);
+}
+
+fn clear_timers(state: &mut RunState, prefix: &str) {
+    let gone = |path: &StepPath| path.as_str() == prefix || is_below(path.as_str(), prefix);
+    state.timers.retain(|(path, _), _| !gone(path));
+    state.waits.retain(|(path, _)| !gone(path));
+}
+
+fn is_below(path: &str, prefix: &str) -> bool {
+    match path.strip_prefix(prefix) {
+        Some(rest) if prefix.ends_with('/') => !rest.is_empty(),
+        Some(rest) => rest.starts_with(['.', '[']),
+        None => false,
+    }
+}
+
+/// Steps that still move stop where they are; no timer or wait is left.
+fn quiet(state: &mut RunState) {
+    state.timers.clear();
+    state.waits.clear();
+}
+
+fn retry(state: &mut RunState, generation: u32) -> Result<(), &'static str> {
+    let phase = match &state.phase {
+        Phase::Parked { failure: Some(error), .. } => Phase::Failing { error: error.clone() },
+        Phase::Parked { failure: None, .. } => Phase::Main,
+        Phase::Ended { status: RunStatus::Failed, .. } => {
+            drop_below(state, "on_failure/");
+            Phase::Main
+        }
+        Phase::Main | Phase::Failing { .. } | Phase::Ended { .. } => {
+            return Err("the run is neither parked nor failed");
+        }
+    };
+    let in_failure = matches!(phase, Phase::Failing { .. });
+    // A parked run kept its timers: what waits goes on waiting. A failed run was stopped everywhere.
+    let was_stopped = matches!(state.phase, Phase::Ended { .. });
+    state.phase = phase;
+    state.generation = generation;
+    state.retries += 1;
+    state.view = RunState::view_of(&state.run, &state.workflow, state.retries, state.started);
+    state.timers.remove(&(StepPath::new(""), TimerKind::ParkExpiry));
+    for (path, step) in &mut state.steps {
+        if path.as_str().starts_with("on_failure/") != in_failure {
+            continue;
+        }
+        let again = match step {
+            StepState::Unknown { .. } => true,
+            StepState::Failed { handled, .. } => !*handled,
+            StepState::Active(active) => was_stopped && matches!(active.inner, Inner::None),
+            StepState::Retrying { .. } => was_stopped,
+            StepState::Skipped | StepState::Succeeded { .. } | StepState::Reopened { .. } => false,
+        };
+        if again {
+            reopen(step);
+        }
+    }
+    Ok(())
+}
+
+fn reopen(step: &mut StepState) {
+    let (attempt, calls) = match step {
+        StepState::Active(active) => (active.attempt, std::mem::take(&mut active.calls)),
+        StepState::Retrying { attempt, calls, .. }
+        | StepState::Failed { attempt, calls, .. }
+        | StepState::Unknown { attempt, calls, .. } => (*attempt, std::mem::take(calls)),
+        StepState::Skipped | StepState::Succeeded { .. } | StepState::Reopened { .. } => return,
+    };
+    *step = StepState::Reopened { attempt, calls: calls.into_iter().take_while(|c| c.outcome.is_some()).collect() };
+}
+
+/// What expressions see of a step; steps outside loops are found by id at once.
+fn show(state: &mut RunState, path: &StepPath, view: Json) -> Arc<Prepared> {
+    let view = Arc::new(Prepared::new(view));
+    let text = path.as_str();
+    if !text.contains('[') {
+        let id = text.rsplit('/').next().unwrap_or(text);
+        state.visible.insert(id.to_owned(), Arc::clone(&view));
+    }
+    view
+}

@@ -1,0 +1,399 @@
+//! What comes next in a run: `(state, input) → entries + effects`. Pure: time, event and evaluator are handed in.
+//!
+//! Entries are applied as they are decided, so that one input can carry a run over many steps; the runner commits them
+//! together. Effects become real only after their entries are durable.
+
+mod begin;
+mod calls;
+mod fail;
+mod resume;
+mod scope;
+mod walk;
+
+pub use begin::LOOP_ITEMS_MAX;
+pub use calls::{EMIT_BYTES_MAX, HOPS_MAX};
+pub(crate) use scope::failed_view;
+pub use scope::{Frame, locate, scope_at};
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use crate::{
+    Json,
+    call::{Call, CallError, CallOutcome},
+    evaluate::{Evaluate, Prepared},
+    event::Event,
+    id::StepPath,
+    run::{
+        apply::{Illegal, apply},
+        entry::{Entry, TimerKind, What},
+        row::{RunError, RunStatus},
+        state::{Phase, RunState},
+    },
+    secret::SecretMarks,
+    time::Timestamp,
+    workflow::Workflow,
+};
+
+/// A parked run fails by itself after this long.
+pub const PARK_EXPIRY: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// What decisions may look at besides the state.
+pub struct Context<'a> {
+    /// The version the run is pinned to.
+    pub workflow: &'a Workflow,
+    /// The event as expressions see it.
+    pub event: &'a Prepared,
+    /// `store` as expressions see it, where the event has one.
+    pub store: Option<&'a Prepared>,
+    /// The expression language.
+    pub evaluate: &'a dyn Evaluate,
+    /// How secrets are marked in what is about to be sent.
+    pub marks: &'a SecretMarks,
+    /// The time of this decision.
+    pub now: Timestamp,
+    /// The engine is stopping: what ended is written down, nothing new is begun.
+    pub hold: bool,
+}
+
+/// What happened, as the runner tells it.
+#[derive(Debug)]
+pub enum Input {
+    /// Go on: a new run, one loaded after a crash, or one whose commit was a conflict.
+    Resume {
+        /// Steps with a call that is being made right now; nothing else is under way.
+        under_way: BTreeSet<StepPath>,
+    },
+    /// A script was executed, or executed again.
+    Script {
+        /// Its step.
+        path: StepPath,
+        /// The attempt it belonged to.
+        attempt: u32,
+        /// What came of it.
+        result: ScriptResult,
+    },
+    /// A call ended.
+    Call {
+        /// The calling step.
+        path: StepPath,
+        /// Which call.
+        index: u32,
+        /// What came of it.
+        outcome: CallOutcome,
+    },
+    /// A call on the engine's own storage ended; it has no intent, its effect is in the same commit.
+    Stored {
+        /// The calling step.
+        path: StepPath,
+        /// The call with its result.
+        call: ResolvedCall,
+    },
+    /// A timer's time has come.
+    Timer {
+        /// Its step.
+        path: StepPath,
+        /// What it is for.
+        kind: TimerKind,
+    },
+    /// A person asked to end the run.
+    Cancel {
+        /// Who.
+        by: String,
+    },
+    /// A person says: go on from where it is parked or failed.
+    Retry {
+        /// Who.
+        by: String,
+        /// Repeat calls whose outcome is unknown, accepting that they may happen twice.
+        repeat_unknown: bool,
+    },
+}
+
+/// What came of executing a script once.
+#[derive(Debug)]
+pub struct ScriptResult {
+    /// Immediate calls it made after the recorded ones, in order.
+    pub immediate: Vec<ResolvedCall>,
+    /// How the execution ended.
+    pub end: ScriptEnd,
+}
+
+/// A call without outside effect, with its result.
+#[derive(Debug)]
+pub struct ResolvedCall {
+    /// From 0 in order of calling.
+    pub index: u32,
+    /// Host function.
+    pub function: String,
+    /// Function and arguments, hashed.
+    pub fingerprint: String,
+    /// The result.
+    pub outcome: CallOutcome,
+}
+
+/// How a script's execution ended.
+#[derive(Debug)]
+pub enum ScriptEnd {
+    /// It gave a value.
+    Done(Json),
+    /// It asks for a call that is not resolved.
+    Call {
+        /// From 0 in order of calling.
+        index: u32,
+        /// The call.
+        call: Call,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        error: CallError,
+        /// The call whose uncaught failure this is.
+        call: Option<u32>,
+    },
+    /// It asked for something else than it did before.
+    Nondeterministic {
+        /// Where.
+        index: u32,
+        /// What the journal has.
+        recorded: String,
+        /// What it asks now.
+        asked: String,
+    },
+}
+
+/// What the runner must do once the entries are durable.
+#[derive(Debug)]
+pub enum Effect {
+    /// Execute a script with the calls the state has recorded; answer with [`Input::Script`].
+    RunScript {
+        /// Its step.
+        path: StepPath,
+        /// For the answer.
+        attempt: u32,
+    },
+    /// Make a call; answer with [`Input::Call`].
+    Call {
+        /// The calling step.
+        path: StepPath,
+        /// Which call.
+        index: u32,
+        /// What to do.
+        call: Call,
+        /// Its idempotency key.
+        key: String,
+    },
+    /// Make a call on the engine's own storage; answer with [`Input::Stored`], its effect in the same commit.
+    Store {
+        /// The calling step.
+        path: StepPath,
+        /// Which call.
+        index: u32,
+        /// What to do.
+        call: Call,
+    },
+    /// Register a wait and look back: events of `topic` accepted since `since` may end it at once.
+    Wait {
+        /// The waiting step.
+        path: StepPath,
+        /// Which call.
+        index: u32,
+        /// What it waits for.
+        topic: String,
+        /// An expression over `incoming` and `event`.
+        condition: Option<String>,
+        /// How far back to look.
+        since: Timestamp,
+    },
+    /// Stop whatever is under way at or below this path; its answers are not wanted. Empty: everything.
+    Abort {
+        /// A step's path, or empty.
+        path: StepPath,
+    },
+}
+
+/// A decision.
+#[derive(Debug)]
+pub struct Decision {
+    /// The state with the entries applied.
+    pub state: RunState,
+    /// What to append to the journal.
+    pub entries: Vec<Entry>,
+    /// What to do once they are durable.
+    pub effects: Vec<Effect>,
+    /// Events to raise, in the same commit.
+    pub emits: Vec<Event>,
+    /// Timers set or moved.
+    pub timers_set: Vec<(StepPath, TimerKind, Timestamp)>,
+    /// Timers that are gone.
+    pub timers_clear: Vec<(StepPath, TimerKind)>,
+    /// Waits that are gone.
+    pub waits_clear: Vec<(StepPath, u32)>,
+}
+
+/// Why an input was not taken. Nothing changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// A bug, or a damaged journal.
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    /// A person asked for something that cannot be done to this run now.
+    #[error("{reason}")]
+    Refused {
+        /// Why, and what can be done instead.
+        reason: String,
+        /// The state as it was.
+        state: Box<RunState>,
+    },
+}
+
+/// Why an input was not taken, inside a decision.
+enum Stop {
+    Illegal(Illegal),
+    Refused(String),
+}
+
+impl From<Illegal> for Stop {
+    fn from(illegal: Illegal) -> Self {
+        Self::Illegal(illegal)
+    }
+}
+
+/// Decides what comes of one input. An input that is out of date (its step or call has ended) changes nothing.
+pub fn decide(state: RunState, context: &Context<'_>, input: Input) -> Result<Decision, DecideError> {
+    let timers_before = state.timers.clone();
+    let waits_before = state.waits.clone();
+    let mut decider = Decider::new(state, context);
+    let taken = decider.take(input);
+    let Decider { state, entries, effects, emits, .. } = decider;
+    match (taken, state) {
+        (Ok(()), Some(state)) => Ok(finish(state, entries, effects, emits, timers_before, waits_before)),
+        (Err(Stop::Refused(reason)), Some(state)) => Err(DecideError::Refused { reason, state: Box::new(state) }),
+        (Err(Stop::Illegal(illegal)), _) => Err(illegal.into()),
+        (_, None) => unreachable!("only an illegal entry takes the state away"),
+    }
+}
+
+fn finish(
+    state: RunState,
+    entries: Vec<Entry>,
+    effects: Vec<Effect>,
+    emits: Vec<Event>,
+    timers_before: BTreeMap<(StepPath, TimerKind), Timestamp>,
+    waits_before: BTreeSet<(StepPath, u32)>,
+) -> Decision {
+    Decision {
+        timers_set: changed(&timers_before, &state.timers),
+        timers_clear: timers_before.into_keys().filter(|key| !state.timers.contains_key(key)).collect(),
+        waits_clear: waits_before.into_iter().filter(|key| !state.waits.contains(key)).collect(),
+        state,
+        entries,
+        effects,
+        emits,
+    }
+}
+
+fn changed(
+    before: &BTreeMap<(StepPath, TimerKind), Timestamp>,
+    after: &BTreeMap<(StepPath, TimerKind), Timestamp>,
+) -> Vec<(StepPath, TimerKind, Timestamp)> {
+    let new = after.iter().filter(|(key, due)| before.get(key) != Some(due));
+    new.map(|((path, kind), due)| (path.clone(), *kind, *due)).collect()
+}
+
+/// A decision in the making.
+struct Decider<'a> {
+    /// `None` only while an entry is being applied.
+    state: Option<RunState>,
+    context: &'a Context<'a>,
+    entries: Vec<Entry>,
+    effects: Vec<Effect>,
+    emits: Vec<Event>,
+}
+
+impl<'a> Decider<'a> {
+    fn new(state: RunState, context: &'a Context<'a>) -> Self {
+        Self { state: Some(state), context, entries: Vec::new(), effects: Vec::new(), emits: Vec::new() }
+    }
+
+    fn state(&self) -> &RunState {
+        self.state.as_ref().expect("a decider has its state between transitions")
+    }
+
+    /// Appends an entry and applies it.
+    fn record(&mut self, what: What) -> Result<(), Illegal> {
+        let entry = Entry { at: self.context.now, what };
+        self.state = Some(apply(self.state.take(), &entry)?);
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    fn take(&mut self, input: Input) -> Result<(), Stop> {
+        match input {
+            Input::Resume { under_way } => self.resume(&under_way)?,
+            Input::Script { path, attempt, result } => self.script_ended(&path, attempt, result)?,
+            Input::Call { path, index, outcome } => self.call_ended(&path, index, outcome)?,
+            Input::Stored { path, call } => self.stored(&path, call)?,
+            Input::Timer { path, kind } => self.timer_fired(&path, kind)?,
+            Input::Cancel { by } => return self.cancel(by),
+            Input::Retry { by, repeat_unknown } => return self.retry(by, repeat_unknown),
+        }
+        if self.context.hold {
+            return Ok(());
+        }
+        Ok(self.advance()?)
+    }
+
+    fn cancel(&mut self, by: String) -> Result<(), Stop> {
+        if let Phase::Ended { status, .. } = &self.state().phase {
+            return Err(Stop::Refused(format!("the run is over: it {}", past(*status))));
+        }
+        self.record(What::CancelRequested { by: by.clone() })?;
+        self.effects.clear();
+        self.effects.push(Effect::Abort { path: StepPath::new("") });
+        let error = RunError { step: None, code: "cancelled".into(), message: format!("cancelled by {by}") };
+        let status = RunStatus::Cancelled;
+        Ok(self.record(What::RunFinished { status, output: Json::Null, error: Some(error) })?)
+    }
+
+    fn retry(&mut self, by: String, repeat_unknown: bool) -> Result<(), Stop> {
+        let refused = |reason: String| Err(Stop::Refused(reason));
+        match self.state().status() {
+            RunStatus::Parked | RunStatus::Failed => {}
+            status => return refused(format!("only parked and failed runs can be retried; this one {}", past(status))),
+        }
+        if let (false, Some(path)) = (repeat_unknown, self.unknown_step()) {
+            return refused(format!(
+                "nobody knows whether the call of step `{path}` happened. Look at the receiver; if it did not happen, or \
+                 doing it twice does no harm, retry with --repeat-unknown"
+            ));
+        }
+        let generation = self.state().generation;
+        self.record(What::RunRetried { by, generation })?;
+        if self.context.hold {
+            return Ok(());
+        }
+        self.resume(&BTreeSet::new())?;
+        Ok(self.advance()?)
+    }
+
+    fn unknown_step(&self) -> Option<&StepPath> {
+        use crate::run::state::StepState::Unknown;
+        let mut steps = self.state().steps.iter();
+        steps.find(|(_, step)| matches!(step, Unknown { .. })).map(|(path, _)| path)
+    }
+}
+
+fn past(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Queued => "is queued",
+        RunStatus::Running => "is running",
+        RunStatus::Waiting => "is waiting",
+        RunStatus::Parked => "is parked",
+        RunStatus::Succeeded => "succeeded",
+        RunStatus::Failed => "failed",
+        RunStatus::Cancelled => "was cancelled",
+    }
+}

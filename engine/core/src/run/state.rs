@@ -1,0 +1,298 @@
+//! What a run's journal amounts to. Comes only out of [`apply`](super::apply::apply); nothing else changes it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use crate::{
+    Json,
+    call::{CallError, CallOutcome},
+    evaluate::Prepared,
+    id::{EventId, RunId, StepPath, StoreId, Version, WorkflowId},
+    run::{
+        entry::TimerKind,
+        row::{RunError, RunRow, RunStatus},
+    },
+    shard::ShardId,
+    time::Timestamp,
+};
+
+/// A run, folded from its journal.
+#[derive(Debug)]
+pub struct RunState {
+    /// Its id.
+    pub run: RunId,
+    /// What it runs.
+    pub workflow: WorkflowId,
+    /// Pinned.
+    pub version: Version,
+    /// What started it.
+    pub event: EventId,
+    /// The event's store.
+    pub store: Option<StoreId>,
+    /// Who owns it.
+    pub shard: ShardId,
+    /// The event's hop count.
+    pub hops: u32,
+    /// When it was created.
+    pub started: Timestamp,
+    /// How many entries the journal has.
+    pub len: u64,
+    /// Part of the identity of its calls.
+    pub generation: u32,
+    /// How often a person retried it.
+    pub retries: u32,
+    /// `vars`, once evaluated.
+    pub vars: Option<Arc<Prepared>>,
+    /// Steps that were begun or skipped, by path; those of an ended iteration are folded into their loop.
+    pub steps: BTreeMap<StepPath, StepState>,
+    /// What expressions see of the steps outside loops, by id.
+    pub visible: BTreeMap<String, Arc<Prepared>>,
+    /// Timers that are set.
+    pub timers: BTreeMap<(StepPath, TimerKind), Timestamp>,
+    /// Waits for events that are registered.
+    pub waits: BTreeSet<(StepPath, u32)>,
+    /// `run` as expressions see it: `{id, workflow, retries, started}`.
+    pub view: Arc<Prepared>,
+    /// Where the run as a whole is.
+    pub phase: Phase,
+}
+
+/// Where a run as a whole is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// On its main steps.
+    Main,
+    /// Waits for a person; `failure` when it was parked while handling that failure.
+    Parked {
+        /// Why.
+        error: RunError,
+        /// The failure that `on_failure` was handling.
+        failure: Option<RunError>,
+    },
+    /// On its `on_failure` steps.
+    Failing {
+        /// Why.
+        error: RunError,
+    },
+    /// Over.
+    Ended {
+        /// How.
+        status: RunStatus,
+        /// When.
+        at: Timestamp,
+        /// What it gave.
+        output: Json,
+        /// Why it failed.
+        error: Option<RunError>,
+    },
+}
+
+/// Where a step is; each state carries only what exists in it.
+#[derive(Debug)]
+pub enum StepState {
+    /// Its `if` was false.
+    Skipped,
+    /// Begun.
+    Active(Active),
+    /// Waits for its next attempt.
+    Retrying {
+        /// How many attempts there were.
+        attempt: u32,
+        /// How many since a person last retried the run.
+        tries: u32,
+        /// What failed.
+        error: CallError,
+        /// Resolved calls the next attempt keeps.
+        calls: Vec<CallState>,
+    },
+    /// May begin again: a person retried the run.
+    Reopened {
+        /// How many attempts there were.
+        attempt: u32,
+        /// Resolved calls the next attempt keeps.
+        calls: Vec<CallState>,
+    },
+    /// Ended well.
+    Succeeded {
+        /// How many attempts it took.
+        attempt: u32,
+        /// `{status, output}` as expressions see it.
+        result: Arc<Prepared>,
+    },
+    /// Ended badly.
+    Failed {
+        /// How many attempts there were.
+        attempt: u32,
+        /// Why.
+        error: CallError,
+        /// Resolved calls a retry keeps.
+        calls: Vec<CallState>,
+        /// Its `on_error` lets the run go on.
+        handled: bool,
+    },
+    /// Made a call whose outcome cannot be known.
+    Unknown {
+        /// How many attempts there were.
+        attempt: u32,
+        /// Which call.
+        index: u32,
+        /// What is known.
+        message: String,
+        /// Calls before it.
+        calls: Vec<CallState>,
+    },
+}
+
+/// A step that was begun and has not ended.
+#[derive(Debug)]
+pub struct Active {
+    /// From 1.
+    pub attempt: u32,
+    /// Attempts since a person last retried the run, from 1.
+    pub tries: u32,
+    /// The calls it made, by index.
+    pub calls: Vec<CallState>,
+    /// What a container step remembers.
+    pub inner: Inner,
+}
+
+/// What a container step remembers.
+#[derive(Debug)]
+pub enum Inner {
+    /// Not a container, or not yet entered.
+    None,
+    /// The branch of a choose.
+    Branch(Option<u32>),
+    /// A loop.
+    Loop {
+        /// The list.
+        items: Vec<Arc<Prepared>>,
+        /// What ended iterations gave, by index.
+        outputs: BTreeMap<u32, Json>,
+    },
+}
+
+/// A call as the journal knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallState {
+    /// Host function.
+    pub function: String,
+    /// Function and arguments, hashed.
+    pub fingerprint: String,
+    /// One line for people, where there was an intent.
+    pub summary: String,
+    /// May be repeated when its outcome is hidden.
+    pub repeatable: bool,
+    /// `None`: intended or waiting.
+    pub outcome: Option<CallOutcome>,
+}
+
+impl RunState {
+    /// `run` as expressions see it.
+    pub(super) fn view_of(run: &RunId, workflow: &WorkflowId, retries: u32, started: Timestamp) -> Arc<Prepared> {
+        Arc::new(Prepared::new(serde_json::json!({
+            "id": run, "workflow": workflow, "retries": retries, "started": started,
+        })))
+    }
+
+    /// The status people see.
+    pub fn status(&self) -> RunStatus {
+        match &self.phase {
+            Phase::Ended { status, .. } => *status,
+            Phase::Parked { .. } => RunStatus::Parked,
+            Phase::Main | Phase::Failing { .. } if self.steps.is_empty() => RunStatus::Queued,
+            Phase::Main | Phase::Failing { .. } if self.is_busy() => RunStatus::Running,
+            Phase::Main | Phase::Failing { .. } => RunStatus::Waiting,
+        }
+    }
+
+    /// Whether some step is doing something, rather than waiting for a time or an event.
+    fn is_busy(&self) -> bool {
+        let mut waits = false;
+        for (path, step) in &self.steps {
+            match step {
+                StepState::Active(active) if !matches!(active.inner, Inner::None) => {}
+                StepState::Active(active) if self.is_waiting(path, active) => waits = true,
+                StepState::Active(_) | StepState::Reopened { .. } => return true,
+                StepState::Retrying { .. } => waits = true,
+                _ => {}
+            }
+        }
+        !waits
+    }
+
+    /// Whether a step below a container is doing something, rather than waiting for a time or an event.
+    pub fn is_busy_below(&self, container: &StepPath) -> bool {
+        let prefix = format!("{container}[");
+        let below = self.steps.range(StepPath::new(prefix.as_str())..);
+        below.take_while(|(path, _)| path.as_str().starts_with(&prefix)).any(|(path, step)| match step {
+            StepState::Active(active) => matches!(active.inner, Inner::None) && !self.is_waiting(path, active),
+            _ => false,
+        })
+    }
+
+    fn is_waiting(&self, path: &StepPath, active: &Active) -> bool {
+        let last = active.calls.len().saturating_sub(1) as u32;
+        self.timers.contains_key(&(path.clone(), TimerKind::Sleep))
+            || self.timers.contains_key(&(path.clone(), TimerKind::Call(last)))
+            || self.waits.contains(&(path.clone(), last))
+    }
+
+    /// The row that lists show.
+    pub fn row(&self) -> RunRow {
+        let (finished, error) = match &self.phase {
+            Phase::Ended { at, error, .. } => (Some(*at), error.clone()),
+            Phase::Parked { error, .. } | Phase::Failing { error } => (None, Some(error.clone())),
+            Phase::Main => (None, None),
+        };
+        RunRow {
+            id: self.run.clone(),
+            workflow: self.workflow.clone(),
+            version: self.version.clone(),
+            status: self.status(),
+            store: self.store.clone(),
+            event: self.event.clone(),
+            shard: self.shard,
+            retries: self.retries,
+            started: self.started,
+            finished,
+            error,
+        }
+    }
+
+    /// The calls of a step, whatever state it is in.
+    pub fn calls(&self, path: &StepPath) -> &[CallState] {
+        match self.steps.get(path) {
+            Some(StepState::Active(active)) => &active.calls,
+            Some(
+                StepState::Retrying { calls, .. }
+                | StepState::Reopened { calls, .. }
+                | StepState::Failed { calls, .. }
+                | StepState::Unknown { calls, .. },
+            ) => calls,
+            Some(StepState::Skipped | StepState::Succeeded { .. }) | None => &[],
+        }
+    }
+}
+
+impl StepState {
+    /// Whether it moves no more by itself.
+    pub fn is_ended(&self) -> bool {
+        !matches!(self, Self::Active(_) | Self::Retrying { .. } | Self::Reopened { .. })
+    }
+
+    /// How many attempts there were.
+    pub fn attempt(&self) -> u32 {
+        match self {
+            Self::Skipped => 0,
+            Self::Active(active) => active.attempt,
+            Self::Retrying { attempt, .. }
+            | Self::Reopened { attempt, .. }
+            | Self::Succeeded { attempt, .. }
+            | Self::Failed { attempt, .. }
+            | Self::Unknown { attempt, .. } => *attempt,
+        }
+    }
+}
