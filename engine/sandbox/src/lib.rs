@@ -1,1 +1,22 @@
-//! sandbox
+//! Runs foreign code for Cartwright: expressions, templates and Rhai scripts, within limits.
+//!
+//! A source goes through [`source`] (Rhai with paths from the scope), [`compile`], and an evaluation that is one
+//! [`session`] of its thread. [`expression`] answers what decisions ask; [`script`] runs scripts as durable functions
+//! whose calls, defined in [`functions`], are recorded and replayed. [`library`] is what both can call freely.
+
+mod limits;
+mod source;
+mod value;
+mod error;
+mod secret;
+mod session;
+mod library;
+mod engine;
+mod compile;
+mod expression;
+mod script;
+pub mod functions;
+
+pub use expression::Sandbox;
+pub use limits::{Bounds, Limits};
+pub use script::{Immediate, Recorded, Resolved, ScriptOutcome};
