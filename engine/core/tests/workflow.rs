@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cartwright_core::workflow::{Parsed, parse, parse_bytes, render};
+use cartwright_core::workflow::{Parsed, codes, parse, parse_bytes, render};
 use proptest::prelude::*;
 
 fn repository() -> PathBuf {
@@ -31,7 +31,7 @@ fn read(text: &str) -> Parsed {
 /// Each `NAME.yaml` renders as its `NAME.txt`; `UPDATE_GOLDEN=1` rewrites the latter.
 #[test]
 fn golden_diagnostics() {
-    let update = option_env!("UPDATE_GOLDEN").is_some();
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let mut wrong = Vec::new();
     for file in yaml_files(&repository().join("tests/golden/workflow")) {
         let name = file.file_name().unwrap().to_str().unwrap();
@@ -159,4 +159,23 @@ proptest! {
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         never_panics(&bytes);
     }
+}
+
+/// The first YAML block of a code's page shows the mistake, the second the cure; both are parsed here.
+#[test]
+fn pages_show_the_mistake_and_its_cure() {
+    let untestable = ["E0102", "E0410", "E0701", "E0702"];
+    let mut tested = 0;
+    for code in codes::ALL.iter().filter(|code| !untestable.contains(code)) {
+        let page = fs::read_to_string(repository().join(format!("engine/docs/errors/{code}.md"))).unwrap();
+        let blocks: Vec<&str> = page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+        let found =
+            |source: &str| read(source).diagnostics.iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>();
+        assert!(found(blocks[0]).contains(code), "{code}: the mistake gives {:?}", found(blocks[0]));
+        if let Some(cure) = blocks.get(1) {
+            assert_eq!(found(cure), [""; 0], "{code}: the cure");
+        }
+        tested += 1;
+    }
+    assert!(tested > 40);
 }

@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, ops::Range};
 use super::{
     Grants, Span, StepKind, Template, TextPart, Workflow, codes,
     diagnostic::Diagnostic,
+    parse::MAX_DIAGNOSTICS,
     rhai::{Token, Tokens},
+    template::locate,
     topic,
     visit::Code,
     yaml::shorten,
@@ -14,14 +16,16 @@ use super::{
 use crate::Json;
 
 /// Checks a whole workflow. `ids` holds every step id of the file, those of steps with errors included.
-pub(crate) fn check(workflow: &Workflow, ids: &BTreeMap<String, Span>, diagnostics: &mut Vec<Diagnostic>) {
+pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span>, diagnostics: &mut Vec<Diagnostic>) {
     workflow.visit_code(&mut |code| match code {
         Code::Expression { expression, secrets } => {
-            let place = Place { source: &expression.source, span: &expression.span };
+            let place = Place { file, source: &expression.source, span: &expression.span };
             check_code(&place, Some(secrets), &workflow.grants, ids, diagnostics);
         }
         Code::Script(script) => {
-            let place = Place { source: &script.source, span: &script.span };
+            // A script file's places are not in this file: its step's `script` stands for them.
+            let file = if script.file.is_some() { "" } else { file };
+            let place = Place { file, source: &script.source, span: &script.span };
             check_code(&place, None, &workflow.grants, ids, diagnostics);
         }
     });
@@ -42,16 +46,20 @@ pub(crate) fn check(workflow: &Workflow, ids: &BTreeMap<String, Span>, diagnosti
 
 /// A piece of code with its place in the file.
 struct Place<'c> {
+    file: &'c str,
     source: &'c str,
     span: &'c Span,
 }
 
 impl Place<'_> {
-    /// The bytes of the file for a part of the code; all of it where the two differ (escapes, indentation).
+    /// The bytes of the file for a part of the code; all of it where the two cannot be aligned.
     fn at(&self, range: &Range<usize>) -> Span {
-        match self.span.len() == self.source.len() {
-            true => self.span.start + range.start..self.span.start + range.end,
-            false => self.span.clone(),
+        let start = locate(self.file, self.source, self.span, range.start);
+        let end = locate(self.file, self.source, self.span, range.end);
+        if start < end && start > self.span.start || range.start == 0 && start < end {
+            start..end
+        } else {
+            self.span.clone()
         }
     }
 }
@@ -69,6 +77,10 @@ fn check_code(
     let own_steps = declares(&tokens, "steps");
     let own_secrets = declares(&tokens, "secrets");
     for index in 0..tokens.len() {
+        // Each finding looks its place up in the file; a hostile script must not make thousands of them.
+        if diagnostics.len() >= MAX_DIAGNOSTICS {
+            return;
+        }
         let before = index.checked_sub(1).map(|index| tokens[index].1);
         if matches!(before, Some(Token::Sign("." | "?." | "::"))) {
             continue;

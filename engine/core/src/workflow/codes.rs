@@ -120,3 +120,29 @@ codes! {
     /// Two files with the same workflow id.
     DUPLICATE_WORKFLOW = "E0702";
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use super::ALL;
+
+    #[test]
+    fn every_code_has_its_page_and_every_page_its_code() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors");
+        for code in ALL {
+            let page = fs::read_to_string(folder.join(format!("{code}.md"))).unwrap_or_default();
+            assert!(page.starts_with(&format!("# {code}: ")), "{code} has no page");
+            assert!(page.contains("```"), "{code}: the page has no example");
+        }
+        for file in fs::read_dir(folder).unwrap() {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            let code = name.trim_end_matches(".md");
+            assert!(!code.starts_with('E') || ALL.contains(&code), "{name} is about no code");
+        }
+        let mut sorted = ALL.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(sorted, ALL, "codes are unique and in order");
+    }
+}

@@ -12,6 +12,9 @@ use crate::{
     id::{Version, WorkflowId},
 };
 
+/// Most findings that are kept of one file, those nearest to its beginning.
+pub const MAX_DIAGNOSTICS: usize = 500;
+
 /// What became of a file.
 #[derive(Debug)]
 pub struct Parsed {
@@ -29,15 +32,16 @@ pub fn parse(id: WorkflowId, source: &str, files: &dyn Fn(&str) -> Result<String
     let mut workflow = root.and_then(|root| read(id, source, &root, &mut reader));
     if let Some(workflow) = &workflow {
         let mut found = Vec::new();
-        check::check(workflow, &reader.ids, &mut found);
+        check::check(source, workflow, &reader.ids, &mut found);
         reader.diagnostics.append(&mut found);
     }
     let mut diagnostics = reader.diagnostics;
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
-    diagnostics.dedup();
     if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         workflow = None;
     }
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
+    diagnostics.dedup();
+    diagnostics.truncate(MAX_DIAGNOSTICS);
     Parsed { workflow, diagnostics }
 }
 

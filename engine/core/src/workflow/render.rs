@@ -51,8 +51,9 @@ fn excerpt(source: &str, start: usize, end: usize) -> (String, String) {
     let line_start = source[..start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = source[start..].find('\n').map_or(source.len(), |at| start + at);
     let end = floor(source, end.clamp(start, line_end));
+    let end = start + source[start..end].trim_end().len();
     let before: Vec<char> = source[line_start..start].chars().collect();
-    let marked: Vec<char> = source[start..end].trim_end().chars().collect();
+    let marked: Vec<char> = source[start..end].chars().collect();
     let after: Vec<char> = source[end..line_end].trim_end_matches('\r').chars().collect();
 
     // The span's start stays visible; what is cut shows as `…`.

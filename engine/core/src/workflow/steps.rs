@@ -114,7 +114,7 @@ impl Reader<'_> {
         };
         let own =
             [Field { key: kind.key, shape: kind.shape, doc: kind.doc, status: super::registry::Status::Required }];
-        let fields = self.fields(&format!("a `{}` step", kind.key), node, &[&own, kind.fields, COMMON_STEP_FIELDS])?;
+        let fields = self.fields(&a_step(kind), node, &[&own, kind.fields, COMMON_STEP_FIELDS])?;
         let id = self.step_id(fields.value("id"), number, &node.span);
         let common = self.common(&fields, kind);
         let kind = parse(self, &fields)?;
@@ -182,7 +182,7 @@ impl Reader<'_> {
         if let Some(entry) =
             fields.get("retry").filter(|_| matches!(kind.key, "choose" | "for_each" | "sleep" | "stop" | "fail"))
         {
-            let message = format!("`retry` has no effect on a `{}` step", kind.key);
+            let message = format!("`retry` has no effect on {}", a_step(kind));
             self.diagnostics.push(
                 Diagnostic::warning(codes::NO_EFFECT, entry.key_span.clone(), message)
                     .help("put it on the steps that make calls"),
@@ -264,6 +264,12 @@ impl Reader<'_> {
         }
         Some(Template::Literal(Json::String(scalar.text.clone())))
     }
+}
+
+/// `an \`http\` step`
+fn a_step(kind: &StepKindSpec) -> String {
+    let article = if matches!(kind.key, "http" | "emit") { "an" } else { "a" };
+    format!("{article} `{}` step", kind.key)
 }
 
 fn executed_kinds() -> String {
@@ -495,7 +501,9 @@ pub(crate) fn choose(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Ste
     }
     let mut branches = Vec::new();
     for (index, item) in items.iter().enumerate() {
+        let before = reader.diagnostics.len();
         let Some(fields) = reader.fields("a branch", item, &[BRANCH]) else { continue };
+        let misspelt = reader.diagnostics.len() > before;
         let has = |key: &str| fields.get(key).is_some();
         match (has("if"), has("steps"), has("else")) {
             (true, true, false) => {
@@ -518,12 +526,14 @@ pub(crate) fn choose(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Ste
                 branches.push(Branch { condition: None, steps });
             }
             _ => {
-                reader.error(
-                    codes::BRANCH,
-                    &item.span,
-                    "a branch has either `if` and `steps`, or `else`",
-                    "the last branch may be `- else: [steps]`",
-                );
+                if !misspelt {
+                    reader.error(
+                        codes::BRANCH,
+                        &item.span,
+                        "a branch has either `if` and `steps`, or `else`",
+                        "the last branch may be `- else: [steps]`",
+                    );
+                }
                 // Inner problems are worth showing too.
                 reader.block(&fields, "steps");
                 reader.block(&fields, "else");

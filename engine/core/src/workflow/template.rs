@@ -31,22 +31,35 @@ impl Places {
     /// Walks over the text and its source side by side: indentation, folding and escapes differ, all else is equal.
     fn of(source: &str, node: &Node, scalar: &Scalar) -> Self {
         let whole = node.span.clone();
-        let bytes = align(source, &whole, scalar).unwrap_or_default();
+        let bytes = align(source, &whole, &scalar.text, scalar.style).unwrap_or_default();
         Self { bytes, whole }
     }
 }
 
-fn align(source: &str, whole: &Span, scalar: &Scalar) -> Option<Vec<usize>> {
+/// The place in a workflow file of a byte of a script's or an expression's source, whose `span` covers it with its
+/// quotes or its `|`. The span's start where the two cannot be aligned.
+pub fn locate(file: &str, code: &str, span: &Span, byte: usize) -> usize {
+    let style = match file.as_bytes().get(span.start) {
+        _ if span.len() == code.len() => Style::Plain,
+        Some(b'|' | b'>') => Style::Block,
+        Some(b'"' | b'\'') => Style::Quoted,
+        _ => Style::Plain,
+    };
+    let places = align(file, span, code, style).unwrap_or_default();
+    places.get(byte.min(code.len())).copied().unwrap_or(span.start)
+}
+
+fn align(source: &str, whole: &Span, text: &str, style: Style) -> Option<Vec<usize>> {
     let raw = source.get(whole.clone())?;
-    let mut at = match (scalar.style, raw.as_bytes().first()) {
+    let mut at = match (style, raw.as_bytes().first()) {
         // The header line of a block scalar: `|2-  # comment`.
         (Style::Block, Some(b'|' | b'>')) => raw.find('\n')? + 1,
-        (_, Some(b'"' | b'\'')) if scalar.style == Style::Quoted => 1,
+        (Style::Quoted, Some(b'"' | b'\'')) => 1,
         _ => 0,
     };
-    let quote = raw.as_bytes().first().filter(|_| scalar.style == Style::Quoted).copied();
-    let mut places = Vec::with_capacity(scalar.text.len() + 1);
-    for c in scalar.text.chars() {
+    let quote = raw.as_bytes().first().filter(|_| style == Style::Quoted).copied();
+    let mut places = Vec::with_capacity(text.len() + 1);
+    for c in text.chars() {
         let mut next = raw.get(at..)?.chars().next();
         if !c.is_whitespace() {
             while next.is_some_and(char::is_whitespace) {

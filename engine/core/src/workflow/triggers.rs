@@ -107,7 +107,7 @@ impl Reader<'_> {
             _ => vec![node],
         };
         let mut triggers = Vec::new();
-        for map in maps {
+        for map in maps.iter().take(MAX_TRIGGERS + 1) {
             let Some(fields) = self.fields("`on`", map, &[TRIGGER_FIELDS]) else { continue };
             if let Value::Map(entries) = &map.value
                 && entries.is_empty()
@@ -184,7 +184,15 @@ impl Reader<'_> {
                         "write `schedule: \"0 7 * * *\"`",
                     );
                 }
-                for item in items {
+                if items.len() > MAX_TRIGGERS {
+                    self.error(
+                        codes::TOO_LARGE,
+                        &node.span,
+                        format!("a workflow has at most {MAX_TRIGGERS} triggers"),
+                        "",
+                    );
+                }
+                for item in items.iter().take(MAX_TRIGGERS) {
                     let (kind, condition) = self.schedule(item);
                     push(kind, condition, item.span.clone());
                 }

@@ -125,6 +125,15 @@ struct Builder<'s> {
     diagnostics: Vec<Diagnostic>,
 }
 
+/// What a tag does to a scalar.
+enum Tagged {
+    /// `!!str`
+    Text,
+    /// A tag that is none of the core schema's: the source that was meant instead.
+    Refused(String),
+}
+
+/// A finding that ends the reading.
 type Stop = Box<Diagnostic>;
 
 impl<'s> Builder<'s> {
@@ -200,19 +209,23 @@ impl<'s> Builder<'s> {
                     ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => Style::Quoted,
                     ScalarStyle::Literal | ScalarStyle::Folded => Style::Block,
                 };
-                let style = self.tag(tag, &span, style);
                 self.count(1, text.len(), &span)?;
-                let scalar = Scalar { text: text.into_owned(), style };
+                let scalar = match self.tag(tag, &span) {
+                    None => Scalar { text: text.into_owned(), style },
+                    Some(Tagged::Text) => Scalar { text: text.into_owned(), style: Style::Quoted },
+                    // Most likely what was meant; what else is wrong with it can be said too.
+                    Some(Tagged::Refused(text)) => Scalar { text, style: Style::Quoted },
+                };
                 self.finished(Node { span, value: Value::Scalar(scalar) }, anchor);
             }
             Event::SequenceStart(anchor, tag) => {
                 let span = self.span(&yaml_span);
-                self.tag(tag, &span, Style::Plain);
+                self.tag(tag, &span);
                 self.open(Frame::List { items: Vec::new() }, &span, anchor)?;
             }
             Event::MappingStart(anchor, tag) => {
                 let span = self.span(&yaml_span);
-                self.tag(tag, &span, Style::Plain);
+                self.tag(tag, &span);
                 self.open(Frame::Map { entries: Vec::new(), key: None, seen: BTreeMap::new() }, &span, anchor)?;
             }
             Event::SequenceEnd | Event::MappingEnd => {
@@ -225,7 +238,9 @@ impl<'s> Builder<'s> {
                 // A block ends with its last child, not at the start of what follows; a flow ends with its bracket.
                 let flow = matches!(self.source.as_bytes().get(open.start), Some(b'[' | b'{'));
                 let end = if flow { span.end } else { open.end };
-                self.finished(Node { span: open.start..end.max(open.start), value }, open.anchor);
+                // The parser counts blanks behind a bracket as part of it.
+                let length = self.source.get(open.start..end).map_or(0, |text| text.trim_end().len());
+                self.finished(Node { span: open.start..open.start + length, value }, open.anchor);
             }
             Event::Alias(anchor) => {
                 let span = self.span(&yaml_span);
@@ -289,12 +304,12 @@ impl<'s> Builder<'s> {
     }
 
     /// The core schema's own tags are fine; every other one is most likely an expression that begins with `!`.
-    fn tag(&mut self, tag: Option<Cow<'_, Tag>>, span: &Span, style: Style) -> Style {
-        let Some(tag) = tag else { return style };
+    fn tag(&mut self, tag: Option<Cow<'_, Tag>>, span: &Span) -> Option<Tagged> {
+        let tag = tag?;
         if tag.is_yaml_core_schema() {
             match tag.suffix.as_str() {
-                "str" => return Style::Quoted,
-                "int" | "float" | "bool" | "null" | "map" | "seq" => return style,
+                "str" => return Some(Tagged::Text),
+                "int" | "float" | "bool" | "null" | "map" | "seq" => return None,
                 _ => {}
             }
         }
@@ -304,15 +319,12 @@ impl<'s> Builder<'s> {
         let start = if self.source[..start].ends_with('!') { start - 1 } else { start };
         let line_end = self.source[start..].find(['\n', '\r']).map_or(self.source.len(), |at| start + at);
         let text = self.source[start..line_end.max(start)].trim_end();
-        let shown: String = text.chars().take(60).collect();
-        let diagnostic = Diagnostic::error(
-            codes::TAG,
-            start..start + text.len(),
-            format!("YAML reads `{shown}` as a tag, not as a value"),
-        );
+        let shown = shorten(text);
+        let message = format!("YAML reads `{shown}` as a tag, not as a value");
         let quoted = if shown.contains('"') { format!("'{shown}'") } else { format!("\"{shown}\"") };
+        let diagnostic = Diagnostic::error(codes::TAG, start..start + text.len(), message);
         self.diagnostics.push(diagnostic.help(format!("quote it: `{quoted}`")));
-        style
+        Some(Tagged::Refused(text.to_owned()))
     }
 
     fn syntax(&self, error: &ScanError) -> Stop {
