@@ -29,8 +29,9 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn engine(workflows: &[(&str, &str)]) -> Engine {
     let mut engine = Engine::new(workflows);
-    engine.argument("--webhooks-per-second", "1000000");
-    engine.add_store("shop");
+    for store in load::stores() {
+        engine.add_store(&store);
+    }
     engine.start();
     engine
 }

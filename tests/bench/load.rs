@@ -22,6 +22,14 @@ use tokio::{
     net::TcpStream,
 };
 
+/// How many stores send: the engine spreads stores over shards and limits each of them.
+const STORES: u64 = 16;
+
+/// The stores that send.
+pub(crate) fn stores() -> impl Iterator<Item = String> {
+    (0..STORES).map(|n| format!("shop-{n}"))
+}
+
 /// Requests in one block of memory.
 pub(crate) struct Requests {
     bytes: Vec<u8>,
@@ -35,7 +43,7 @@ impl Requests {
         let (mut bytes, mut ends) = (Vec::new(), Vec::with_capacity(count));
         for number in (first..).take(count) {
             let body = orders::body(number, &mut random);
-            bytes.extend_from_slice(&webhook("shop", "order.created", &body).bytes());
+            bytes.extend_from_slice(&webhook(&format!("shop-{}", number % STORES), "order.created", &body).bytes());
             ends.push(bytes.len());
         }
         Self { bytes, ends }

@@ -55,7 +55,7 @@ fn secrets_arrive_where_they_are_sent_and_appear_nowhere_else() {
         cartwright_tests::sink::Answer::Json(400, json!({ "error": "no" })),
     );
     let mut engine = Engine::new(&[("secret.yaml", &with_sink(WORKFLOW, &sink))]);
-    engine.argument("--log", "trace");
+    engine.variable("CARTWRIGHT_LOG", "trace");
     engine.add_store("shop");
     engine.set_secret("api_key", SECRET);
     engine.start();

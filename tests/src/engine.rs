@@ -34,8 +34,7 @@ pub struct Engine {
     process: Option<Child>,
     address: Option<SocketAddr>,
     output: Arc<Mutex<String>>,
-    arguments: Vec<String>,
-    port: u16,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Engine {
@@ -45,14 +44,7 @@ impl Engine {
     /// When the folder cannot be written.
     pub fn new(workflows: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let engine = Self {
-            folder,
-            process: None,
-            address: None,
-            output: Arc::default(),
-            arguments: vec!["--allow-outbound".into(), "127.0.0.0/8".into()],
-            port: 0,
-        };
+        let engine = Self { folder, process: None, address: None, output: Arc::default(), variables: Vec::new() };
         fs::create_dir_all(engine.workflows()).expect("a workflows folder");
         for (name, text) in workflows {
             engine.write_workflow(name, text);
@@ -68,9 +60,9 @@ impl Engine {
         engine
     }
 
-    /// More arguments for `serve`.
-    pub fn argument(&mut self, name: &str, value: &str) {
-        self.arguments.extend([name.to_owned(), value.to_owned()]);
+    /// Another environment variable for the binary.
+    pub fn variable(&mut self, name: &'static str, value: &str) {
+        self.variables.push((name, value.to_owned()));
     }
 
     /// The data folder.
@@ -112,9 +104,8 @@ impl Engine {
     /// # Panics
     /// When it does not within [`START_TIMEOUT`].
     pub fn start(&mut self) {
-        let mut command = Command::new(environment::binary());
-        command.args(["serve", "--listen", &format!("127.0.0.1:{}", self.port)]);
-        command.arg("--data").arg(self.data()).arg("--workflows").arg(self.workflows()).args(&self.arguments);
+        let mut command = self.binary();
+        command.args(["serve", "--listen", "127.0.0.1:0", "--allow-outbound", "127.0.0.0/8"]);
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
         let streams: [Box<dyn io::Read + Send>; 2] =
@@ -143,6 +134,20 @@ impl Engine {
             assert!(begun.elapsed() < START_TIMEOUT, "serve does not listen:\n{}", self.log());
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// The binary in this folder, with none of the variables that steer tests.
+    fn binary(&self) -> Command {
+        let mut command = Command::new(environment::binary());
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("CARTWRIGHT_") {
+                command.env_remove(name);
+            }
+        }
+        command.current_dir(self.folder.path());
+        command.env("CARTWRIGHT_DATA", self.data()).env("CARTWRIGHT_WORKFLOWS", self.workflows());
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
+        command
     }
 
     /// Where it listens.
@@ -193,9 +198,8 @@ impl Engine {
 
     /// As [`Engine::command`], with text on its standard input.
     pub fn command_with_input(&self, arguments: &[&str], input: &str) -> Output {
-        let mut command = Command::new(environment::binary());
-        command.args(arguments).current_dir(self.folder.path());
-        command.env("CARTWRIGHT_DATA", self.data()).env("CARTWRIGHT_WORKFLOWS", self.workflows());
+        let mut command = self.binary();
+        command.args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let _ = child.stdin.take().expect("piped").write_all(input.as_bytes());
