@@ -1,0 +1,292 @@
+//! Recorded journals, cut after every entry: what a crash at that very point would leave. From each cut the pure core
+//! goes on by itself, with the outcomes the record has, and must come to the state the whole journal folds to.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use cartwright_core::{
+    Json,
+    call::CallOutcome,
+    evaluate::Prepared,
+    id::StepPath,
+    run::{
+        apply::fold,
+        decide::{Context, Effect, Input, ResolvedCall, ScriptEnd, ScriptResult, decide, locate, scope_at},
+        entry::{Entry, What},
+        state::{Phase, RunState},
+    },
+    secret::SecretMarks,
+    time::Timestamp,
+    workflow::{StepKind, Workflow, parse},
+};
+use cartwright_sandbox::{Immediate, Limits, Recorded, Resolved, Sandbox, ScriptOutcome};
+use cartwright_tests::{
+    engine::Engine,
+    orders,
+    random::Random,
+    sink::{Answer, Keys, Sink},
+};
+use serde_json::json;
+
+use crate::straight_path::with_sink;
+
+const WORKFLOWS: &[(&str, &str, &str)] = &[
+    (
+        "straight",
+        "succeeded",
+        r#"
+on: { woo: [order.created] }
+vars: { limit: 3 }
+grants: { http: ["127.0.0.1"] }
+steps:
+  - id: score
+    script: 'if event.data.line_items.len() > vars.limit { "gold" } else { "silver" }'
+  - id: skipped
+    if: steps.score.output == "silver"
+    script: "1"
+  - id: tell
+    http: PUT http://SINK/a
+    body: { level: "${{ steps.score.output }}" }
+  - id: nap
+    sleep: 5ms
+  - id: last
+    script: steps.tell.output.status
+"#,
+    ),
+    (
+        "script",
+        "succeeded",
+        r#"
+on: { woo: [order.created] }
+grants: { http: ["127.0.0.1"] }
+steps:
+  - id: durable
+    script: |
+      let n = state::increment("n", 1);
+      let first = http::put("http://SINK/b", #{ n: n });
+      clock::sleep("5ms");
+      let second = http::put("http://SINK/c", #{ seen: first.status });
+      first.status + second.status + n
+"#,
+    ),
+    (
+        "branches",
+        "succeeded",
+        r#"
+on: { woo: [order.created] }
+grants: { http: ["127.0.0.1"] }
+steps:
+  - id: each
+    for_each: "[1, 2, 3]"
+    parallel: 2
+    steps:
+      - id: pick
+        choose:
+          - if: item == 2
+            steps: [{ id: two, http: "PUT http://SINK/two" }]
+          - else: [{ id: other, script: "item * 10" }]
+      - id: out
+        script: "index + 100"
+output: steps.each.output
+"#,
+    ),
+    (
+        "fails",
+        "failed",
+        r#"
+on: { woo: [order.created] }
+grants: { http: ["127.0.0.1"] }
+steps:
+  - id: flaky
+    http: PUT http://SINK/flaky
+    retry: { attempts: 3, initial: 2ms, factor: 1, max: 4ms }
+  - id: bad
+    script: throw "as wanted"
+on_failure:
+  - id: tell
+    http: PUT http://SINK/failed
+    body: { step: "${{ failure.step }}" }
+"#,
+    ),
+];
+
+/// Immediate calls get the same answers each time.
+struct Fixed;
+
+impl Immediate for Fixed {
+    fn now(&mut self) -> Timestamp {
+        Timestamp::from_millis(0)
+    }
+
+    fn random(&mut self, bytes: &mut [u8]) {
+        bytes.fill(7);
+    }
+
+    fn log(&mut self, _level: &str, _message: &str) {}
+}
+
+struct Pure {
+    workflow: Workflow,
+    event: Prepared,
+    store: Prepared,
+    marks: SecretMarks,
+    sandbox: Sandbox,
+}
+
+impl Pure {
+    fn new(id: &str, text: &str, event: Json) -> Self {
+        let none = |name: &str| Err(format!("`{name}` was not found"));
+        let parsed = parse(id.parse().expect("an id"), text, &none);
+        let workflow = parsed.workflow.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
+        let marks = SecretMarks::new([1; 32]);
+        let sandbox = Sandbox::new(Limits::default(), marks.clone());
+        let store = Prepared::new(json!({ "id": "shop", "tags": [] }));
+        Self { workflow, event: Prepared::new(event), store, marks, sandbox }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context {
+            workflow: &self.workflow,
+            event: &self.event,
+            store: Some(&self.store),
+            evaluate: &self.sandbox,
+            marks: &self.marks,
+            now: Timestamp::from_millis(1_000_000_000_000),
+        }
+    }
+
+    /// Goes on from a prefix of the journal to rest, with outcomes from the entries after it.
+    fn go_on(&self, journal: &[Entry], cut: usize) -> RunState {
+        let mut state = fold(&journal[..cut]).expect("a prefix is a journal").expect("not empty");
+        let mut outcomes = outcomes(&journal[cut..]);
+        let mut inputs = VecDeque::from([Input::Resume]);
+        for _ in 0..10_000 {
+            let input = match inputs.pop_front() {
+                Some(input) => input,
+                None if matches!(state.phase, Phase::Ended { .. } | Phase::Parked { .. }) => return state,
+                None => {
+                    let ((path, kind), _) = state.timers.iter().min_by_key(|(_, due)| **due).expect("it waits for a time");
+                    Input::Timer { path: path.clone(), kind: *kind }
+                }
+            };
+            let decision = decide(state, &self.context(), input).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
+            state = decision.state;
+            for effect in decision.effects {
+                inputs.extend(self.answer(&state, effect, &mut outcomes));
+            }
+        }
+        panic!("cut at {cut}: does not come to rest");
+    }
+
+    fn answer(&self, state: &RunState, effect: Effect, outcomes: &mut Outcomes) -> Option<Input> {
+        let mut recorded = |path: &StepPath, index: u32| {
+            let queue = outcomes.get_mut(&(path.clone(), index)).and_then(VecDeque::pop_front);
+            queue.unwrap_or_else(|| panic!("{path} call {index} was made again although its outcome was recorded"))
+        };
+        match effect {
+            Effect::RunScript { path, attempt } => {
+                let result = self.script(state, &path);
+                Some(Input::Script { path, attempt, result })
+            }
+            Effect::Call { path, index, .. } => Some(Input::Call { outcome: recorded(&path, index), path, index }),
+            Effect::Store { path, index, call } => {
+                let outcome = recorded(&path, index);
+                let call = ResolvedCall { index, function: call.function, fingerprint: call.fingerprint, outcome };
+                Some(Input::Stored { path, call })
+            }
+            Effect::Wait { .. } | Effect::Abort { .. } => None,
+        }
+    }
+
+    fn script(&self, state: &RunState, path: &StepPath) -> ScriptResult {
+        let (step, frame) = locate(&self.workflow, state, path).expect("the step exists");
+        let StepKind::Script(script) = &step.kind else { panic!("{path} is no script") };
+        let recorded: Vec<Recorded> = state
+            .calls(path)
+            .iter()
+            .map(|call| Recorded {
+                function: call.function.clone(),
+                fingerprint: call.fingerprint.clone(),
+                outcome: call.outcome.clone(),
+            })
+            .collect();
+        let outcome = scope_at(&self.context(), state, &frame, |scope| {
+            self.sandbox.run_script(script, &scope, &recorded, &mut Fixed)
+        });
+        let resolved = |calls: Vec<Resolved>| {
+            let resolved = |call: Resolved| ResolvedCall {
+                index: call.index,
+                function: call.function,
+                fingerprint: call.fingerprint,
+                outcome: call.outcome,
+            };
+            calls.into_iter().map(resolved).collect()
+        };
+        let (immediate, end) = match outcome {
+            ScriptOutcome::Done { value, immediate } => (immediate, ScriptEnd::Done(value)),
+            ScriptOutcome::Suspended { index, call, immediate } => (immediate, ScriptEnd::Call { index, call }),
+            ScriptOutcome::Failed { error, call, immediate } => (immediate, ScriptEnd::Failed { error, call }),
+            ScriptOutcome::Nondeterministic { index, recorded, asked } => {
+                (Vec::new(), ScriptEnd::Nondeterministic { index, recorded, asked })
+            }
+        };
+        ScriptResult { immediate: resolved(immediate), end }
+    }
+}
+
+type Outcomes = BTreeMap<(StepPath, u32), VecDeque<CallOutcome>>;
+
+fn outcomes(entries: &[Entry]) -> Outcomes {
+    let mut outcomes = Outcomes::new();
+    for entry in entries {
+        if let What::CallResolved { path, index, outcome, .. } = &entry.what {
+            outcomes.entry((path.clone(), *index)).or_default().push_back(outcome.clone());
+        }
+    }
+    outcomes
+}
+
+/// What must be equal however often the run was interrupted: all but the times.
+fn essence(state: &RunState) -> Json {
+    let mut row = serde_json::to_value(state.row()).expect("JSON");
+    row["finished"] = Json::Null;
+    let output = if let Phase::Ended { output, .. } = &state.phase { output.clone() } else { Json::Null };
+    let steps: BTreeMap<&String, &Json> = state.visible.iter().map(|(id, result)| (id, &result.json)).collect();
+    json!({ "row": row, "output": output, "steps": steps })
+}
+
+#[test]
+fn a_journal_cut_after_any_entry_leads_to_the_same_end() {
+    let sink = Sink::start(Keys::Honoured);
+    sink.answer("/flaky", [Answer::Json(500, json!({})), Answer::Json(503, json!({}))]);
+    for (id, status, text) in WORKFLOWS {
+        let text = with_sink(text, &sink);
+        let engine = Engine::running(&[(&format!("{id}.yaml"), &text)]);
+        let event = engine.order("order.created", &orders::body(1, &mut Random::new(1)));
+        let run = engine.run_of(&event, status);
+        let journal: Vec<Entry> = serde_json::from_value(run["journal"].clone()).expect("the journal's entries");
+        assert!(journal.len() > 5, "{id}: {} entries", journal.len());
+        let whole = fold(&journal).expect("a legal journal").expect("not empty");
+        assert_eq!(whole.status().as_str(), *status);
+
+        let pure = Pure::new(id, &text, engine.get(&format!("/api/v1/events/{event}")));
+        assert_eq!(whole.version, pure.workflow.version, "{id}: the version is the content's hash");
+        for cut in 1..=journal.len() {
+            let last = &journal[cut - 1].what;
+            assert_eq!(essence(&pure.go_on(&journal, cut)), essence(&whole), "{id} cut after entry {cut}: {last:?}");
+        }
+    }
+}
+
+#[test]
+fn entries_out_of_order_are_refused() {
+    let engine = Engine::running(&[("one.yaml", "on: { woo: [order.created] }\nsteps:\n  - { id: a, script: '1' }\n")]);
+    let event = engine.order("order.created", &orders::body(1, &mut Random::new(1)));
+    let run = engine.run_of(&event, "succeeded");
+    let journal: Vec<Entry> = serde_json::from_value(run["journal"].clone()).expect("the journal's entries");
+    assert!(fold(&journal[1..]).is_err(), "without its beginning");
+    let doubled: Vec<Entry> = journal.iter().chain(journal.last()).cloned().collect();
+    assert!(fold(&doubled).is_err(), "nothing follows the end");
+    let mut swapped = journal.clone();
+    swapped.swap(0, 1);
+    assert!(fold(&swapped).is_err(), "swapped");
+}

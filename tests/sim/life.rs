@@ -1,0 +1,246 @@
+//! One seed: several lives of the engine over one storage and one world outside. Each life but the last ends in a crash
+//! at a random moment of virtual time; what was in memory is gone, what was committed is not.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use cartwright_core::{
+    event::Source,
+    id::{EventId, RunId, StoreId},
+    run::{entry::Entry, row::RunRow},
+    secret::SecretMarks,
+    time::Timestamp,
+};
+use cartwright_run::{Clock, Engine, Entropy, Incoming, Options, Parts};
+use cartwright_sandbox::{Limits, Sandbox};
+use cartwright_storage::{MemoryStorage, RunFilter, Storage, StoredEvent};
+use cartwright_tests::random::Random;
+use cartwright_woo::Vault;
+use parking_lot::Mutex;
+use serde_json::{json, value::to_raw_value};
+use tokio::time::Instant;
+
+use crate::{
+    network::{Effect, Network},
+    storage::SlowStorage,
+    workflows::workflows,
+};
+
+const FEWEST_LIVES: u64 = 2;
+const MOST_LIVES: u64 = 7;
+const LONGEST_LIFE: Duration = Duration::from_secs(20);
+const ORDERS: u64 = 12;
+/// In virtual time; retries and waits of a whole history end well before.
+const SETTLE: Duration = Duration::from_secs(3600);
+/// 2026-11-21, when the first life begins.
+const EPOCH: Timestamp = Timestamp::from_millis(1_795_219_200_000);
+
+/// What a seed came to, for the checkers.
+pub(crate) struct History {
+    pub(crate) seed: u64,
+    pub(crate) honours_keys: bool,
+    pub(crate) accepted: BTreeMap<u64, EventId>,
+    pub(crate) updated: BTreeSet<u64>,
+    pub(crate) runs: Vec<(RunRow, Vec<Entry>)>,
+    pub(crate) events: Vec<StoredEvent>,
+    pub(crate) effects: BTreeMap<String, Effect>,
+    pub(crate) crashes: u64,
+    pub(crate) settled: bool,
+    pub(crate) trace: Vec<String>,
+}
+
+/// Virtual time that goes on from life to life.
+struct SimClock {
+    begun: Timestamp,
+    start: Instant,
+}
+
+impl Clock for SimClock {
+    fn now(&self) -> Timestamp {
+        self.begun.plus(self.start.elapsed())
+    }
+}
+
+struct SimEntropy(Mutex<Random>);
+
+impl Entropy for SimEntropy {
+    fn fill(&self, bytes: &mut [u8]) {
+        let mut random = self.0.lock();
+        for byte in bytes {
+            *byte = random.draw().to_le_bytes()[0];
+        }
+    }
+}
+
+/// What the shops know: which orders were acknowledged, which must be sent again.
+#[derive(Default)]
+struct Shops {
+    next: u64,
+    unsent: Vec<(u64, &'static str)>,
+    accepted: BTreeMap<u64, EventId>,
+    updated: BTreeSet<u64>,
+    trace: Vec<String>,
+}
+
+/// Runs a seed to its end.
+pub(crate) fn simulate(seed: u64) -> History {
+    let mut random = Random::new(seed);
+    let honours_keys = random.percent(50);
+    let disk = MemoryStorage::new();
+    let network = Network::new(random.draw(), honours_keys);
+    let lives = FEWEST_LIVES + random.below(MOST_LIVES - FEWEST_LIVES + 1);
+    let shops = Arc::new(Mutex::new(Shops::default()));
+    let mut now = EPOCH;
+    let mut history = None;
+    for life in 1..=lives {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        let runtime = runtime.expect("a runtime");
+        let last = life == lives;
+        let length = random.between(Duration::ZERO, LONGEST_LIFE);
+        let life_seed = random.draw();
+        let lived = runtime.block_on(async {
+            let clock = Arc::new(SimClock { begun: now, start: Instant::now() });
+            let world = World { network: &network, shops: &shops, honours_keys, seed: life_seed };
+            // Another handle to the same data: the crash takes the old one away together with its tasks.
+            let living = live(world, disk.share(), clock.clone(), last);
+            if last {
+                history = Some(living.await);
+            } else if tokio::time::timeout(length, living).await.is_ok() {
+                unreachable!("only the last life ends by itself");
+            }
+            clock.now()
+        });
+        drop(runtime);
+        shops.lock().trace.push(format!("life {life} ends at {lived}"));
+        now = lived.plus(random.between(Duration::ZERO, Duration::from_secs(5)));
+    }
+    let (runs, events, settled) = history.expect("there is a last life");
+    let shops = std::mem::take(&mut *shops.lock());
+    let mut trace = shops.trace;
+    trace.extend(network.requests());
+    for (row, journal) in &runs {
+        trace.push(serde_json::to_string(row).expect("JSON"));
+        trace.extend(journal.iter().map(|entry| serde_json::to_string(entry).expect("JSON")));
+    }
+    let (accepted, updated, effects) = (shops.accepted, shops.updated, network.effects());
+    History { seed, honours_keys, accepted, updated, runs, events, effects, crashes: lives - 1, settled, trace }
+}
+
+struct World<'a> {
+    network: &'a Arc<Network>,
+    shops: &'a Arc<Mutex<Shops>>,
+    honours_keys: bool,
+    seed: u64,
+}
+
+type Lived = (Vec<(RunRow, Vec<Entry>)>, Vec<StoredEvent>, bool);
+
+/// A life: start, take orders at random moments, and in the last one wait until everything has ended.
+async fn live(world: World<'_>, disk: Arc<MemoryStorage>, clock: Arc<SimClock>, last: bool) -> Lived {
+    let mut random = Random::new(world.seed);
+    let marks = SecretMarks::new([7; 32]);
+    let parts = Parts {
+        storage: Arc::new(SlowStorage::new(disk.clone(), random.draw())),
+        clock,
+        entropy: Arc::new(SimEntropy(Mutex::new(Random::new(random.draw())))),
+        outbound: world.network.clone(),
+        sandbox: Sandbox::new(Limits::default(), marks.clone()),
+        marks,
+        vault: Arc::new(Vault::in_memory().expect("a vault")),
+        options: Options::default(),
+    };
+    let engine = Engine::start(parts, workflows(world.honours_keys)).await.expect("the engine starts");
+    if last {
+        take_rest(&engine, &mut random, world.shops).await;
+        return settle(&engine, disk.as_ref()).await;
+    }
+    loop {
+        let wait = random.between(Duration::ZERO, Duration::from_millis(1500));
+        tokio::time::sleep(wait).await;
+        let next = choose(&mut world.shops.lock(), &mut random);
+        if let Some((number, topic)) = next {
+            send(&engine, number, topic, world.shops).await;
+        }
+    }
+}
+
+/// Something that was not acknowledged, a new order, or a change of an accepted one.
+fn choose(shops: &mut Shops, random: &mut Random) -> Option<(u64, &'static str)> {
+    if let Some(again) = shops.unsent.pop() {
+        return Some(again);
+    }
+    if random.percent(40) && !shops.accepted.is_empty() {
+        let number = 1 + random.below(shops.next);
+        return Some((number, "order.updated"));
+    }
+    (shops.next < ORDERS).then(|| {
+        shops.next += 1;
+        (shops.next, "order.created")
+    })
+}
+
+/// Posts one event as the door would: in the list of the unacknowledged until storage said yes.
+async fn send(engine: &Engine, number: u64, topic: &'static str, shops: &Arc<Mutex<Shops>>) {
+    shops.lock().unsent.push((number, topic));
+    let store: StoreId = format!("shop-{}", number % 3).parse().expect("an id");
+    let data = to_raw_value(&json!({ "id": number, "total": number * 10 })).expect("JSON");
+    let mut dedupe = [0; 32];
+    dedupe[..8].copy_from_slice(&number.to_be_bytes());
+    dedupe[8] = topic.len() as u8;
+    let source = Source::Woo { webhook: "4".into(), delivery: "d".into() };
+    let store = Some(store);
+    let incoming = Incoming { topic: topic.into(), store, source, data: data.into(), dedupe: Some(dedupe) };
+    let outcome = engine.accept(incoming).await;
+    let mut shops = shops.lock();
+    let shown = match &outcome {
+        Ok(accepted) => format!("{} {}", accepted.id, accepted.duplicate),
+        Err(error) => error.to_string(),
+    };
+    shops.trace.push(format!("{} {topic} {number}: {shown}", engine.now()));
+    let Ok(accepted) = outcome else { return };
+    shops.unsent.retain(|one| *one != (number, topic));
+    if topic == "order.created" {
+        shops.accepted.insert(number, accepted.id);
+    } else {
+        shops.updated.insert(number);
+    }
+}
+
+async fn take_rest(engine: &Engine, random: &mut Random, shops: &Arc<Mutex<Shops>>) {
+    loop {
+        let again = shops.lock().unsent.pop();
+        let Some((number, topic)) = again else { return };
+        tokio::time::sleep(random.between(Duration::ZERO, Duration::from_millis(50))).await;
+        send(engine, number, topic, shops).await;
+    }
+}
+
+async fn settle(engine: &Engine, disk: &MemoryStorage) -> Lived {
+    let begun = Instant::now();
+    let mut settled = false;
+    while begun.elapsed() < SETTLE && !settled {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let counts = engine.counts().await.expect("counts");
+        let [queued, running, waiting, ..] = counts.runs;
+        settled = queued + running + waiting + counts.inbox + counts.outbox == 0;
+    }
+    let mut runs = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let page = disk.query_runs(&RunFilter::default(), cursor.as_deref(), 100).await.expect("runs");
+        for row in page.items {
+            let journal = disk.journal(&row.id).await.expect("a journal");
+            runs.push((row, journal));
+        }
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    runs.sort_by(|(a, _), (b, _): &(RunRow, Vec<Entry>)| RunId::cmp(&a.id, &b.id));
+    let events = disk.query_events(&cartwright_storage::EventFilter::default(), None, 1000).await.expect("events").items;
+    (runs, events, settled)
+}
