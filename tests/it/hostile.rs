@@ -38,7 +38,7 @@ steps:
   - id: b
     http: POST https://hooks.example.com/${{ secrets.s }}?x=$${{y}}
     headers: { X-A: "${{ steps.a.output }}" }
-    body: { text: "n ${{ event.data["n"] }}", list: [1, 2.50, null, true] }
+    body: { text: "n ${{ event.data.n }}", list: [1, 2.50, null, true] }
     on_error: { goto: d }
   - id: c
     choose:

@@ -14,3 +14,5 @@ mod steps;
 mod secrets;
 mod commands;
 mod crash;
+mod journals;
+mod hostile;
