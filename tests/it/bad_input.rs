@@ -34,7 +34,7 @@ fn webhooks_that_must_be_refused() {
     let engine = Engine::running(&[("see.yaml", SEE)]);
     let order = orders::body(1, &mut Random::new(1));
     let huge = vec![b' '; 12 * 1024 * 1024];
-    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let invalid = b"{\"id\":1,\"name\":\"\xff\xfe\"}".to_vec();
     let cut = &order[..order.len() - 7];
     let plain = || Request::new("POST", "/webhooks/shop").header("X-WC-Webhook-Topic", "order.created");
@@ -87,7 +87,7 @@ fn api_requests_that_must_be_refused() {
     let engine = Engine::running(&[("see.yaml", SEE)]);
     let token = format!("Bearer {}", engine.token());
     let admin = |method: &str, target: &str| Request::new(method, target).header("Authorization", &token);
-    let deep = "[".repeat(50_000) + &"]".repeat(50_000);
+    let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
     let event = |body: &str| admin("POST", "/api/v1/events").header("Content-Type", "application/json").body(body);
     let cases: Vec<(&str, Request, &[u16])> = vec![
         ("no token", Request::new("GET", "/api/v1/runs"), &[401]),

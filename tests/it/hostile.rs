@@ -1,19 +1,12 @@
-//! What strangers and careless authors can send, made up at random: the fuzz targets' entry points in every test run.
+//! What careless and hostile authors can write, made up at random: the fuzz targets' entry points in every test run.
 //! Nothing panics, everything is bounded, and every refusal says why.
 
-use axum::http::{HeaderMap, HeaderValue};
 use cartwright_core::{
     evaluate::{Evaluate, Prepared, Scope},
     secret::SecretMarks,
     workflow::{Expression, parse},
 };
-use cartwright_http::{
-    hook,
-    verify::{WebhookKeys, verify},
-    webhook::{Incoming, read},
-};
 use cartwright_sandbox::{Limits, Sandbox};
-use cartwright_tests::sign;
 use proptest::prelude::*;
 
 const WORKFLOW: &str = r#"
@@ -103,16 +96,72 @@ fn the_undamaged_workflow_is_fine() {
 /// A text of words that the language knows, in no sensible order.
 fn expression() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
-        "event", ".data", ".id", "?.x", "[0]", "[\"a\"]", "(", ")", "#{", "}", "[", "]", "+", "-", "*", "/", "%", "==", "!=", "<",
-        "&&", "||", "!", "??", "if ", "else ", "{", "let x = ", ";", "x", "1", "0", "9223372036854775807", "1.5", "\"t\"", "`${1}`",
-        "|a| a", ".map", "number(\"1\")", "get(event, \"data.id\", 0)", ".len()", "in", "..", "loop", "while true", "fn f()", "throw ",
-        "'c'", "()", "// c\n", "/* ", " */", "secrets.a", "steps", "this", "eval(\"1\")", "import \"a\" as b", "\u{0}", "é",
+        "event",
+        ".data",
+        ".id",
+        "?.x",
+        "[0]",
+        "[\"a\"]",
+        "(",
+        ")",
+        "#{",
+        "}",
+        "[",
+        "]",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "==",
+        "!=",
+        "<",
+        "&&",
+        "||",
+        "!",
+        "??",
+        "if ",
+        "else ",
+        "{",
+        "let x = ",
+        ";",
+        "x",
+        "1",
+        "0",
+        "9223372036854775807",
+        "1.5",
+        "\"t\"",
+        "`${1}`",
+        "|a| a",
+        ".map",
+        "number(\"1\")",
+        "get(event, \"data.id\", 0)",
+        ".len()",
+        "in",
+        "..",
+        "loop",
+        "while true",
+        "fn f()",
+        "throw ",
+        "'c'",
+        "()",
+        "// c\n",
+        "/* ",
+        " */",
+        "secrets.a",
+        "steps",
+        "this",
+        "eval(\"1\")",
+        "import \"a\" as b",
+        "\u{0}",
+        "é",
     ]);
     prop::collection::vec(words, 0..14).prop_map(|words| words.concat())
 }
 
 fn check_expression(sandbox: &Sandbox, source: &str) {
-    let event = Prepared::new(serde_json::json!({ "data": { "id": 7, "list": [1, 2.5], "text": "x" }, "topic": "a.b" }));
+    let event =
+        Prepared::new(serde_json::json!({ "data": { "id": 7, "list": [1, 2.5], "text": "x" }, "topic": "a.b" }));
     let scope = Scope { event: Some(&event), ..Scope::default() };
     let begun = std::time::Instant::now();
     if let Err(error) = sandbox.expression(&Expression::new(source, 0..source.len()), &scope) {
@@ -122,20 +171,8 @@ fn check_expression(sandbox: &Sandbox, source: &str) {
     assert!(begun.elapsed().as_secs() < 5, "{source}");
 }
 
-fn check_webhook(headers: &HeaderMap, body: &[u8], secret: &str) {
-    let keys = WebhookKeys::new([secret.as_bytes()]);
-    let store = "shop".parse().expect("an id");
-    if let Ok(Incoming::Delivery(raw)) = read(headers, body.to_vec().into()) {
-        let right = raw.signature == sign::woo(body, secret);
-        if verify(&store, &keys, &raw).is_ok() {
-            assert!(right, "accepted with a wrong signature");
-        }
-    }
-    let _ = hook::data(headers, body);
-}
-
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: u32::try_from(cartwright_tests::environment::number("CARTWRIGHT_CASES", 300)).unwrap_or(300), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn damaged_workflows_are_refused_with_a_place(text in damaged()) {
@@ -151,33 +188,5 @@ proptest! {
     fn any_expression_ends(source in expression()) {
         thread_local!(static SANDBOX: Sandbox = Sandbox::new(Limits::default(), SecretMarks::new([1; 32])));
         SANDBOX.with(|sandbox| check_expression(sandbox, &source));
-    }
-
-    #[test]
-    fn only_signed_webhooks_are_verified(
-        body in prop_oneof!["\\PC{0,80}".prop_map(String::into_bytes), prop::collection::vec(any::<u8>(), 0..80),
-                            Just(br#"{"id":1,"status":"processing"}"#.to_vec())],
-        topic in prop_oneof![Just("order.created".to_owned()), "[ -~]{0,20}"],
-        signed in any::<bool>(),
-        flip in any::<prop::sample::Index>(),
-        kind in prop_oneof![Just("application/json"), Just("application/x-www-form-urlencoded"), Just("text/plain")],
-    ) {
-        let mut signature = sign::woo(&body, "secret");
-        if !signed {
-            let at = flip.index(signature.len());
-            let other = if signature.as_bytes()[at] == b'A' { "B" } else { "A" };
-            signature.replace_range(at..=at, other);
-        }
-        let mut headers = HeaderMap::new();
-        for (name, value) in [
-            ("content-type", kind),
-            ("x-wc-webhook-signature", signature.as_str()),
-            ("x-wc-webhook-topic", topic.as_str()),
-            ("x-wc-webhook-id", "4"),
-            ("x-wc-webhook-delivery-id", "665d552cf45c778a7609609743c3e7a8"),
-        ] {
-            headers.insert(name, HeaderValue::from_str(value).expect("a header value"));
-        }
-        check_webhook(&headers, &body, "secret");
     }
 }

@@ -1,7 +1,7 @@
 //! Recorded journals, cut after every entry: what a crash at that very point would leave. From each cut the pure core
 //! goes on by itself, with the outcomes the record has, and must come to the state the whole journal folds to.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use cartwright_core::{
     Json,
@@ -151,6 +151,7 @@ impl Pure {
             evaluate: &self.sandbox,
             marks: &self.marks,
             now: Timestamp::from_millis(1_000_000_000_000),
+            hold: false,
         }
     }
 
@@ -158,17 +159,19 @@ impl Pure {
     fn go_on(&self, journal: &[Entry], cut: usize) -> RunState {
         let mut state = fold(&journal[..cut]).expect("a prefix is a journal").expect("not empty");
         let mut outcomes = outcomes(&journal[cut..]);
-        let mut inputs = VecDeque::from([Input::Resume]);
+        let mut inputs = VecDeque::from([Input::Resume { under_way: BTreeSet::new() }]);
         for _ in 0..10_000 {
             let input = match inputs.pop_front() {
                 Some(input) => input,
                 None if matches!(state.phase, Phase::Ended { .. } | Phase::Parked { .. }) => return state,
                 None => {
-                    let ((path, kind), _) = state.timers.iter().min_by_key(|(_, due)| **due).expect("it waits for a time");
+                    let ((path, kind), _) =
+                        state.timers.iter().min_by_key(|(_, due)| **due).expect("it waits for a time");
                     Input::Timer { path: path.clone(), kind: *kind }
                 }
             };
-            let decision = decide(state, &self.context(), input).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
+            let decision =
+                decide(state, &self.context(), input).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
             state = decision.state;
             for effect in decision.effects {
                 inputs.extend(self.answer(&state, effect, &mut outcomes));
@@ -286,7 +289,7 @@ fn entries_out_of_order_are_refused() {
     assert!(fold(&journal[1..]).is_err(), "without its beginning");
     let doubled: Vec<Entry> = journal.iter().chain(journal.last()).cloned().collect();
     assert!(fold(&doubled).is_err(), "nothing follows the end");
-    let mut swapped = journal.clone();
+    let mut swapped = journal;
     swapped.swap(0, 1);
     assert!(fold(&swapped).is_err(), "swapped");
 }

@@ -136,7 +136,8 @@ fn counting_is_exact(history: &History) -> Vec<String> {
     for (row, journal) in history.runs.iter().filter(|(row, _)| row.workflow.as_str() == "orders") {
         let _ = row;
         for entry in journal {
-            if let What::CallResolved { function, outcome: cartwright_core::call::CallOutcome::Ok(value), .. } = &entry.what
+            if let What::CallResolved { function, outcome: cartwright_core::call::CallOutcome::Ok(value), .. } =
+                &entry.what
                 && function == "state::increment"
             {
                 numbers.extend(value.as_u64());

@@ -241,6 +241,7 @@ async fn settle(engine: &Engine, disk: &MemoryStorage) -> Lived {
         }
     }
     runs.sort_by(|(a, _), (b, _): &(RunRow, Vec<Entry>)| RunId::cmp(&a.id, &b.id));
-    let events = disk.query_events(&cartwright_storage::EventFilter::default(), None, 1000).await.expect("events").items;
+    let events =
+        disk.query_events(&cartwright_storage::EventFilter::default(), None, 1000).await.expect("events").items;
     (runs, events, settled)
 }

@@ -78,7 +78,9 @@ impl Outbound for Network {
         tokio::time::sleep(before).await;
         match luck {
             0..8 => return Err(CallError::retryable("connection", "refused, as simulated")),
-            8..14 => return Err(CallError { status: Some(503), ..CallError::retryable("status", "503, as simulated") }),
+            8..14 => {
+                return Err(CallError { status: Some(503), ..CallError::retryable("status", "503, as simulated") });
+            }
             14..16 => {
                 let wait = CallError { status: Some(429), ..CallError::retryable("status", "429, as simulated") };
                 return Err(CallError { retry_after_ms: Some(500), ..wait });

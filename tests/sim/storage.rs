@@ -12,8 +12,8 @@ use cartwright_core::{
     time::Timestamp,
 };
 use cartwright_storage::{
-    Accepted, Batch, CommitError, Counts, EventFilter, Mail, MailKey, MemoryStorage, NewEvent, Page, Purge, Purged, Record,
-    RecordWrite, RunFilter, Storage, StorageError, StoredEvent, Table, Timer, Wait,
+    Accepted, Batch, CommitError, Counts, EventFilter, Mail, MailKey, MemoryStorage, NewEvent, Page, Purge, Purged,
+    Record, RecordWrite, RunFilter, Storage, StorageError, StoredEvent, Table, Timer, Wait,
 };
 use cartwright_tests::random::Random;
 use parking_lot::Mutex;
