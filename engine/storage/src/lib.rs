@@ -2,9 +2,11 @@
 
 mod batch;
 mod embedded;
+mod log;
 pub mod memory;
 
 pub use batch::*;
+pub use log::{Options, SledStorage};
 pub use memory::MemoryStorage;
 
 use async_trait::async_trait;

@@ -61,6 +61,11 @@ pub(crate) fn counts() -> Key {
     vec![META, b'c']
 }
 
+/// How often the folder was opened: what fences begin with.
+pub(crate) fn period() -> Key {
+    vec![META, b'p']
+}
+
 /// The highest version that a deleted record of a table had.
 pub(crate) fn floor(table: Table) -> Key {
     vec![META, b'f', table_number(table)]

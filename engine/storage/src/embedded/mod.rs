@@ -49,6 +49,11 @@ pub trait Sink: Send + Sync + 'static {
     /// How much there is.
     #[doc(hidden)]
     fn counts(&self) -> Counts;
+    /// Bytes of the log.
+    #[doc(hidden)]
+    fn log_bytes(&self) -> u64 {
+        0
+    }
     /// Stops.
     #[doc(hidden)]
     async fn close(&self) -> Result<(), StorageError>;
@@ -277,7 +282,7 @@ impl<S: Sink> Storage for Embedded<S> {
 
     async fn counts(&self) -> Result<Counts, StorageError> {
         let view = self.view()?;
-        Ok(Counts { disk_bytes: view.disk_bytes(), ..self.sink.counts() })
+        Ok(Counts { disk_bytes: view.disk_bytes() + self.sink.log_bytes(), ..self.sink.counts() })
     }
 
     async fn purge(&self, purge: Purge) -> Result<Purged, StorageError> {

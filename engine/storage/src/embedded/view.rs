@@ -182,6 +182,11 @@ impl View {
         Some(frozen)
     }
 
+    /// Whether a table that was set aside is not in the base yet.
+    pub(crate) fn has_frozen(&self) -> bool {
+        self.tables.read().frozen.is_some()
+    }
+
     /// Forgets the table that was set aside: the base has it now.
     pub(crate) fn thaw(&self) {
         let frozen = self.tables.write().frozen.take();

@@ -1,6 +1,6 @@
 //! Accepting events.
 
-use cartwright_storage::{Accepted, NewEvent, Storage as _};
+use cartwright_storage::{Accepted, NewEvent};
 use tokio::task::JoinSet;
 
 use super::{Fixture, make::*};
@@ -13,6 +13,7 @@ pub async fn a_new_event_is_kept_and_waits(f: &mut dyn Fixture) {
         let kept = storage.event(&e.id).await.expect("works").expect("kept");
         assert_eq!((kept.event.data.get(), kept.matches), (r#"{"id":1}"#, None));
         assert_eq!(storage.inbox(shard(), None, 9).await.expect("works").len(), 1);
+        drop(storage);
         f.reopen().await;
     }
     assert!(f.storage().event(&event(2).id).await.expect("works").is_none());

@@ -112,6 +112,7 @@ pub async fn any_conflict_leaves_nothing(f: &mut dyn Fixture) {
         assert!(s.mail(shard(), None, 9).await.expect("works").is_empty());
         assert!(s.next_timer(shard()).await.expect("works").is_none());
         assert!(s.event(&e.id).await.expect("works").expect("kept").matches.is_none());
+        drop(s);
         f.reopen().await;
         fence = own(&*f.storage(), shard()).await;
     }
@@ -133,6 +134,7 @@ pub async fn records_are_compared_and_set(f: &mut dyn Fixture) {
     s.write_records(vec![record("k", Expect::Version(1), Some("b"))]).await.expect("the right version");
     assert!(is_conflict(&s.write_records(vec![record("k", Expect::Version(1), Some("c"))]).await));
     s.write_records(vec![record("k", Expect::Any, Some(""))]).await.expect("any version");
+    drop(s);
     f.reopen().await;
     assert_eq!(get(&*f.storage()).await, Some(Record { key: "k".to_owned(), version: 3, value: vec![] }));
     assert!(f.storage().record(Table::Meta, "k").await.expect("works").is_none(), "tables are apart");

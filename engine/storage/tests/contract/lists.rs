@@ -119,6 +119,7 @@ pub async fn events_are_listed(f: &mut dyn Fixture) {
         let of = [Some("shop"), Some("other"), None][n as usize % 3];
         s.accept(vec![new(event_of(n * 37, of, if n % 2 == 0 { "t" } else { "u" }, "{}"))]).await.expect("works");
     }
+    drop(s);
     f.reopen().await;
     for of in [None, Some("shop"), Some("none")] {
         for topic in [None, Some("t"), Some("none")] {

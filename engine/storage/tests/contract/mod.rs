@@ -1,5 +1,7 @@
 //! The contract that every backend keeps: what the docs of `Storage` promise, case by case. A backend's test gives a
-//! [`Fixture`] and runs [`contract!`](crate::contract).
+//! [`Fixture`] and runs [`contract!`](crate::contract). A handle must be dropped before its fixture is reopened.
+
+#![expect(unreachable_pub, reason = "shared by several test binaries")]
 
 pub mod accept;
 pub mod commit;

@@ -55,6 +55,7 @@ pub async fn old_ended_runs_go_and_open_ones_stay(f: &mut dyn Fixture) {
             let expect = rows.iter().filter(|row| row.status == status && !gone(row)).count();
             assert_eq!(newest(&*s, Some(status)).await, expect, "{status:?}");
         }
+        drop(s);
         f.reopen().await;
     }
 }
