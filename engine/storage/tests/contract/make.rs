@@ -76,7 +76,7 @@ pub fn row(event: &Event, of: &str, status: RunStatus) -> RunRow {
 
 /// An entry that is told from others by `n`.
 pub fn entry(n: u32) -> Entry {
-    Entry { at: at(i64::from(n)), what: What::StepStarted { path: StepPath::new("a"), attempt: n } }
+    Entry { at: at(i64::from(n)), what: What::StepSkipped { path: StepPath::new(n.to_string()) } }
 }
 
 /// A new run with one entry.
