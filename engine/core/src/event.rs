@@ -91,12 +91,13 @@ impl Source {
 }
 
 impl Event {
-    /// The shard that owns this event and the runs it starts: its store's, else its workflow's, else its topic's.
+    /// The shard that owns this event and the runs it starts: its store's, else its workflow's, else the one that all
+    /// other events without a store share.
     pub fn shard(&self) -> ShardId {
         match (&self.store, self.source.workflow()) {
             (Some(store), _) => ShardId::of(store.as_str()),
             (None, Some(workflow)) => ShardId::of(workflow.as_str()),
-            (None, None) => ShardId::of(&self.topic),
+            (None, None) => ShardId::of(""),
         }
     }
 }

@@ -1,3 +1,36 @@
-//! run
+//! Makes runs move: accepts events, starts runs, drives them through their steps, and takes them up again after a crash.
+//!
+//! Read in this order: [`engine`] (what others call), [`accept`] (the promise), [`dispatch`] (event → runs), [`driver`]
+//! (one run), [`script`] and [`host`] (what its steps do), [`commit`] (how it becomes true), [`timers`], [`recover`].
 
+mod accept;
+mod clock;
+mod commit;
+mod definition;
+mod dispatch;
+mod driver;
+mod engine;
+mod host;
+mod inner;
+mod metrics;
 pub mod outbound;
+mod recover;
+mod retention;
+mod schedule;
+mod script;
+mod secrets;
+mod stores;
+mod timers;
+mod views;
+mod wait;
+
+#[cfg(test)]
+mod tests;
+
+pub use accept::{AcceptError, Acceptance, Incoming};
+pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
+pub use definition::{Definition, Loaded};
+pub use engine::{Engine, OperatorError, Options, Parts, RunDetail, StartError, run_detail};
+pub use metrics::Metrics;
+pub use secrets::{SecretError, SecretInfo, Secrets};
+pub use stores::{OpenStore, StoreError, Stores};

@@ -1,0 +1,292 @@
+//! Events become runs: takes accepted events, considers the workflows that listen, and begins a run for each match.
+//!
+//! Events come through a bounded queue in memory; what does not fit stays in storage's inbox and is read from there when
+//! the queue is empty. The inbox entry goes in the same commit that creates the runs, so no crash can part them.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use cartwright_core::{
+    evaluate::{Evaluate, Scope},
+    event::{Event, Match, MatchOutcome},
+    id::{EventId, RunId},
+    run::{
+        apply::apply,
+        decide::HOPS_MAX,
+        entry::{Entry, What},
+    },
+    shard::ShardId,
+    trigger,
+    workflow::{Trigger, Workflow},
+};
+use cartwright_storage::{Batch, CommitError, Mail, StorageError};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
+
+use crate::{
+    commit::commit_until_done,
+    driver::{Fresh, Start},
+    inner::{Inner, Message},
+    metrics::Metrics,
+    views::EventViews,
+    wait,
+};
+
+/// Accepted events held in memory before their turn.
+const QUEUE_EVENTS_MAX: usize = 4096;
+/// Events read from the inbox at once.
+const INBOX_PAGE: usize = 128;
+
+/// Accepted events on their way to being matched.
+pub(crate) struct Queue {
+    sender: mpsc::Sender<Event>,
+    receiver: Mutex<Option<mpsc::Receiver<Event>>>,
+    /// Shards whose inbox may hold events that are not in the queue.
+    behind: Mutex<BTreeSet<ShardId>>,
+    /// Events being matched now: an inbox scan leaves them alone.
+    under_way: Mutex<BTreeSet<EventId>>,
+    wake: Notify,
+}
+
+impl Queue {
+    pub(crate) fn new() -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE_EVENTS_MAX);
+        Self {
+            sender,
+            receiver: Mutex::new(Some(receiver)),
+            behind: Mutex::default(),
+            under_way: Mutex::default(),
+            wake: Notify::new(),
+        }
+    }
+
+    /// Takes an event that storage has in its inbox.
+    pub(crate) fn push(&self, event: Event) {
+        let shard = event.shard();
+        if self.sender.try_send(event).is_err() {
+            self.look_at(shard);
+        }
+    }
+
+    /// Says that a shard's inbox holds events.
+    pub(crate) fn look_at(&self, shard: ShardId) {
+        self.behind.lock().insert(shard);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        QUEUE_EVENTS_MAX - self.sender.capacity()
+    }
+}
+
+/// Matches events until the engine stops.
+pub(crate) async fn dispatch(inner: Arc<Inner>) {
+    let Some(mut receiver) = inner.queue.receiver.lock().take() else { return };
+    let mut stopping = inner.stopping.subscribe();
+    loop {
+        let event = match receiver.try_recv() {
+            Ok(event) => Some(event),
+            Err(_) => {
+                let behind = inner.queue.behind.lock().pop_first();
+                match behind {
+                    Some(shard) => {
+                        drain_inbox(&inner, shard).await;
+                        None
+                    }
+                    None => tokio::select! {
+                        biased;
+                        _ = stopping.wait_for(|stop| *stop) => return,
+                        event = receiver.recv() => event,
+                        () = inner.queue.wake.notified() => None,
+                    },
+                }
+            }
+        };
+        if inner.is_stopping() {
+            return;
+        }
+        if let Some(event) = event {
+            begin_matching(&inner, event).await;
+        }
+    }
+}
+
+async fn drain_inbox(inner: &Arc<Inner>, shard: ShardId) {
+    let mut after = None;
+    loop {
+        let page = match inner.storage.inbox(shard, after.as_ref(), INBOX_PAGE).await {
+            Ok(page) => page,
+            Err(error) => {
+                tracing::error!(%error, shard = shard.number(), "the inbox cannot be read; accepted events wait");
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                inner.queue.look_at(shard);
+                return;
+            }
+        };
+        let Some(last) = page.last() else { return };
+        after = Some(last.id.clone());
+        for event in page {
+            if inner.is_stopping() {
+                return;
+            }
+            begin_matching(inner, event).await;
+        }
+    }
+}
+
+/// Waits for room for a run, then matches on a task of its own.
+async fn begin_matching(inner: &Arc<Inner>, event: Event) {
+    let Some(claim) = Claim::new(inner, &event.id) else { return };
+    let Ok(permit) = Arc::clone(&inner.slots).acquire_owned().await else { return };
+    let inner = Arc::clone(inner);
+    tokio::spawn(async move { match_event(&inner, event, claim, permit).await });
+}
+
+/// Keeps an inbox scan from taking an event that is being matched already.
+pub(crate) struct Claim {
+    inner: Arc<Inner>,
+    event: EventId,
+}
+
+impl Claim {
+    fn new(inner: &Arc<Inner>, event: &EventId) -> Option<Self> {
+        let new = inner.queue.under_way.lock().insert(event.clone());
+        new.then(|| Self { inner: Arc::clone(inner), event: event.clone() })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.inner.queue.under_way.lock().remove(&self.event);
+    }
+}
+
+async fn match_event(inner: &Arc<Inner>, event: Event, claim: Claim, permit: OwnedSemaphorePermit) {
+    let considered = consider(inner, &event);
+    let mail = match wait::mail_for(inner, &event, &considered.views).await {
+        Ok(mail) => mail,
+        Err(error) => return give_back(inner, &event, &error),
+    };
+    // Mail is kept once however often it is sent, so it may go before the event leaves the inbox.
+    for (shard, mail) in mail {
+        if let Err(error) = send(inner, shard, mail).await {
+            return give_back(inner, &event, &error);
+        }
+    }
+    let mut batch = Batch { matched: vec![(event.id.clone(), considered.matches)], ..Batch::default() };
+    let mut fresh = considered.fresh;
+    if fresh.len() == 1 {
+        // The usual case: the run's first commit takes the event out of the inbox.
+        let first = fresh.remove(0);
+        let run = first.state.run.clone();
+        let start = Fresh { prelude: batch, permit: Some(permit), claim: Some(claim), ..first };
+        Metrics::add(&inner.metrics.runs_started);
+        inner.begin(&run, Start::Fresh(Box::new(start)));
+        return;
+    }
+    for fresh in &mut fresh {
+        batch.runs.push(fresh.creation());
+    }
+    drop(permit);
+    match commit_until_done(inner, event.shard(), batch).await {
+        Ok(()) => {}
+        // Matched before, by a process that was killed: its runs exist and recovery drives them.
+        Err(CommitError::Conflict { .. }) => return,
+        Err(error) => return give_back(inner, &event, &error),
+    }
+    for fresh in fresh {
+        Metrics::add(&inner.metrics.runs_started);
+        let run = fresh.state.run.clone();
+        inner.begin(&run, Start::Fresh(Box::new(fresh)));
+    }
+}
+
+async fn send(inner: &Arc<Inner>, shard: ShardId, mail: Vec<Mail>) -> Result<(), CommitError> {
+    let told: Vec<RunId> = mail.iter().map(|mail| mail.key.run.clone()).collect();
+    commit_until_done(inner, shard, Batch { mail, ..Batch::default() }).await?;
+    for run in told {
+        inner.tell(&run, Message::Mail);
+    }
+    Ok(())
+}
+
+fn give_back(inner: &Inner, event: &Event, error: &dyn std::error::Error) {
+    tracing::error!(%error, event = %event.id, "an event could not be matched; it stays in the inbox");
+    inner.queue.look_at(event.shard());
+}
+
+/// What came of considering an event.
+struct Considered {
+    views: Arc<EventViews>,
+    matches: Vec<Match>,
+    fresh: Vec<Fresh>,
+}
+
+fn consider(inner: &Inner, event: &Event) -> Considered {
+    let set = inner.workflows.load_full();
+    let store = event.store.as_ref().and_then(|id| inner.stores.get(id));
+    let tags = store.as_ref().map_or(&[][..], |store| store.tags.as_slice());
+    let views = Arc::new(EventViews::new(event, store.as_ref()));
+    let mut matches = Vec::new();
+    let mut fresh = Vec::new();
+    for (workflow, trigger) in trigger::candidates(&set, event, tags) {
+        let outcome = decide_match(inner, event, &views, workflow, trigger);
+        if let MatchOutcome::Started { run } = &outcome {
+            fresh.push(new_run(inner, event, run.clone(), workflow, &views));
+        }
+        matches.push(Match { workflow: workflow.id.clone(), outcome });
+    }
+    Considered { views, matches, fresh }
+}
+
+fn decide_match(
+    inner: &Inner,
+    event: &Event,
+    views: &EventViews,
+    workflow: &Arc<Workflow>,
+    trigger: &Trigger,
+) -> MatchOutcome {
+    if event.hops >= HOPS_MAX {
+        tracing::warn!(event = %event.id, topic = event.topic, workflow = %workflow.id, "a loop of emitted events was cut");
+        return MatchOutcome::LoopCut;
+    }
+    let scope = Scope { event: Some(&views.event), store: views.store.as_ref(), ..Scope::default() };
+    for condition in trigger::conditions(workflow, trigger) {
+        match inner.sandbox.condition(condition, &scope) {
+            Ok(true) => {}
+            Ok(false) => return MatchOutcome::ConditionFalse { condition: condition.source.to_string() },
+            Err(error) => {
+                let error = error.to_string();
+                return MatchOutcome::ConditionFailed { condition: condition.source.to_string(), error };
+            }
+        }
+    }
+    MatchOutcome::Started { run: RunId::derived(event.time, &event.id, &workflow.id) }
+}
+
+fn new_run(inner: &Inner, event: &Event, run: RunId, workflow: &Arc<Workflow>, views: &Arc<EventViews>) -> Fresh {
+    let what = What::RunStarted {
+        run,
+        workflow: workflow.id.clone(),
+        version: workflow.version.clone(),
+        event: event.id.clone(),
+        store: event.store.clone(),
+        shard: event.shard(),
+        hops: event.hops,
+    };
+    let entry = Entry { at: inner.clock.now(), what };
+    let state = apply(None, &entry).expect("a journal may begin with run_started");
+    Fresh {
+        state,
+        created: Some(entry),
+        workflow: Arc::clone(workflow),
+        views: Arc::clone(views),
+        prelude: Batch::default(),
+        permit: None,
+        claim: None,
+    }
+}
+
+/// Whether storage refused for a while, so that trying again may help.
+pub(crate) fn may_pass(error: &StorageError) -> bool {
+    matches!(error, StorageError::Unavailable { .. })
+}

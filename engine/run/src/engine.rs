@@ -1,0 +1,309 @@
+//! The engine as others see it: the door, the command line and the tests call this and nothing below it.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use cartwright_core::{
+    id::{EventId, RunId, WorkflowId},
+    run::{
+        entry::Entry,
+        row::RunRow,
+        steps::{StepView, steps},
+    },
+    secret::SecretMarks,
+    shard::{Fence, ShardId},
+    time::Timestamp,
+    workflow::WorkflowSet,
+};
+use cartwright_sandbox::Sandbox;
+use cartwright_storage::{
+    Counts, EventFilter, Page, RunFilter, Storage, StorageError, StoredEvent,
+};
+use cartwright_woo::Vault;
+use futures_util::future::try_join_all;
+use tokio::sync::oneshot;
+
+use crate::{
+    accept::{AcceptError, Acceptance, Incoming},
+    clock::{Clock, Entropy},
+    definition::Loaded,
+    dispatch::{Queue, dispatch},
+    inner::{Foundation, Inner, Message},
+    metrics::Metrics,
+    outbound::Outbound,
+    recover::recover,
+    retention::run_retention,
+    schedule::run_schedules,
+    secrets::Secrets,
+    stores::{StoreError, Stores},
+    timers::run_timers,
+};
+
+/// What an engine is made of.
+pub struct Parts {
+    /// Where everything durable lives.
+    pub storage: Arc<dyn Storage>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The world outside.
+    pub outbound: Arc<dyn Outbound>,
+    /// The expression language and scripts.
+    pub sandbox: Sandbox,
+    /// The same marks that the sandbox was given.
+    pub marks: SecretMarks,
+    /// Seals secrets.
+    pub vault: Arc<Vault>,
+    /// Limits and retention.
+    pub options: Options,
+}
+
+/// Limits and retention of an engine.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Runs in memory at once; more wait in storage.
+    pub runs_in_memory_max: usize,
+    /// Ended runs and their events are kept this long.
+    pub keep_for: Duration,
+    /// At most this many runs are kept.
+    pub keep_runs: u64,
+    /// The name under which this process owns shards.
+    pub node: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            runs_in_memory_max: 1_024,
+            keep_for: Duration::from_secs(30 * 24 * 3600),
+            keep_runs: 1_000_000,
+            node: "local".into(),
+        }
+    }
+}
+
+/// Why an engine could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Storage refused.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The stores could not be read.
+    #[error(transparent)]
+    Stores(#[from] StoreError),
+    /// Another process owns a shard.
+    #[error("another engine owns shard {0} of this storage; stop it first")]
+    Owned(u16),
+}
+
+/// Why something that a person asked of a run was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// There is no such run.
+    #[error("there is no run `{0}`")]
+    NotFound(RunId),
+    /// It cannot be done to this run now.
+    #[error("{0}")]
+    Refused(String),
+    /// Storage refused.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Everything about one run.
+#[derive(Debug, Clone)]
+pub struct RunDetail {
+    /// The row.
+    pub row: RunRow,
+    /// Its steps, in the order they began.
+    pub steps: Vec<StepView>,
+    /// Its journal.
+    pub journal: Vec<Entry>,
+}
+
+/// A running engine. Cheap to clone; all clones are the same engine.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("live", &self.inner.live_count()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Takes all shards, sets the workflows, and begins to move what is in storage.
+    pub async fn start(parts: Parts, workflows: Vec<Loaded>) -> Result<Self, StartError> {
+        let fences = acquire_all(&parts).await?;
+        let stores = Stores::load(Arc::clone(&parts.storage), Arc::clone(&parts.vault)).await?;
+        let any_waiting = parts.storage.counts().await?.runs[2] > 0;
+        let inner = Arc::new(Inner::new(Foundation {
+            secrets: Secrets::new(Arc::clone(&parts.storage), Arc::clone(&parts.vault)),
+            storage: parts.storage,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            outbound: parts.outbound,
+            sandbox: parts.sandbox,
+            marks: parts.marks,
+            stores,
+            options: parts.options,
+            fences,
+            queue: Queue::new(),
+            any_waiting,
+        }));
+        let engine = Self { inner };
+        engine.set_workflows(workflows).await?;
+        tokio::spawn(dispatch(Arc::clone(&engine.inner)));
+        tokio::spawn(run_timers(Arc::clone(&engine.inner)));
+        tokio::spawn(run_schedules(Arc::clone(&engine.inner)));
+        tokio::spawn(run_retention(Arc::clone(&engine.inner)));
+        tokio::spawn(recover(Arc::clone(&engine.inner)));
+        Ok(engine)
+    }
+
+    /// Accepts an event: on stable storage when it resolves, and its runs follow whatever happens.
+    pub async fn accept(&self, incoming: Incoming) -> Result<Acceptance, AcceptError> {
+        self.inner.accept(incoming).await
+    }
+
+    /// Replaces the workflows. Their texts are on stable storage when it resolves; runs under way keep their versions.
+    pub async fn set_workflows(&self, workflows: Vec<Loaded>) -> Result<(), StorageError> {
+        self.inner.pinned.keep(self.inner.storage.as_ref(), &workflows).await?;
+        let set = WorkflowSet::new(workflows.into_iter().map(|loaded| loaded.workflow).collect());
+        self.inner.workflows.store(Arc::new(set));
+        self.inner.workflows_changed.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    /// The workflows that events are matched to.
+    pub fn workflows(&self) -> Arc<WorkflowSet> {
+        self.inner.workflows.load_full()
+    }
+
+    /// Connected stores.
+    pub fn stores(&self) -> &Stores {
+        &self.inner.stores
+    }
+
+    /// Named secrets.
+    pub fn secrets(&self) -> &Secrets {
+        &self.inner.secrets
+    }
+
+    /// The engine's time.
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Runs, newest first.
+    pub async fn runs(&self, filter: &RunFilter, cursor: Option<&str>, limit: usize) -> Result<Page<RunRow>, StorageError> {
+        self.inner.storage.query_runs(filter, cursor, limit).await
+    }
+
+    /// One run with its steps and journal.
+    pub async fn run_detail(&self, run: &RunId) -> Result<Option<RunDetail>, StorageError> {
+        run_detail(self.inner.storage.as_ref(), run).await
+    }
+
+    /// Events, newest first.
+    pub async fn events(
+        &self,
+        filter: &EventFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<StoredEvent>, StorageError> {
+        self.inner.storage.query_events(filter, cursor, limit).await
+    }
+
+    /// One event with what came of matching it.
+    pub async fn event(&self, event: &EventId) -> Result<Option<StoredEvent>, StorageError> {
+        self.inner.storage.event(event).await
+    }
+
+    /// Ends a run. Durable when it resolves.
+    pub async fn cancel(&self, run: &RunId, by: &str) -> Result<(), OperatorError> {
+        self.ask(run, |reply| Message::Cancel { by: by.to_owned(), reply }).await
+    }
+
+    /// Goes on with a parked or failed run. Durable when it resolves.
+    pub async fn retry(&self, run: &RunId, by: &str, repeat_unknown: bool) -> Result<(), OperatorError> {
+        self.ask(run, |reply| Message::Retry { by: by.to_owned(), repeat_unknown, reply }).await
+    }
+
+    async fn ask(
+        &self,
+        run: &RunId,
+        message: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Message,
+    ) -> Result<(), OperatorError> {
+        if self.inner.storage.run(run).await?.is_none() {
+            return Err(OperatorError::NotFound(run.clone()));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.inner.tell(run, message(reply));
+        match answer.await {
+            Ok(answer) => answer.map_err(OperatorError::Refused),
+            Err(_) => Err(OperatorError::Refused(
+                "the run could not be moved; the engine's log says why (its workflow or its storage may be damaged)".into(),
+            )),
+        }
+    }
+
+    /// How much there is.
+    pub async fn counts(&self) -> Result<Counts, StorageError> {
+        self.inner.storage.counts().await
+    }
+
+    /// What happened since the start.
+    pub fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// Runs in memory, and events that wait in memory for their turn.
+    pub fn in_memory(&self) -> (usize, usize) {
+        (self.inner.live_count(), self.inner.queue.depth())
+    }
+
+    /// Whether the engine takes events.
+    pub fn is_stopping(&self) -> bool {
+        self.inner.is_stopping()
+    }
+
+    /// Stops: nothing new is begun, calls under way may end until `patience` is over, then storage is closed.
+    /// Calls that are cut off are settled at the next start.
+    pub async fn stop(&self, patience: Duration) -> Result<(), StorageError> {
+        self.inner.stopping.send_replace(true);
+        let all = u32::try_from(self.inner.options.runs_in_memory_max).unwrap_or(u32::MAX);
+        let drained = self.inner.slots.acquire_many(all);
+        if tokio::time::timeout(patience, drained).await.is_err() {
+            tracing::warn!("calls still under way were cut off; the next start settles them");
+        }
+        self.inner.storage.close().await
+    }
+
+    /// The workflow a person names, whether or not it is enabled.
+    pub fn workflow(&self, id: &WorkflowId) -> Option<Arc<cartwright_core::workflow::Workflow>> {
+        self.workflows().get(id).cloned()
+    }
+}
+
+/// One run with its steps and journal, from storage.
+pub async fn run_detail(storage: &dyn Storage, run: &RunId) -> Result<Option<RunDetail>, StorageError> {
+    let Some(row) = storage.run(run).await? else { return Ok(None) };
+    let journal = storage.journal(run).await?;
+    Ok(Some(RunDetail { row, steps: steps(&journal), journal }))
+}
+
+async fn acquire_all(parts: &Parts) -> Result<Vec<Fence>, StartError> {
+    let now = parts.clock.now();
+    // One process on embedded storage owns everything until it ends: there is nobody to renew a lease against.
+    let acquire = |shard: ShardId| {
+        let (storage, node) = (Arc::clone(&parts.storage), parts.options.node.clone());
+        async move {
+            let fence = storage.acquire(shard, &node, now, Timestamp::MAX).await?;
+            fence.ok_or(StartError::Owned(shard.number()))
+        }
+    };
+    try_join_all(ShardId::all().map(acquire)).await
+}

@@ -1,0 +1,160 @@
+//! What calls do: outbound requests behind the workflow's grants, and the workflow's own durable state.
+
+use std::sync::Arc;
+
+use cartwright_core::{
+    Json,
+    call::{Call, CallError, CallKind, CallOutcome, ErrorClass},
+    id::WorkflowId,
+    run::decide::ResolvedCall,
+    workflow::Workflow,
+};
+use cartwright_storage::{Expect, Record, RecordWrite, StorageError, Table};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use tokio::sync::MutexGuard;
+
+use crate::{
+    inner::Inner,
+    metrics::Metrics,
+    outbound::{Allow, OutboundRequest},
+};
+
+/// A value in a workflow's state, as JSON text.
+const STATE_VALUE_BYTES_MAX: usize = 64 * 1024;
+/// A key in a workflow's state.
+const STATE_KEY_BYTES_MAX: usize = 200;
+
+/// Makes an outbound call whose intent is durable.
+pub(crate) async fn make_call(inner: Arc<Inner>, workflow: Arc<Workflow>, call: Call, key: String) -> CallOutcome {
+    Metrics::add(&inner.metrics.calls);
+    match send(&inner, &workflow, &call, key).await {
+        Ok(answer) => CallOutcome::Ok(answer),
+        Err(error) => {
+            Metrics::add(&inner.metrics.call_errors);
+            CallOutcome::Err(error)
+        }
+    }
+}
+
+async fn send(inner: &Inner, workflow: &Arc<Workflow>, call: &Call, key: String) -> Result<Json, CallError> {
+    let spec = call.args.first().unwrap_or(&Json::Null);
+    let secrets = open_secrets(inner, workflow, spec).await?;
+    let find = |name: &str| secrets.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let spec = match secrets.is_empty() {
+        true => spec.clone(),
+        false => inner.marks.open_json(spec, find).map_err(|missing| secret_missing(&missing.to_string()))?,
+    };
+    let repeatable = !matches!(call.kind, CallKind::Outside { repeatable: false });
+    let granted = Arc::clone(workflow);
+    let allow: Allow = Arc::new(move |method, host, port| granted.grants.http(method, host, Some(port)));
+    inner.outbound.send(OutboundRequest { spec, idempotency_key: key, repeatable, secrets, allow }).await
+}
+
+/// Opens the secrets a call names; nothing of them is kept.
+async fn open_secrets(inner: &Inner, workflow: &Workflow, spec: &Json) -> Result<Vec<(String, String)>, CallError> {
+    let mut opened = Vec::new();
+    for name in inner.marks.names_in_json(spec) {
+        workflow.grants.secret(&name).map_err(|missing| CallError::denied(&missing))?;
+        let secret = inner.secrets.open(&name).await.map_err(|error| secret_missing(&error.to_string()))?;
+        let secret = secret.ok_or_else(|| {
+            secret_missing(&format!("the secret `{name}` is not set; set it with `cartwright secret set {name}`, then retry the run"))
+        })?;
+        let text = secret.expose_text().ok_or_else(|| secret_missing(&format!("the secret `{name}` is not text")))?;
+        opened.push((name, text.to_owned()));
+    }
+    Ok(opened)
+}
+
+fn secret_missing(message: &str) -> CallError {
+    CallError { class: ErrorClass::Park, ..CallError::r#final("secret", message) }
+}
+
+/// A storage call with its result, as decisions take it.
+pub(crate) fn resolved(index: u32, call: Call, outcome: CallOutcome) -> ResolvedCall {
+    ResolvedCall { index, function: call.function, fingerprint: call.fingerprint, outcome }
+}
+
+/// Holds off other runs of this engine that want to change the same key.
+pub(crate) async fn lock_state<'a>(inner: &'a Inner, workflow: &WorkflowId, call: &Call) -> MutexGuard<'a, ()> {
+    let mut hash = Sha256::new();
+    hash.update(workflow.as_str());
+    hash.update(call.args.first().and_then(Json::as_str).unwrap_or_default());
+    let lock = usize::from(hash.finalize()[0]) % inner.state_locks.len();
+    inner.state_locks[lock].lock().await
+}
+
+/// Works out a call on the workflow's own state: what it gives, and what must become true with it.
+pub(crate) async fn store_call(
+    inner: &Inner,
+    workflow: &WorkflowId,
+    call: &Call,
+) -> Result<(CallOutcome, Option<RecordWrite>), StorageError> {
+    let name = call.args.first().and_then(Json::as_str).unwrap_or_default();
+    if name.is_empty() || name.len() > STATE_KEY_BYTES_MAX {
+        let message = format!("a key of the state has 1 to {STATE_KEY_BYTES_MAX} bytes");
+        return Ok((CallOutcome::Err(CallError::r#final("invalid", message)), None));
+    }
+    let key = format!("{workflow}\0{name}");
+    let before = inner.storage.record(Table::State, &key).await?;
+    Ok(match state_change(call, before.as_ref()) {
+        Ok((given, None)) => (CallOutcome::Ok(given), None),
+        Ok((given, Some(change))) => {
+            let expect = before.map_or(Expect::Absent, |record| Expect::Version(record.version));
+            let value = match change {
+                Change::Set(value) => Some(value.to_string().into_bytes()),
+                Change::Delete => None,
+            };
+            (CallOutcome::Ok(given), Some(RecordWrite { table: Table::State, key, expect, value }))
+        }
+        Err(error) => (CallOutcome::Err(error), None),
+    })
+}
+
+enum Change {
+    Set(Json),
+    Delete,
+}
+
+/// What a state function gives and changes, by what is there now.
+fn state_change(call: &Call, before: Option<&Record>) -> Result<(Json, Option<Change>), CallError> {
+    let now = match before {
+        Some(record) => serde_json::from_slice(&record.value)
+            .map_err(|error| CallError::r#final("damaged", format!("the stored state cannot be read: {error}")))?,
+        None => Json::Null,
+    };
+    let arg = |index: usize| call.args.get(index).cloned().unwrap_or(Json::Null);
+    match call.function.as_str() {
+        "state::get" => Ok((now, None)),
+        "state::set" => Ok((Json::Null, Some(set(arg(1))?))),
+        "state::delete" => Ok((json!(before.is_some()), before.map(|_| Change::Delete))),
+        "state::compare_and_set" if now == arg(1) => Ok((json!(true), Some(set(arg(2))?))),
+        "state::compare_and_set" => Ok((json!(false), None)),
+        "state::increment" => {
+            let sum = increment(&now, &call.args.get(1).cloned().unwrap_or_else(|| json!(1)))?;
+            Ok((sum.clone(), Some(set(sum)?)))
+        }
+        other => Err(CallError::r#final("invalid", format!("there is no host function `{other}`"))),
+    }
+}
+
+fn set(value: Json) -> Result<Change, CallError> {
+    let bytes = value.to_string().len();
+    if bytes > STATE_VALUE_BYTES_MAX {
+        let message = format!("a value of the state has at most {STATE_VALUE_BYTES_MAX} bytes, this one has {bytes}");
+        return Err(CallError::r#final("too_large", message));
+    }
+    Ok(Change::Set(value))
+}
+
+fn increment(now: &Json, by: &Json) -> Result<Json, CallError> {
+    let whole = |value: &Json| match value {
+        Json::Null => Some(0),
+        Json::Number(number) => number.as_i64(),
+        _ => None,
+    };
+    let sum = whole(now).zip(whole(by)).and_then(|(now, by)| now.checked_add(by));
+    sum.map(|sum| json!(sum)).ok_or_else(|| {
+        CallError::r#final("type", format!("state::increment needs whole numbers; there is {now}, to be raised by {by}"))
+    })
+}

@@ -1,0 +1,120 @@
+//! Connected stores at run time: added by people, asked at every webhook.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use cartwright_core::{id::StoreId, time::Timestamp};
+use cartwright_storage::{CommitError, Expect, RecordWrite, Storage, StorageError, Table};
+use cartwright_woo::{InvalidStore, Secret, Store, StoreSettings, Vault};
+use parking_lot::RwLock;
+
+/// Why a store could not be added, changed or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// What was asked for is not valid, or the seal does not open.
+    #[error(transparent)]
+    Invalid(#[from] InvalidStore),
+    /// There is one already.
+    #[error("there is a store `{0}` already. Remove it first, or give a new webhook secret with --webhook-secret to rotate")]
+    Exists(StoreId),
+    /// Storage refused.
+    #[error(transparent)]
+    Storage(#[from] CommitError),
+}
+
+impl From<StorageError> for StoreError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+/// A store with its webhook secrets opened.
+pub struct OpenStore {
+    /// The store.
+    pub store: Store,
+    /// Any of these may have signed a webhook.
+    pub webhook_secrets: Vec<Secret>,
+    /// Its tags as a list, for trigger matching.
+    pub tags: Vec<String>,
+}
+
+/// The stores of a storage, held in memory: a webhook costs no read.
+pub struct Stores {
+    storage: Arc<dyn Storage>,
+    vault: Arc<Vault>,
+    open: RwLock<BTreeMap<StoreId, Arc<OpenStore>>>,
+}
+
+impl Stores {
+    /// Loads all stores.
+    pub async fn load(storage: Arc<dyn Storage>, vault: Arc<Vault>) -> Result<Self, StoreError> {
+        let mut open = BTreeMap::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = storage.records(Table::Stores, "", after.as_deref(), 200).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.key.clone());
+            for record in page {
+                let store = Store::from_bytes(&record.value)?;
+                open.insert(store.id.clone(), Arc::new(open_store(&vault, store)?));
+            }
+        }
+        Ok(Self { storage, vault, open: RwLock::new(open) })
+    }
+
+    /// Adds a store. On stable storage when it resolves.
+    pub async fn add(&self, id: StoreId, settings: &StoreSettings, now: Timestamp) -> Result<Arc<OpenStore>, StoreError> {
+        let store = Store::new(&self.vault, id.clone(), settings, now)?;
+        match self.write(&id, Expect::Absent, Some(store.to_bytes())).await {
+            Ok(()) => self.remember(store),
+            Err(CommitError::Conflict { .. }) => Err(StoreError::Exists(id)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Adds a webhook secret beside those that are valid; `None`: no such store.
+    pub async fn add_webhook_secret(&self, id: &StoreId, secret: &Secret) -> Result<Option<Arc<OpenStore>>, StoreError> {
+        let Some(record) = self.storage.record(Table::Stores, id.as_str()).await? else { return Ok(None) };
+        let mut store = Store::from_bytes(&record.value)?;
+        store.add_webhook_secret(&self.vault, secret)?;
+        self.write(id, Expect::Version(record.version), Some(store.to_bytes())).await?;
+        self.remember(store).map(Some)
+    }
+
+    /// Removes a store; `false`: there was none. Its events and runs stay.
+    pub async fn remove(&self, id: &StoreId) -> Result<bool, StoreError> {
+        let there = self.storage.record(Table::Stores, id.as_str()).await?.is_some();
+        if there {
+            self.write(id, Expect::Any, None).await?;
+        }
+        self.open.write().remove(id);
+        Ok(there)
+    }
+
+    async fn write(&self, id: &StoreId, expect: Expect, value: Option<Vec<u8>>) -> Result<(), CommitError> {
+        let write = RecordWrite { table: Table::Stores, key: id.to_string(), expect, value };
+        self.storage.write_records(vec![write]).await
+    }
+
+    fn remember(&self, store: Store) -> Result<Arc<OpenStore>, StoreError> {
+        let id = store.id.clone();
+        let store = Arc::new(open_store(&self.vault, store)?);
+        self.open.write().insert(id, Arc::clone(&store));
+        Ok(store)
+    }
+
+    /// One store.
+    pub fn get(&self, id: &StoreId) -> Option<Arc<OpenStore>> {
+        self.open.read().get(id).cloned()
+    }
+
+    /// All stores by id.
+    pub fn list(&self) -> Vec<Arc<OpenStore>> {
+        self.open.read().values().cloned().collect()
+    }
+}
+
+fn open_store(vault: &Vault, store: Store) -> Result<OpenStore, InvalidStore> {
+    let webhook_secrets = store.webhook_secrets(vault)?;
+    let tags = store.tags.iter().cloned().collect();
+    Ok(OpenStore { store, webhook_secrets, tags })
+}

@@ -1,0 +1,59 @@
+//! How expressions see events and stores.
+
+use std::sync::Arc;
+
+use cartwright_core::{
+    Json,
+    evaluate::Prepared,
+    event::{Event, Source},
+};
+use serde_json::json;
+
+use crate::stores::OpenStore;
+
+/// `event`: `{id, topic, store, time, data, source}`.
+pub(crate) fn event_view(event: &Event) -> Json {
+    // Accepted data was checked to be JSON; anything else would be shown as text.
+    let data = serde_json::from_str(event.data.get()).unwrap_or_else(|_| json!(event.data.get()));
+    json!({
+        "id": event.id,
+        "topic": event.topic,
+        "store": event.store,
+        "time": event.time,
+        "data": data,
+        "source": source_view(&event.source),
+    })
+}
+
+fn source_view(source: &Source) -> Json {
+    match source {
+        Source::Http { path, method, query, headers, .. } => {
+            let map = |pairs: &[(String, String)]| -> Json { pairs.iter().cloned().map(|(k, v)| (k, json!(v))).collect() };
+            json!({"kind": "http", "path": path, "method": method, "query": map(query), "headers": map(headers)})
+        }
+        other => serde_json::to_value(other).unwrap_or(Json::Null),
+    }
+}
+
+/// `store`: `{id, url, tags}`.
+pub(crate) fn store_view(store: &OpenStore) -> Json {
+    json!({"id": store.store.id, "url": store.store.url, "tags": store.tags})
+}
+
+/// An event and its store, made ready for expressions once per run.
+pub(crate) struct EventViews {
+    pub(crate) event: Prepared,
+    pub(crate) store: Option<Prepared>,
+}
+
+impl EventViews {
+    pub(crate) fn new(event: &Event, store: Option<&Arc<OpenStore>>) -> Self {
+        let store = match (&event.store, store) {
+            (_, Some(store)) => Some(Prepared::new(store_view(store))),
+            // The store was removed since: its name is all that is left.
+            (Some(id), None) => Some(Prepared::new(json!({"id": id, "url": null, "tags": []}))),
+            (None, None) => None,
+        };
+        Self { event: Prepared::new(event_view(event)), store }
+    }
+}
