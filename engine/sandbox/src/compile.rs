@@ -11,7 +11,7 @@ use rhai::{AST, Dynamic, Engine};
 use crate::{
     error::{Cause, Described, syntax},
     limits::Bounds,
-    session::Session,
+    session::{Session, Slot},
     source::{Source, path::Path},
 };
 
@@ -69,15 +69,16 @@ pub(crate) fn compile(text: &str, engine: &Engine, bounds: &Bounds, expression: 
 
 impl Compiled {
     /// What the source's paths lead to in `scope`.
-    pub(crate) fn values(&self, scope: &Scope<'_>, marks: &SecretMarks) -> Vec<crate::source::path::Resolved> {
-        self.source.rewritten.paths.iter().map(|path| path.resolve(scope, marks)).collect()
+    pub(crate) fn values(&self, scope: &Scope<'_>, marks: &SecretMarks) -> Vec<Slot> {
+        let slot = |path: &Path| Slot { value: path.resolve(scope, marks), once: path.once };
+        self.source.rewritten.paths.iter().map(slot).collect()
     }
 
     /// Rhai's scope: only names that the source also declares itself; all others are paths.
     pub(crate) fn rhai_scope(&self, scope: &Scope<'_>, marks: &SecretMarks) -> rhai::Scope<'static> {
         let mut inner = rhai::Scope::new();
         for root in &self.source.rewritten.shadowed {
-            let path = Path { root: *root, segments: Vec::new(), at: 0..0 };
+            let path = Path { root: *root, segments: Vec::new(), once: true };
             if let Ok(value) = path.resolve(scope, marks) {
                 inner.push_constant_dynamic(root.name(), value);
             }

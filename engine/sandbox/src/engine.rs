@@ -71,7 +71,13 @@ fn base(bounds: &Bounds) -> Engine {
 
 /// What a path leads to; see [`crate::source::rewrite`].
 fn value(index: i64) -> Result<Dynamic, Failure> {
-    let found = session::with(|session| usize::try_from(index).ok().and_then(|at| session.values.get(at).cloned()));
+    let found = session::with(|session| {
+        let slot = session.values.get_mut(usize::try_from(index).ok()?)?;
+        Some(match slot.once {
+            true => std::mem::replace(&mut slot.value, Ok(Dynamic::UNIT)),
+            false => slot.value.clone(),
+        })
+    });
     match found.flatten() {
         Some(Ok(value)) => Ok(value),
         Some(Err(problem)) => Err(fail(problem)),

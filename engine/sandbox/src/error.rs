@@ -136,8 +136,8 @@ pub(crate) fn describe(error: &EvalAltResult, source: &Source) -> Described {
         E::ErrorArithmetic(text, _) => text.clone(),
         E::ErrorFor(_) => "`for` goes through lists, texts and ranges only".into(),
         E::ErrorUnboundThis(_) => "`this` has no meaning here".into(),
-        E::ErrorDataRace(name, _) => {
-            format!("`{name}` is changed while a closure reads it; copy what the closure needs into another variable")
+        E::ErrorDataRace(..) => {
+            "a variable is used inside the closure that goes through it; give the closure a copy (let copy = …)".into()
         }
         E::ErrorNonPureMethodCallOnConstant(name, _) => {
             format!("`{name}` would change a constant; copy the value into a variable of your own first")
@@ -175,11 +175,10 @@ fn too_large(what: &str) -> &'static str {
 
 /// The text of a thrown value: its `message` where it has one.
 pub(crate) fn thrown_message(value: &Dynamic) -> String {
-    if let Ok(map) = value.as_map_ref() {
-        if let Some(message) = map.get("message").and_then(|m| m.as_immutable_string_ref().ok().map(|t| t.to_string()))
-        {
-            return message;
-        }
+    if let Ok(map) = value.as_map_ref()
+        && let Some(message) = map.get("message").and_then(|m| m.as_immutable_string_ref().ok().map(|t| t.to_string()))
+    {
+        return message;
     }
     match value.as_immutable_string_ref() {
         Ok(text) => text.to_string(),

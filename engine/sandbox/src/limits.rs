@@ -64,7 +64,7 @@ impl Default for Limits {
             call_depth: 32,
             variables: 256,
             functions: 200,
-            ..expression.clone()
+            ..expression
         };
         Self { expression, script, host_calls: 1_000, output_bytes: 4 << 20 }
     }
@@ -86,3 +86,5 @@ pub(crate) const REGEX_CACHE_ENTRIES: usize = 256;
 pub(crate) const OPERATIONS_PER_CLOCK_LOOK: u64 = 16;
 /// Stack of the thread that runs a script with its full budget: values may nest as deep as `array_items`.
 pub(crate) const SCRIPT_STACK_BYTES: usize = 64 << 20;
+/// Operations of a script on its caller's stack: values cannot nest deeper than 2 MiB of stack can drop.
+pub(crate) const INLINE_OPERATIONS_MAX: u64 = 10_000;

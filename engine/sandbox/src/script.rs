@@ -15,7 +15,7 @@ use crate::{
     compile::{self, Compiled, Ended},
     error::{Cause, Described, describe, innermost},
     functions::{HostSession, Replayed, Stop},
-    limits::SCRIPT_STACK_BYTES,
+    limits::{INLINE_OPERATIONS_MAX, SCRIPT_STACK_BYTES},
     session::{Exhausted, Session},
     source::Source,
     value::{Secrets, from_json, to_json},
@@ -87,7 +87,7 @@ impl Sandbox {
         let operations = self.inner.limits.script.operations;
         let compiled = match self.compiled(script) {
             Ok(compiled) => compiled,
-            Err(failed) => return failed,
+            Err(error) => return ScriptOutcome::Failed { error, call: None, immediate: Vec::new() },
         };
         let session = self.session(compiled, scope, recorded, immediate, operations);
         let rhai_scope = compiled.rhai_scope(scope, &self.inner.marks);
@@ -106,7 +106,7 @@ impl Sandbox {
         }
     }
 
-    /// Runs a script here and now with a small budget of operations; `None` when that is used up, as if it had never
+    /// Runs a script here and now with a small budget of operations, at most 10,000; `None` when that is used up, as if it had never
     /// run: [`Sandbox::run_script`] then runs it where blocking is allowed.
     pub fn run_script_bounded(
         &self,
@@ -118,8 +118,9 @@ impl Sandbox {
     ) -> Option<ScriptOutcome> {
         let compiled = match self.compiled(script) {
             Ok(compiled) => compiled,
-            Err(failed) => return Some(failed),
+            Err(error) => return Some(ScriptOutcome::Failed { error, call: None, immediate: Vec::new() }),
         };
+        let operations = operations.min(INLINE_OPERATIONS_MAX);
         let session = self.session(compiled, scope, recorded, immediate, operations);
         let rhai_scope = compiled.rhai_scope(scope, &self.inner.marks);
         let (outcome, exhausted) = self.evaluate(compiled, rhai_scope, session);
@@ -129,14 +130,10 @@ impl Sandbox {
         }
     }
 
-    fn compiled<'a>(&self, script: &'a Script) -> Result<&'a Compiled, ScriptOutcome> {
+    fn compiled<'a>(&self, script: &'a Script) -> Result<&'a Compiled, CallError> {
         let inner = &*self.inner;
-        compile::cached(&script.compiled, &script.source, &inner.scripts, &inner.limits.script, false).map_err(
-            |error| {
-                let error = error.for_script(&Source::new(&script.source));
-                ScriptOutcome::Failed { error, call: None, immediate: Vec::new() }
-            },
-        )
+        compile::cached(&script.compiled, &script.source, &inner.scripts, &inner.limits.script, false)
+            .map_err(|error| error.for_script(&Source::new(&script.source)))
     }
 
     fn session(
@@ -221,10 +218,10 @@ impl Sandbox {
             return ScriptOutcome::Nondeterministic { index: host.next, recorded: record.function.clone(), asked };
         }
         if let (Some(error), Some(described)) = (&error, described) {
-            if let EvalAltResult::ErrorRuntime(value, _) = innermost(error) {
-                if let Some((index, error)) = host.failed_call(value) {
-                    return ScriptOutcome::Failed { error, call: Some(index), immediate };
-                }
+            if let EvalAltResult::ErrorRuntime(value, _) = innermost(error)
+                && let Some((index, error)) = host.failed_call(value)
+            {
+                return ScriptOutcome::Failed { error, call: Some(index), immediate };
             }
             let mut error = failed(described);
             error.message = self.inner.marks.redact(&error.message);

@@ -14,7 +14,7 @@ use crate::{functions::HostSession, limits::OPERATIONS_PER_CLOCK_LOOK, source::p
 /// One evaluation.
 pub(crate) struct Session {
     /// What `cw_value(n)` gives.
-    pub(crate) values: Vec<Resolved>,
+    pub(crate) values: Vec<Slot>,
     /// Operations that may still be made.
     operations_left: u64,
     /// When it must end.
@@ -25,6 +25,13 @@ pub(crate) struct Session {
     pub(crate) host: Option<HostSession>,
 }
 
+/// The value of a path.
+pub(crate) struct Slot {
+    pub(crate) value: Resolved,
+    /// It is asked for at most once, so it can be given away.
+    pub(crate) once: bool,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exhausted {
     Operations,
@@ -32,7 +39,7 @@ pub(crate) enum Exhausted {
 }
 
 impl Session {
-    pub(crate) fn new(values: Vec<Resolved>, operations: u64, wall: Duration, host: Option<HostSession>) -> Self {
+    pub(crate) fn new(values: Vec<Slot>, operations: u64, wall: Duration, host: Option<HostSession>) -> Self {
         Self { values, operations_left: operations, deadline: Instant::now() + wall, exhausted: None, host }
     }
 

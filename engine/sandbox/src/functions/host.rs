@@ -85,11 +85,11 @@ impl Draws {
 pub(crate) fn call(
     spec: &'static FunctionSpec,
     ctx: &NativeCallContext<'_>,
-    args: Vec<Dynamic>,
+    args: &[Dynamic],
 ) -> Result<Dynamic, Failure> {
     let position = ctx.call_position();
     let answer = session::with(|session| match session.host.as_mut() {
-        Some(host) => host.call(spec, &args, position),
+        Some(host) => host.call(spec, args, position),
         None => Err(Refusal::Fail("host functions cannot be called here".into())),
     });
     match answer.unwrap_or_else(|| Err(Refusal::Fail("host functions cannot be called here".into()))) {

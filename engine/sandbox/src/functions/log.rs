@@ -22,6 +22,7 @@ pub(super) const FUNCTIONS: &[FunctionSpec] = &[
     level("log::error", "log::error(message, [data])", "Writes an error; the script goes on."),
 ];
 
+#[expect(clippy::needless_pass_by_value, reason = "as FunctionSpec::prepare")]
 fn prepare(_: &str, args: Vec<Json>) -> Result<Prepared, String> {
     let part = |value: &Json| match value {
         Json::String(text) => text.clone(),

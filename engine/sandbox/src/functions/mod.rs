@@ -114,14 +114,15 @@ pub(crate) fn register(engine: &mut Engine) {
 fn add(module: &mut Module, name: &str, spec: &'static FunctionSpec, count: usize) {
     let function = FuncRegistration::new(name);
     match count {
-        0 => function.set_into_module(module, move |ctx: NativeCallContext<'_>| host::call(spec, &ctx, vec![])),
-        1 => function
-            .set_into_module(module, move |ctx: NativeCallContext<'_>, a: Dynamic| host::call(spec, &ctx, vec![a])),
+        0 => function.set_into_module(module, move |ctx: NativeCallContext<'_>| host::call(spec, &ctx, &[])),
+        1 => {
+            function.set_into_module(module, move |ctx: NativeCallContext<'_>, a: Dynamic| host::call(spec, &ctx, &[a]))
+        }
         2 => function.set_into_module(module, move |ctx: NativeCallContext<'_>, a: Dynamic, b: Dynamic| {
-            host::call(spec, &ctx, vec![a, b])
+            host::call(spec, &ctx, &[a, b])
         }),
         _ => function.set_into_module(module, move |ctx: NativeCallContext<'_>, a: Dynamic, b: Dynamic, c: Dynamic| {
-            host::call(spec, &ctx, vec![a, b, c])
+            host::call(spec, &ctx, &[a, b, c])
         }),
     };
 }

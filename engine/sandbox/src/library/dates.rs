@@ -241,7 +241,8 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 fn getters(engine: &mut Engine) {
-    let fields: [(&str, fn(&Date) -> i64); 10] = [
+    type Field = (&'static str, fn(&Date) -> i64);
+    let fields: [Field; 10] = [
         ("year", |date| date.0.year().into()),
         ("month", |date| date.0.month().into()),
         ("day", |date| date.0.day().into()),

@@ -19,10 +19,10 @@ pub(super) fn register(engine: &mut Engine) {
     pure(engine, "sum", |ctx: NativeCallContext<'_>, list: &mut Array, by: Dynamic| sum(&keys(&ctx, list, &by)?));
     pure(engine, "min", |list: &mut Array| extreme(list, Ordering::Less));
     pure(engine, "max", |list: &mut Array| extreme(list, Ordering::Greater));
-    pure(engine, "group_by", group_by);
+    pure(engine, "group_by", |ctx: NativeCallContext<'_>, list: &mut Array, by: Dynamic| group_by(&ctx, list, &by));
     // Rhai has a `sort_by` for functions that changes the list in place.
-    pure(engine, "sort_by", |ctx: NativeCallContext<'_>, list: &mut Array, by: FnPtr| sort_by(ctx, list, by.into()));
-    pure(engine, "sort_by", sort_by);
+    pure(engine, "sort_by", |ctx: NativeCallContext<'_>, list: &mut Array, by: FnPtr| sort_by(&ctx, list, &by.into()));
+    pure(engine, "sort_by", |ctx: NativeCallContext<'_>, list: &mut Array, by: Dynamic| sort_by(&ctx, list, &by));
     pure(engine, "unique", unique);
     pure(engine, "chunk", chunk);
     pure(engine, "contains", |list: &mut Array, value: Dynamic| contains(list, &value));
@@ -106,9 +106,9 @@ fn extreme(list: &Array, wanted: Ordering) -> Result<Dynamic, Failure> {
     Ok(best.cloned().unwrap_or_default())
 }
 
-fn group_by(ctx: NativeCallContext<'_>, list: &mut Array, by: Dynamic) -> Result<Map, Failure> {
+fn group_by(ctx: &NativeCallContext<'_>, list: &Array, by: &Dynamic) -> Result<Map, Failure> {
     let mut groups = Map::new();
-    for (key, item) in keys(&ctx, list, &by)?.into_iter().zip(list.iter()) {
+    for (key, item) in keys(ctx, list, by)?.into_iter().zip(list.iter()) {
         let name = match key.as_immutable_string_ref() {
             Ok(text) => text.to_string(),
             Err(_) => shown(&key),
@@ -121,8 +121,8 @@ fn group_by(ctx: NativeCallContext<'_>, list: &mut Array, by: Dynamic) -> Result
     Ok(groups)
 }
 
-fn sort_by(ctx: NativeCallContext<'_>, list: &mut Array, by: Dynamic) -> Result<Array, Failure> {
-    let keys = keys(&ctx, list, &by)?;
+fn sort_by(ctx: &NativeCallContext<'_>, list: &Array, by: &Dynamic) -> Result<Array, Failure> {
+    let keys = keys(ctx, list, by)?;
     let positions = (0..list.len()).collect();
     let ordered = sorted(positions, |a: &usize, b: &usize| order(&keys[*a], &keys[*b]).map_err(fail))?;
     Ok(ordered.into_iter().map(|at| list[at].clone()).collect())

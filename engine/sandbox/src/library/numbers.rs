@@ -24,8 +24,8 @@ pub(super) fn register(engine: &mut Engine) {
         .register_fn("round", |value: i64, _: i64| value)
         .register_fn("floor", |value: i64| value)
         .register_fn("ceiling", |value: i64| value)
-        .register_fn("int", whole)
-        .register_fn("to_int", whole);
+        .register_fn("int", |value: Dynamic| whole(&value))
+        .register_fn("to_int", |value: Dynamic| whole(&value));
 }
 
 /// A number from a number or a text. Whole texts give whole numbers, all others exact decimals.
@@ -65,8 +65,8 @@ fn money(value: &Dynamic, to: i64) -> Result<ImmutableString, Failure> {
     Ok(format!("{:.places$}", rounded(value, to)?).into())
 }
 
-fn whole(value: Dynamic) -> Result<i64, Failure> {
-    let value = number(&value).map_err(fail)?;
+fn whole(value: &Dynamic) -> Result<i64, Failure> {
+    let value = number(value).map_err(fail)?;
     let value = decimal(&value).ok_or_else(|| fail("this is not a number"))?;
     i64::try_from(value.trunc()).map_err(|_| fail("this is too large for a whole number"))
 }

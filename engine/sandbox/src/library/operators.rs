@@ -120,7 +120,8 @@ pub(super) fn register(engine: &mut Engine) {
         operator(engine, name, move |a: Map, b: Map| test(a.into(), b.into()));
         operator(engine, name, move |a: (), b: Dynamic| test(a.into(), b));
     }
-    let tests: [(&str, fn(Ordering) -> bool); 4] =
+    type Test = (&'static str, fn(Ordering) -> bool);
+    let tests: [Test; 4] =
         [("<", Ordering::is_lt), ("<=", Ordering::is_le), (">", Ordering::is_gt), (">=", Ordering::is_ge)];
     for (name, test) in tests {
         operator(engine, name, move |a: Dynamic, b: Dynamic| order(&a, &b).map(test).map_err(fail));

@@ -55,10 +55,14 @@ impl Source {
                 _ if depth > 0 => {}
                 Kind::Open | Kind::OptionalOpen if at < last => break,
                 Kind::Other | Kind::Bar => break,
-                Kind::Name | Kind::Number | Kind::Text | Kind::PlainText if at < last => {
-                    if !matches!(tokens[at + 1].kind, Kind::Dot | Kind::OptionalDot | Kind::Open | Kind::OptionalOpen) {
-                        break;
-                    }
+                Kind::Name | Kind::Number | Kind::Text | Kind::PlainText
+                    if at < last
+                        && !matches!(
+                            tokens[at + 1].kind,
+                            Kind::Dot | Kind::OptionalDot | Kind::Open | Kind::OptionalOpen
+                        ) =>
+                {
+                    break;
                 }
                 _ => {}
             }

@@ -1,7 +1,7 @@
 //! Paths from the names in scope (`event.data.total`), walked on the JSON that the scope holds. Only the value at the
 //! end of a path is converted for the evaluator, and what is missing is named by its whole path.
 
-use std::{fmt::Write, ops::Range};
+use std::fmt::Write;
 
 use cartwright_core::{Json, evaluate::Scope};
 use rhai::Dynamic;
@@ -71,8 +71,18 @@ impl Root {
 /// One step of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Segment {
-    Key { name: String, optional: bool },
-    Index { at: i64, optional: bool },
+    Key {
+        name: String,
+        optional: bool,
+    },
+    Index {
+        at: i64,
+        optional: bool,
+    },
+    /// `.len()`, always last.
+    Length {
+        optional: bool,
+    },
 }
 
 impl Segment {
@@ -82,7 +92,7 @@ impl Segment {
 
     fn optional(&self) -> bool {
         match self {
-            Self::Key { optional, .. } | Self::Index { optional, .. } => *optional,
+            Self::Key { optional, .. } | Self::Index { optional, .. } | Self::Length { optional } => *optional,
         }
     }
 }
@@ -92,8 +102,8 @@ impl Segment {
 pub(crate) struct Path {
     pub(crate) root: Root,
     pub(crate) segments: Vec<Segment>,
-    /// Bytes of the source.
-    pub(crate) at: Range<usize>,
+    /// It is asked for at most once in an evaluation: it stands in no loop, closure or function.
+    pub(crate) once: bool,
 }
 
 /// What a path leads to, or why it leads nowhere.
@@ -193,16 +203,21 @@ impl Path {
         Ok(value::from_json(current))
     }
 
-    /// `.len` of lists and texts.
+    /// `.len` of lists and texts, `.len()` of maps too.
     #[expect(clippy::unused_self, reason = "it belongs to walking")]
     fn length(&self, value: &Json, segment: &Segment) -> Option<i64> {
-        let Segment::Key { name, .. } = segment else { return None };
+        let call = match segment {
+            Segment::Length { .. } => true,
+            Segment::Key { name, .. } if name == "len" => false,
+            _ => return None,
+        };
         let length = match value {
             Json::Array(list) => list.len(),
             Json::String(text) => text.chars().count(),
+            Json::Object(map) if call => map.len(),
             _ => return None,
         };
-        (name == "len").then(|| i64::try_from(length).unwrap_or(i64::MAX))
+        Some(i64::try_from(length).unwrap_or(i64::MAX))
     }
 
     fn missing(&self, at: usize, parent: &Json) -> Box<str> {
@@ -212,6 +227,9 @@ impl Path {
             (Json::Object(map), Segment::Key { name, .. }) => {
                 let hint = suggest(name, map.keys().map(String::as_str));
                 format!("{whole} does not exist{hint}").into()
+            }
+            (other, Segment::Length { .. }) => {
+                format!("there is no function `len` for {}: {before}", value::kind_of_json(other)).into()
             }
             (Json::Array(list), Segment::Index { .. }) => {
                 format!("{whole} does not exist: {before} has {} items", list.len()).into()
@@ -235,6 +253,7 @@ impl Path {
                 Segment::Key { name, .. } if plain(name) => write!(text, ".{name}"),
                 Segment::Key { name, .. } => write!(text, "[\"{name}\"]"),
                 Segment::Index { at, .. } => write!(text, "[{at}]"),
+                Segment::Length { .. } => write!(text, ".len()"),
             };
             done.expect("writing to a String cannot fail");
         }

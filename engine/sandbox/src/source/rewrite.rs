@@ -37,11 +37,14 @@ pub(crate) struct Rewritten {
     pub(crate) paths: Vec<Path>,
     /// Roots that the source declares as names of its own and that therefore go into Rhai's scope.
     pub(crate) shadowed: BTreeSet<Root>,
+    /// The first token of what may run more than once: a loop, a closure, a function.
+    repeated_from: Option<usize>,
 }
 
 /// Rewrites `source`, whose tokens are `tokens`.
 pub(crate) fn rewrite(source: &str, tokens: &[Token]) -> Rewritten {
-    let mut out = Rewritten { shadowed: declared(source, tokens), ..Rewritten::default() };
+    let repeated_from = repeated_from(source, tokens);
+    let mut out = Rewritten { shadowed: declared(source, tokens), repeated_from, ..Rewritten::default() };
     let mut open: Vec<bool> = Vec::new();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
@@ -58,10 +61,8 @@ pub(crate) fn rewrite(source: &str, tokens: &[Token]) -> Rewritten {
                 open.push(true);
             }
             Kind::Open => open.push(false),
-            Kind::Close => {
-                if open.pop() == Some(true) {
-                    out.edits.push(Edit { from: token.at.clone(), to: ")".into() });
-                }
+            Kind::Close if open.pop() == Some(true) => {
+                out.edits.push(Edit { from: token.at.clone(), to: ")".into() });
             }
             _ => {}
         }
@@ -102,12 +103,17 @@ fn path(source: &str, tokens: &[Token], at: usize, out: &mut Rewritten) -> Optio
     let mut segments = Vec::new();
     let mut next = at + 1;
     while let Some((segment, after)) = segment(source, tokens, next) {
+        let last = matches!(segment, Segment::Length { .. });
         segments.push(segment);
         next = after;
+        if last {
+            break;
+        }
     }
     let from = tokens[at].at.start..tokens[next - 1].at.end;
-    out.edits.push(Edit { to: format!("{VALUE_FUNCTION}({})", out.paths.len()), from: from.clone() });
-    out.paths.push(Path { root, segments, at: from });
+    out.edits.push(Edit { to: format!("{VALUE_FUNCTION}({})", out.paths.len()), from });
+    let once = out.repeated_from.is_none_or(|first| at < first);
+    out.paths.push(Path { root, segments, once });
     Some(next)
 }
 
@@ -118,7 +124,10 @@ fn segment(source: &str, tokens: &[Token], at: usize) -> Option<(Segment, usize)
     let text = &source[key.at.clone()];
     match token.kind {
         Kind::Dot | Kind::OptionalDot => {
-            // A method call ends the path, and so does what follows the method's name.
+            // `len()` is answered without converting what it counts; any other method call ends the path.
+            if text == "len" && is(source, tokens, at + 2, "(") && is(source, tokens, at + 3, ")") {
+                return Some((Segment::Length { optional: token.kind == Kind::OptionalDot }, at + 4));
+            }
             if key.kind != Kind::Name || is(source, tokens, at + 2, "(") {
                 return None;
             }
@@ -157,11 +166,6 @@ fn declared(source: &str, tokens: &[Token]) -> BTreeSet<Root> {
         }
     };
     for (at, token) in tokens.iter().enumerate() {
-        let starts_operand = || {
-            at == 0
-                || matches!(tokens[at - 1].kind, Kind::Open | Kind::OptionalOpen | Kind::Other | Kind::Bar)
-                || matches!(text(at - 1), "return" | "in" | "throw" | "else")
-        };
         match token.kind {
             Kind::Name => match text(at) {
                 "let" | "const" => names_until(at + 1, if text(at + 2) == "=" { "=" } else { ";" }),
@@ -170,11 +174,33 @@ fn declared(source: &str, tokens: &[Token]) -> BTreeSet<Root> {
                 "fn" => names_until(at + 1, ")"),
                 _ => {}
             },
-            Kind::Bar if starts_operand() => names_until(at + 1, "|"),
+            Kind::Bar if starts_operand(source, tokens, at) => names_until(at + 1, "|"),
             _ => {}
         }
     }
     found
+}
+
+/// Whether an operand, so a closure where it is `|`, starts at this token.
+fn starts_operand(source: &str, tokens: &[Token], at: usize) -> bool {
+    let Some(before) = at.checked_sub(1).map(|before| &tokens[before]) else { return true };
+    matches!(before.kind, Kind::Open | Kind::OptionalOpen | Kind::Other | Kind::Bar)
+        || matches!(&source[before.at.clone()], "return" | "in" | "throw" | "else")
+}
+
+/// The first token of what may run more than once. A `for` evaluates what it goes through only once.
+fn repeated_from(source: &str, tokens: &[Token]) -> Option<usize> {
+    let mut looping = false;
+    (0..tokens.len()).find(|at| match &source[tokens[*at].at.clone()] {
+        "fn" | "while" | "loop" | "do" | "||" => true,
+        "|" => starts_operand(source, tokens, *at),
+        "for" => {
+            looping = true;
+            false
+        }
+        "{" => looping,
+        _ => false,
+    })
 }
 
 /// The byte of the original source where byte `at` of the rewritten one comes from.
@@ -205,7 +231,8 @@ mod tests {
     #[test]
     fn paths_and_optional_access_are_replaced() {
         check("event.data.total > 5", "cw_value(0) > 5");
-        check("event.data.items[0].name.len()", "cw_value(0).len()");
+        check("event.data.items[0].name.len()", "cw_value(0)");
+        check("event.data.items.to_upper().len()", "cw_value(0).to_upper().len()");
         check("event.data?.a ?? vars[\"b\"]", "cw_value(0) ?? cw_value(1)");
         check("x?.a?.b?.len()", "x?.cw_optional(\"a\")?.cw_optional(\"b\")?.len()");
         check("x?[y[0]]", "x?.cw_at(y[0])");
@@ -224,6 +251,19 @@ mod tests {
         check("let run = 1; run + 1", "let run = 1; run + 1");
         check("fn f(store) { store.id }", "fn f(store) { store.id }");
         check("a | item.b", "a | cw_value(0).b".replace(".b", "").as_str());
+    }
+
+    #[test]
+    fn what_may_run_again_keeps_its_value() {
+        let once =
+            |source: &str| rewrite(source, &tokens(source)).paths.iter().map(|path| path.once).collect::<Vec<_>>();
+        assert_eq!(once("event.a + event.b"), [true, true]);
+        assert_eq!(once("if event.a { event.b } else { event.c }"), [true, true, true]);
+        assert_eq!(once("event.a.map(|x| event.b)"), [true, false]);
+        assert_eq!(once("for x in event.a { for y in event.b { event.c } } event.d"), [true, false, false, false]);
+        assert_eq!(once("while event.a { }"), [false]);
+        assert_eq!(once("let x = event.a; fn f() { event.b }"), [true, false]);
+        assert_eq!(once("event.a || event.b"), [true, false]);
     }
 
     #[test]

@@ -31,7 +31,8 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn with_event(data: Json) -> Self {
-        let event = serde_json::json!({ "id": "evt_1", "topic": "order.created", "data": data });
+        let mut event = serde_json::json!({ "id": "evt_1", "topic": "order.created" });
+        event["data"] = data;
         Self { event: Some(Prepared::new(event)), ..Self::default() }
     }
 
