@@ -15,7 +15,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use crate::{
     json::{self, NotJson},
-    webhook::RawWebhook,
+    webhook::{Names, NotAWebhook, RawWebhook},
 };
 
 /// The topic of a delivery whose body is a REST error instead of the object: `{"topic", "webhook", "error"}`.
@@ -116,28 +116,33 @@ pub enum NotVerified {
     /// No secret of the store gives this signature.
     #[error("the signature does not match")]
     Signature,
+    /// The store signed it, but its headers do not say what it is.
+    #[error(transparent)]
+    Names(#[from] NotAWebhook),
     /// The store signed it, but its body is no JSON.
     #[error(transparent)]
     Body(#[from] NotJson),
 }
 
 /// Verifies a delivery, then reads it.
-pub fn verify(store: &StoreId, keys: &WebhookKeys, raw: RawWebhook) -> Result<VerifiedWebhook, NotVerified> {
-    let mac = keys.verify(&raw.body, &raw.signature).ok_or(NotVerified::Signature)?;
-    let (data, top) = json::accept(&raw.body)?;
-    let dedupe = dedupe_key(store, &raw, &mac);
-    let RawWebhook { topic, webhook, delivery, .. } = raw;
+pub fn verify(store: &StoreId, keys: &WebhookKeys, raw: &RawWebhook<'_>) -> Result<VerifiedWebhook, NotVerified> {
+    let mac = keys.verify(&raw.body, raw.signature).ok_or(NotVerified::Signature)?;
+    let names = raw.names()?;
+    let (mut data, top) = json::accept(&raw.body)?;
+    let dedupe = dedupe_key(store, names, &mac);
+    let mut topic = names.topic;
     if top.code && top.data && !top.id && is_rest_error(&data) {
-        let data = error_data(&topic, &webhook, &data);
-        return Ok(VerifiedWebhook { topic: ERROR_TOPIC.to_owned(), webhook, delivery, data, dedupe });
+        data = error_data(names, &data);
+        topic = ERROR_TOPIC;
     }
-    Ok(VerifiedWebhook { topic, webhook, delivery, data, dedupe })
+    let (webhook, delivery) = (names.webhook.to_owned(), names.delivery.to_owned());
+    Ok(VerifiedWebhook { topic: topic.to_owned(), webhook, delivery, data, dedupe })
 }
 
 /// The MAC stands for the body: it is a hash over it that nobody without the secret can steer, and is known already.
-fn dedupe_key(store: &StoreId, raw: &RawWebhook, mac: &[u8; MAC_BYTES]) -> [u8; 32] {
+fn dedupe_key(store: &StoreId, names: Names<'_>, mac: &[u8; MAC_BYTES]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    for part in ["woo", store.as_str(), &raw.webhook, &raw.delivery, &raw.topic] {
+    for part in ["woo", store.as_str(), names.webhook, names.delivery, names.topic] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part);
     }
@@ -160,9 +165,9 @@ fn is_rest_error(data: &RawValue) -> bool {
     serde_json::from_str::<RestError>(data.get()).is_ok_and(|error| error.data.status >= 400)
 }
 
-fn error_data(topic: &str, webhook: &str, error: &RawValue) -> Box<RawValue> {
-    // Topic and webhook id consist of letters, digits and `._-` (see `webhook::read`): nothing to escape.
-    let text = format!(r#"{{"topic":"{topic}","webhook":"{webhook}","error":{}}}"#, error.get());
+fn error_data(names: Names<'_>, error: &RawValue) -> Box<RawValue> {
+    // Topic and webhook id consist of letters, digits and `._-` (see `webhook`): nothing to escape.
+    let text = format!(r#"{{"topic":"{}","webhook":"{}","error":{}}}"#, names.topic, names.webhook, error.get());
     RawValue::from_string(text).expect("valid JSON around valid JSON")
 }
 

@@ -9,26 +9,32 @@ const MAX_HEADER_BYTES: usize = 200;
 
 /// A request to the webhook endpoint.
 #[derive(Debug)]
-pub enum Incoming {
+pub enum Incoming<'a> {
     /// WooCommerce tries the address when a webhook is saved: an unsigned form `webhook_id=4`. Only 200 counts.
     Ping,
     /// A delivery, not verified.
-    Delivery(RawWebhook),
+    Delivery(RawWebhook<'a>),
 }
 
 /// A delivery as received.
-#[derive(Debug)]
-pub struct RawWebhook {
-    /// `X-WC-Webhook-Topic`: `order.updated`, `action.woocommerce_low_stock`
-    pub topic: String,
-    /// `X-WC-Webhook-ID`: the webhook's number in its store
-    pub webhook: String,
-    /// `X-WC-Webhook-Delivery-ID`: not unique, see [`crate::verify`]
-    pub delivery: String,
+#[derive(Debug, Clone)]
+pub struct RawWebhook<'a> {
     /// `X-WC-Webhook-Signature` as written
-    pub signature: String,
+    pub signature: &'a str,
     /// The body, byte for byte
     pub body: Bytes,
+    headers: &'a HeaderMap,
+}
+
+/// What a delivery's headers say about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names<'a> {
+    /// `X-WC-Webhook-Topic`: `order.updated`, `action.woocommerce_low_stock`
+    pub topic: &'a str,
+    /// `X-WC-Webhook-ID`: the webhook's number in its store
+    pub webhook: &'a str,
+    /// `X-WC-Webhook-Delivery-ID`: not unique, see [`crate::verify`]
+    pub delivery: &'a str,
 }
 
 /// Why a request cannot be a delivery.
@@ -43,7 +49,7 @@ pub enum NotAWebhook {
 }
 
 /// Reads a request.
-pub fn read(headers: &HeaderMap, body: Bytes) -> Result<Incoming, NotAWebhook> {
+pub fn read(headers: &HeaderMap, body: Bytes) -> Result<Incoming<'_>, NotAWebhook> {
     let Some(signature) = headers.get("x-wc-webhook-signature") else {
         return if is_ping(headers, &body) { Ok(Incoming::Ping) } else { Err(NotAWebhook::Unsigned) };
     };
@@ -51,23 +57,29 @@ pub fn read(headers: &HeaderMap, body: Bytes) -> Result<Incoming, NotAWebhook> {
     if signature.is_empty() || signature.len() > MAX_HEADER_BYTES {
         return Err(NotAWebhook::Unsigned);
     }
-    let signature = signature.to_owned();
-    let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    let topic = text(headers, "x-wc-webhook-topic", |byte| word(byte) || byte == b'.')?;
-    if topic.split('.').any(str::is_empty) {
-        return Err(NotAWebhook::Header("x-wc-webhook-topic"));
-    }
-    let webhook = text(headers, "x-wc-webhook-id", word)?;
-    let delivery = text(headers, "x-wc-webhook-delivery-id", word)?;
-    Ok(Incoming::Delivery(RawWebhook { topic, webhook, delivery, signature, body }))
+    Ok(Incoming::Delivery(RawWebhook { signature, body, headers }))
 }
 
-fn text(headers: &HeaderMap, name: &'static str, ok: impl Fn(u8) -> bool) -> Result<String, NotAWebhook> {
-    let value = headers.get(name).map_or(&b""[..], |value| value.as_bytes());
-    if !(1..=MAX_HEADER_BYTES).contains(&value.len()) || !value.iter().all(|byte| ok(*byte)) {
-        return Err(NotAWebhook::Header(name));
+impl<'a> RawWebhook<'a> {
+    /// What its headers say. Asked for after the signature was checked, so that strangers learn nothing about the rest.
+    pub fn names(&self) -> Result<Names<'a>, NotAWebhook> {
+        let word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        let topic = text(self.headers, "x-wc-webhook-topic", |byte| word(byte) || byte == b'.')?;
+        if topic.split('.').any(str::is_empty) {
+            return Err(NotAWebhook::Header("x-wc-webhook-topic"));
+        }
+        let webhook = text(self.headers, "x-wc-webhook-id", word)?;
+        let delivery = text(self.headers, "x-wc-webhook-delivery-id", word)?;
+        Ok(Names { topic, webhook, delivery })
     }
-    Ok(String::from_utf8_lossy(value).into_owned())
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &'static str, ok: impl Fn(u8) -> bool) -> Result<&'a str, NotAWebhook> {
+    let value = headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if (1..=MAX_HEADER_BYTES).contains(&value.len()) && value.bytes().all(ok) {
+        return Ok(value);
+    }
+    Err(NotAWebhook::Header(name))
 }
 
 fn is_ping(headers: &HeaderMap, body: &[u8]) -> bool {
@@ -82,7 +94,7 @@ fn is_ping(headers: &HeaderMap, body: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    pub(super) fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().expect("name"), value.parse().expect("value"))).collect()
     }
 
@@ -116,11 +128,20 @@ mod tests {
         }
     }
 
+    fn names(headers: &HeaderMap) -> Result<(), NotAWebhook> {
+        match read(headers, Bytes::from_static(b"{}"))? {
+            Incoming::Delivery(raw) => raw.names().map(drop),
+            Incoming::Ping => panic!("no ping"),
+        }
+    }
+
     #[test]
     fn a_delivery_is_taken_as_it_stands() {
-        let read = read(&headers(&SIGNED), Bytes::from_static(b"{}")).expect("read");
+        let headers = headers(&SIGNED);
+        let read = read(&headers, Bytes::from_static(b"{}")).expect("read");
         let Incoming::Delivery(raw) = read else { panic!("{read:?}") };
-        assert_eq!((raw.topic.as_str(), raw.webhook.as_str(), raw.signature.as_str()), ("order.updated", "5", "AAAA"));
+        let names = raw.names().expect("named");
+        assert_eq!((names.topic, names.webhook, raw.signature), ("order.updated", "5", "AAAA"));
     }
 
     #[test]
@@ -141,10 +162,11 @@ mod tests {
             ("x-wc-webhook-signature", &long),
         ] {
             let mut pairs = headers(&SIGNED);
+            assert_eq!(names(&pairs), Ok(()));
             pairs.insert(name, value.parse().expect("value"));
-            assert!(read(&pairs, Bytes::from_static(b"{}")).is_err(), "{name}: {value}");
+            assert!(names(&pairs).is_err(), "{name}: {value}");
             pairs.remove(name);
-            assert!(read(&pairs, Bytes::from_static(b"{}")).is_err(), "without {name}");
+            assert!(names(&pairs).is_err(), "without {name}");
         }
     }
 }
