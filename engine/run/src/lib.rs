@@ -34,3 +34,10 @@ pub use engine::{Engine, OperatorError, Options, Parts, RunDetail, StartError, r
 pub use metrics::Metrics;
 pub use secrets::{SecretError, SecretInfo, Secrets};
 pub use stores::{OpenStore, StoreError, Stores};
+
+/// The expression language, as [`Parts`] takes it.
+pub use cartwright_sandbox as sandbox;
+/// The words that arguments and answers of [`Engine`] are made of.
+pub use cartwright_storage as storage;
+/// Stores, secrets and the vault, as [`Engine`] takes and shows them.
+pub use cartwright_woo as woo;
