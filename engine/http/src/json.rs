@@ -191,12 +191,12 @@ mod tests {
 
     #[test]
     fn nesting_is_refused_at_the_limit_and_harmless_far_beyond() {
-        let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(check(nested(MAX_JSON_DEPTH)).is_ok());
         assert_eq!(check(nested(MAX_JSON_DEPTH + 1)), Err("body_too_deep"));
         assert_eq!(check(nested(500_000)), Err("body_too_deep"));
         assert_eq!(check("[".repeat(1_000_000)), Err("body_not_json"));
-        assert_eq!(check(r#"{"a":"#.repeat(65) + "1" + &"}".repeat(65)), Err("body_too_deep"));
+        assert_eq!(check(format!("{}1{}", r#"{"a":"#.repeat(65), "}".repeat(65))), Err("body_too_deep"));
         assert!(check(format!("[\"{}\"]", "[".repeat(1000))).is_ok(), "brackets in texts are text");
     }
 

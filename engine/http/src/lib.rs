@@ -1,11 +1,27 @@
 //! The door: webhooks, HTTP triggers, the API and the status page.
 //!
-//! A webhook's way in: [`webhook`] reads the request, [`verify`] makes it trusted, and only then is it accepted.
+//! A webhook's way in: [`ingest`] takes the request, [`webhook`] reads it, [`verify`] makes it trusted, and only then
+//! is it accepted by the engine. [`hook`] knows the same for HTTP triggers. [`door`] has all routes, [`serve`] the
+//! connections.
 
+pub mod door;
+mod ingest;
+pub mod webhook;
+pub mod verify;
 pub mod hook;
 pub mod json;
+mod files;
+mod auth;
+mod api;
+mod status;
+mod operations;
 pub mod limits;
+mod metrics;
 pub mod problem;
 pub mod serve;
-pub mod verify;
-pub mod webhook;
+
+pub use auth::AdminToken;
+pub use door::{Config, router};
+pub use files::{FileFindings, Findings};
+pub use limits::Quotas;
+pub use serve::serve;

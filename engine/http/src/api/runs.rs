@@ -1,0 +1,100 @@
+//! `/api/v1/runs`: history, and what people may do about it.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{StatusCode, Uri},
+};
+use cartwright_core::{
+    id::RunId,
+    run::{
+        entry::Entry,
+        row::{RunRow, RunStatus},
+        steps::StepView,
+    },
+};
+use cartwright_run::{OperatorError, RunDetail, storage::RunFilter};
+use serde::{Deserialize, Serialize};
+
+use super::{ADMINISTRATOR, Answer, Segment, json, optional_body, page, query};
+use crate::{door::Door, ingest::STOPPING_SECONDS, problem::Problem};
+
+/// `GET /runs?workflow=&status=&store=&event=`
+pub(super) async fn list(State(door): State<Arc<Door>>, uri: Uri) -> Answer {
+    let query = query::Query::read(uri.query(), &["workflow", "status", "store", "event"])?;
+    let filter = RunFilter {
+        workflow: query.value("workflow")?,
+        store: query.value("store")?,
+        status: query.text("status").map(status).transpose()?,
+        event: query.value("event")?,
+    };
+    let found = door.engine.runs(&filter, query.cursor(), query.limit()?).await?;
+    page(found.items, found.next)
+}
+
+fn status(text: &str) -> Result<RunStatus, Problem> {
+    RunStatus::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
+        let known = RunStatus::ALL.map(RunStatus::as_str).join(", ");
+        query::invalid(format!("status is one of {known}"))
+    })
+}
+
+/// A run with its history.
+#[derive(Serialize)]
+struct Shown {
+    // Flattened: a run shown alone has the keys that it has in lists, and two more.
+    #[serde(flatten)]
+    row: RunRow,
+    steps: Vec<StepView>,
+    journal: Vec<Entry>,
+}
+
+/// `GET /runs/{id}`: the row with `steps` and `journal`
+pub(super) async fn show(State(door): State<Arc<Door>>, Segment(id): Segment) -> Answer {
+    let run = parse(&id)?;
+    let RunDetail { row, steps, journal } = door.engine.run_detail(&run).await?.ok_or_else(unknown)?;
+    json(StatusCode::OK, &Shown { row, steps, journal })
+}
+
+/// `POST /runs/{id}/cancel` → 202
+pub(super) async fn cancel(State(door): State<Arc<Door>>, Segment(id): Segment) -> Answer {
+    let run = parse(&id)?;
+    door.engine.cancel(&run, ADMINISTRATOR).await?;
+    json(StatusCode::ACCEPTED, &serde_json::json!({ "id": run }))
+}
+
+/// How to go on.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Retry {
+    /// Repeat a call whose outcome nobody knows, accepting that it may happen twice.
+    #[serde(default)]
+    repeat_unknown: bool,
+}
+
+/// `POST /runs/{id}/retry` `{"repeat_unknown": false}`; the body may be absent → 202
+pub(super) async fn retry(State(door): State<Arc<Door>>, Segment(id): Segment, request: Request) -> Answer {
+    let run = parse(&id)?;
+    let Retry { repeat_unknown } = optional_body(&door, request).await?;
+    door.engine.retry(&run, ADMINISTRATOR, repeat_unknown).await?;
+    json(StatusCode::ACCEPTED, &serde_json::json!({ "id": run }))
+}
+
+fn parse(id: &str) -> Result<RunId, Problem> {
+    id.parse().map_err(|_| unknown())
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("run_unknown", "there is no run of this id, or it is older than retention keeps")
+}
+
+impl From<OperatorError> for Problem {
+    fn from(error: OperatorError) -> Self {
+        match error {
+            OperatorError::NotFound(_) => unknown(),
+            OperatorError::Refused(why) => Self::new(StatusCode::CONFLICT, "run_refuses", why),
+            OperatorError::Storage(error) => Self::unavailable(error.to_string(), STOPPING_SECONDS),
+        }
+    }
+}

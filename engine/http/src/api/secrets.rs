@@ -1,0 +1,73 @@
+//! `/api/v1/secrets`: named secrets. Values go in and never come out.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::StatusCode,
+    response::IntoResponse,
+};
+use cartwright_core::time::Timestamp;
+use cartwright_run::{
+    SecretError, SecretInfo,
+    woo::{InvalidSecret, Secret},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, Segment, body, json, page};
+use crate::{door::Door, ingest::STOPPING_SECONDS, problem::Problem};
+
+/// A secret on the wire.
+#[derive(Serialize)]
+struct SecretBody {
+    name: String,
+    version: u64,
+    set: Timestamp,
+}
+
+impl From<SecretInfo> for SecretBody {
+    fn from(SecretInfo { name, version, set }: SecretInfo) -> Self {
+        Self { name, version, set }
+    }
+}
+
+/// A new value.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewValue {
+    value: String,
+}
+
+/// `GET /secrets`
+pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
+    let secrets = door.engine.secrets().list().await?;
+    page(secrets.into_iter().map(SecretBody::from).collect(), None)
+}
+
+/// `PUT /secrets/{name}` `{"value"}`
+pub(super) async fn set(State(door): State<Arc<Door>>, Segment(name): Segment, request: Request) -> Answer {
+    let NewValue { value } = body(&door, request, true).await?;
+    let info = door.engine.secrets().set(&name, &Secret::new(value), door.engine.now()).await?;
+    json(StatusCode::OK, &SecretBody::from(info))
+}
+
+/// `DELETE /secrets/{name}`: 204
+pub(super) async fn remove(State(door): State<Arc<Door>>, Segment(name): Segment) -> Answer {
+    if door.engine.secrets().remove(&name).await? {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let shown: String = name.chars().take(80).collect();
+    Err(Problem::not_found("secret_unknown", format!("no secret `{shown}` is set")))
+}
+
+impl From<SecretError> for Problem {
+    fn from(error: SecretError) -> Self {
+        match &error {
+            SecretError::Invalid(InvalidSecret::Vault(_) | InvalidSecret::Damaged(_)) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "secret_unreadable", error.to_string())
+            }
+            SecretError::Invalid(_) => Self::bad_request("secret_invalid", error.to_string()),
+            SecretError::Storage(_) => Self::unavailable(error.to_string(), STOPPING_SECONDS),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The door as a whole: what every handler shares, the routes, and what becomes of a refused request.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request, State},
+    http::{Extensions, StatusCode},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use cartwright_run::Engine;
+
+use crate::{
+    api, auth,
+    auth::AdminToken,
+    files::Findings,
+    ingest,
+    limits::{Limits, Quotas},
+    metrics::Metrics,
+    operations,
+    problem::Problem,
+    serve::Peer,
+    status,
+};
+
+/// Of a request's body unless configured otherwise, in bytes. An order with 300 items has about 400 KB.
+pub const DEFAULT_BODY_LIMIT_BYTES: usize = 1024 * 1024;
+
+/// How the door is set up.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Larger bodies are refused with 413, in bytes.
+    pub body_limit_bytes: usize,
+    /// How much one caller may ask.
+    pub quotas: Quotas,
+    /// Who may use the API.
+    pub admin_token: AdminToken,
+    /// The listener can be reached from this machine only: the status page and the metrics need no token then.
+    pub loopback: bool,
+    /// Names (without port) besides the loopback ones under which people reach the API and the status page.
+    pub hosts: Vec<String>,
+    /// What the loader of workflow files found wrong.
+    pub findings: Findings,
+}
+
+impl Config {
+    /// A listener on this machine with the usual limits.
+    pub fn local(admin_token: AdminToken) -> Self {
+        Self {
+            body_limit_bytes: DEFAULT_BODY_LIMIT_BYTES,
+            quotas: Quotas::default(),
+            admin_token,
+            loopback: true,
+            hosts: Vec::new(),
+            findings: Findings::default(),
+        }
+    }
+}
+
+/// What every handler shares.
+pub(crate) struct Door {
+    pub(crate) engine: Engine,
+    pub(crate) config: Config,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+}
+
+/// All routes over an engine.
+pub fn router(engine: Engine, config: Config) -> Router {
+    let body_limit = DefaultBodyLimit::max(config.body_limit_bytes);
+    let limits = Limits::new(config.quotas);
+    let door = Arc::new(Door { engine, config, limits, metrics: Metrics::default() });
+    let api = api::routes()
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), auth::administrator));
+    let people = Router::new()
+        .route("/", get(status::page))
+        .route("/metrics", get(operations::metrics))
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), auth::person));
+    Router::new()
+        .route("/webhooks/{store}", post(ingest::webhook))
+        .route("/hooks/{*path}", any(ingest::hook))
+        .nest("/api/v1", api)
+        .route("/healthz", get(operations::alive))
+        .route("/readyz", get(operations::ready))
+        .merge(people)
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(unknown_method)
+        .layer(body_limit)
+        .with_state(door)
+}
+
+async fn unknown_path(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let problem = Problem::not_found("unknown_path", "there is nothing at this address");
+    door.refuse(peer(request.extensions()), problem)
+}
+
+async fn unknown_method(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "unknown_method", "this address takes another method");
+    door.refuse(peer(request.extensions()), problem)
+}
+
+/// The address at the other end of the connection.
+pub(crate) fn peer(extensions: &Extensions) -> IpAddr {
+    extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| address.ip())
+}
+
+impl Door {
+    /// Answers with a refusal and counts it. Who is refused too often learns no more than that.
+    pub(crate) fn refuse(&self, peer: IpAddr, problem: Problem) -> Response {
+        let guess = matches!(problem.status, StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND);
+        let problem = match guess.then(|| self.limits.refuse(peer)) {
+            Some(Err(seconds)) => Problem::too_many(seconds),
+            _ => problem,
+        };
+        self.metrics.refused(problem.code);
+        problem.into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! The whole door over a real engine in memory: what each address takes, refuses and shows.
+
+mod api;
+mod hooks;
+mod people;
+mod webhooks;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode},
+};
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use cartwright_core::{
+    Json,
+    secret::SecretMarks,
+    workflow::{Workflow, parse},
+};
+use cartwright_run::{
+    Definition, Engine, Loaded, Options, Parts, SystemClock, SystemEntropy,
+    outbound::{HttpOutbound, OutboundOptions},
+    sandbox::{Limits, Sandbox},
+    storage::MemoryStorage,
+    woo::{Secret, StoreSettings, Vault},
+};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use tower::ServiceExt;
+
+use super::*;
+
+const TOKEN: &str = "the-administrators-token";
+const SECRET: &str = "s3cr3t";
+
+/// An engine with a door.
+struct House {
+    engine: Engine,
+    storage: Arc<MemoryStorage>,
+    router: Router,
+}
+
+/// An answer.
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn json(&self) -> Json {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// Status and code of a refusal.
+    fn refusal(&self) -> (u16, String) {
+        let kind = self.headers.get("content-type").map(|kind| kind.as_bytes());
+        assert_eq!(kind, Some(&b"application/problem+json"[..]), "{self:?}");
+        assert!(!self.body.contains(SECRET) && !self.body.contains(TOKEN), "{self:?}");
+        (self.status.as_u16(), self.json()["code"].as_str().expect("a code").to_owned())
+    }
+}
+
+fn load(id: &str, source: &str) -> Loaded {
+    let id = id.parse().expect("a workflow id");
+    let definition = Definition { id, source: source.to_owned(), files: Default::default() };
+    let parsed = parse(definition.id.clone(), source, &|name: &str| Err(format!("no {name}")));
+    let workflow: Workflow = parsed.workflow.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
+    Loaded { definition, workflow: Arc::new(workflow) }
+}
+
+impl House {
+    async fn new(workflows: &[(&str, &str)]) -> Self {
+        Self::with(workflows, |_| {}).await
+    }
+
+    async fn with(workflows: &[(&str, &str)], change: impl FnOnce(&mut Config)) -> Self {
+        let storage = MemoryStorage::new();
+        let marks = SecretMarks::new([7; 32]);
+        let parts = Parts {
+            storage: storage.clone(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(SystemEntropy),
+            outbound: Arc::new(HttpOutbound::new(OutboundOptions::default()).expect("a client")),
+            sandbox: Sandbox::new(Limits::default(), marks.clone()),
+            marks,
+            vault: Arc::new(Vault::in_memory().expect("a vault")),
+            options: Options::default(),
+        };
+        let workflows = workflows.iter().map(|(id, source)| load(id, source)).collect();
+        let engine = Engine::start(parts, workflows).await.expect("started");
+        let settings = StoreSettings { webhook_secrets: vec![Secret::new(SECRET)], ..StoreSettings::default() };
+        engine.stores().add("shop".parse().expect("an id"), &settings, engine.now()).await.expect("added");
+        let mut config = Config::local(AdminToken::new(TOKEN.as_bytes()));
+        change(&mut config);
+        Self { router: router(engine.clone(), config), engine, storage }
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let answer = self.router.clone().oneshot(request).await.expect("infallible");
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = to_bytes(answer.into_body(), 10_000_000).await.expect("a body");
+        Answer { status, headers, body: String::from_utf8(body.to_vec()).expect("text") }
+    }
+
+    async fn call(&self, method: &str, target: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let method: Method = method.parse().expect("a method");
+        let mut request = Request::builder().method(method).uri(target);
+        if !headers.iter().any(|(name, _)| *name == "host") {
+            request = request.header("host", "127.0.0.1:8080");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body.into()).expect("a request")).await
+    }
+
+    async fn api(&self, method: &str, target: &str, body: &str) -> Answer {
+        let token = format!("Bearer {TOKEN}");
+        self.call(method, &format!("/api/v1{target}"), &[("authorization", &token)], body.to_owned()).await
+    }
+
+    async fn get(&self, target: &str) -> Json {
+        let answer = self.api("GET", target, "").await;
+        assert_eq!(answer.status, 200, "{target}: {answer:?}");
+        answer.json()
+    }
+
+    async fn deliver(&self, topic: &str, body: &str) -> Answer {
+        let signature = sign(body.as_bytes());
+        let headers = [
+            ("content-type", "application/json"),
+            ("x-wc-webhook-topic", topic),
+            ("x-wc-webhook-id", "5"),
+            ("x-wc-webhook-delivery-id", "e856c21d"),
+            ("x-wc-webhook-signature", &signature),
+        ];
+        self.call("POST", "/webhooks/shop", &headers, body.to_owned()).await
+    }
+
+    /// Nothing was accepted.
+    async fn is_untouched(&self) {
+        assert_eq!(self.get("/events").await["items"], serde_json::json!([]));
+    }
+
+    /// Asks until there is an answer; each time around the engine's tasks get their turn.
+    async fn wait(&self, what: &str, target: &str, is: impl Fn(&Json) -> bool) -> Json {
+        for _ in 0..10_000 {
+            let shown = self.get(target).await;
+            if is(&shown) {
+                return shown;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("waited in vain: {what}: {}", self.get(target).await)
+    }
+}
+
+fn sign(body: &[u8]) -> String {
+    let key: Hmac<Sha256> = Hmac::new_from_slice(SECRET.as_bytes()).expect("a key");
+    BASE64.encode(key.chain_update(body).finalize().into_bytes())
+}
