@@ -74,7 +74,7 @@ on: { woo: [order.created] }
 steps:
   - id: wait
     script: |
-      let came = events::wait_for("order.updated", #{ if: "incoming.data.id == event.data.id", timeout: "TIMEOUT" });
+      let came = events::wait_for(#{ event: "order.updated", "if": "incoming.data.id == event.data.id", timeout: "TIMEOUT" });
       if came == () { "timeout" } else { came.data.status }
 "#;
 

@@ -57,7 +57,7 @@ retry: { attempts: 40, initial: 100ms, factor: 2, max: 5s }
 steps:
   - id: wait
     script: |
-      let came = events::wait_for("order.updated", #{ if: "incoming.data.id == event.data.id", timeout: "60s" });
+      let came = events::wait_for(#{ event: "order.updated", "if": "incoming.data.id == event.data.id", timeout: "60s" });
       let how = if came == () { "late" } else { "came" };
       http::post("http://sink.example.com/", #{ effect: `${how}-${event.data.id}` }OPTIONS);
       how
