@@ -40,8 +40,8 @@ pub(crate) fn check(history: &History, totals: &mut Totals) -> Vec<String> {
     totals.effects += history.effects.len() as u64;
     totals.crashes += history.crashes;
     let mut wrong = Vec::new();
-    if !history.settled {
-        wrong.push("it does not come to rest".to_owned());
+    if let Some(left) = &history.unsettled {
+        wrong.push(format!("it does not come to rest: {left}"));
     }
     wrong.extend(rows_are_folds(&history.runs));
     wrong.extend(no_event_is_lost(history));
@@ -73,6 +73,14 @@ fn no_event_is_lost(history: &History) -> Vec<String> {
         if workflows != ["orders", "waits"] {
             wrong.push(format!("order {number} ({event}) was accepted and led to {workflows:?}"));
         }
+    }
+    // An emitted event is an accepted event: its run is there once the emitting run has succeeded.
+    let count = |id: &str| {
+        let succeeded = |row: &RunRow| row.workflow.as_str() != "orders" || row.status == RunStatus::Succeeded;
+        history.runs.iter().filter(|(row, _)| row.workflow.as_str() == id && succeeded(row)).count()
+    };
+    if count("done") < count("orders") {
+        wrong.push(format!("{} runs emitted, {} were started by that", count("orders"), count("done")));
     }
     let unmatched = history.events.iter().filter(|event| event.matches.is_none());
     wrong.extend(unmatched.map(|event| format!("{} is still in the inbox", event.event.id)));

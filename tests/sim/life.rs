@@ -48,7 +48,8 @@ pub(crate) struct History {
     pub(crate) events: Vec<StoredEvent>,
     pub(crate) effects: BTreeMap<String, Effect>,
     pub(crate) crashes: u64,
-    pub(crate) settled: bool,
+    /// What was left when time was over, if anything was.
+    pub(crate) unsettled: Option<String>,
     pub(crate) trace: Vec<String>,
 }
 
@@ -117,7 +118,7 @@ pub(crate) fn simulate(seed: u64) -> History {
         shops.lock().trace.push(format!("life {life} ends at {lived}"));
         now = lived.plus(random.between(Duration::ZERO, Duration::from_secs(5)));
     }
-    let (runs, events, settled) = history.expect("there is a last life");
+    let (runs, events, unsettled) = history.expect("there is a last life");
     let shops = std::mem::take(&mut *shops.lock());
     let mut trace = shops.trace;
     trace.extend(network.requests());
@@ -126,7 +127,7 @@ pub(crate) fn simulate(seed: u64) -> History {
         trace.extend(journal.iter().map(|entry| serde_json::to_string(entry).expect("JSON")));
     }
     let (accepted, updated, effects) = (shops.accepted, shops.updated, network.effects());
-    History { seed, honours_keys, accepted, updated, runs, events, effects, crashes: lives - 1, settled, trace }
+    History { seed, honours_keys, accepted, updated, runs, events, effects, crashes: lives - 1, unsettled, trace }
 }
 
 struct World<'a> {
@@ -136,7 +137,7 @@ struct World<'a> {
     seed: u64,
 }
 
-type Lived = (Vec<(RunRow, Vec<Entry>)>, Vec<StoredEvent>, bool);
+type Lived = (Vec<(RunRow, Vec<Entry>)>, Vec<StoredEvent>, Option<String>);
 
 /// A life: start, take orders at random moments, and in the last one wait until everything has ended.
 async fn live(world: World<'_>, disk: Arc<MemoryStorage>, clock: Arc<SimClock>, last: bool) -> Lived {
@@ -220,12 +221,15 @@ async fn take_rest(engine: &Engine, random: &mut Random, shops: &Arc<Mutex<Shops
 
 async fn settle(engine: &Engine, disk: &MemoryStorage) -> Lived {
     let begun = Instant::now();
-    let mut settled = false;
-    while begun.elapsed() < SETTLE && !settled {
+    let mut unsettled = None;
+    while begun.elapsed() < SETTLE {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let counts = engine.counts().await.expect("counts");
         let [queued, running, waiting, ..] = counts.runs;
-        settled = queued + running + waiting + counts.inbox + counts.outbox == 0;
+        unsettled = (queued + running + waiting + counts.inbox + counts.outbox > 0).then(|| format!("{counts:?}"));
+        if unsettled.is_none() {
+            break;
+        }
     }
     let mut runs = Vec::new();
     let mut cursor: Option<String> = None;
@@ -243,5 +247,5 @@ async fn settle(engine: &Engine, disk: &MemoryStorage) -> Lived {
     runs.sort_by(|(a, _), (b, _): &(RunRow, Vec<Entry>)| RunId::cmp(&a.id, &b.id));
     let events =
         disk.query_events(&cartwright_storage::EventFilter::default(), None, 1000).await.expect("events").items;
-    (runs, events, settled)
+    (runs, events, unsettled)
 }

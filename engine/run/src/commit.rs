@@ -60,9 +60,20 @@ pub(crate) fn deliver(inner: Arc<Inner>, shard: ShardId, events: Vec<NewEvent>) 
         let mut done = Vec::new();
         for new in events {
             let id = new.event.id.clone();
-            match inner.accept_event(new).await {
-                Ok(_) => done.push(id),
-                Err(error) => tracing::error!(%error, event = %id, "an emitted event waits in the outbox"),
+            let mut pause = PAUSE_MIN;
+            loop {
+                match inner.accept_event(new.clone()).await {
+                    Ok(_) => done.push(id),
+                    // Nobody else would deliver it before the next start.
+                    Err(error) if !inner.is_stopping() => {
+                        tracing::error!(%error, event = %id, "an emitted event waits in the outbox and is tried again");
+                        tokio::time::sleep(pause).await;
+                        pause = (pause * 2).min(PAUSE_MAX);
+                        continue;
+                    }
+                    Err(error) => tracing::warn!(%error, event = %id, "an emitted event waits in the outbox for the next start"),
+                }
+                break;
             }
         }
         let batch = Batch { outbox_done: done, ..Batch::default() };
