@@ -3,7 +3,10 @@
 //! Events come through a bounded queue in memory; what does not fit stays in storage's inbox and is read from there when
 //! the queue is empty. The inbox entry goes in the same commit that creates the runs, so no crash can part them.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
 
 use cartwright_core::{
     evaluate::{Evaluate, Scope},
@@ -33,6 +36,8 @@ use crate::{
 
 /// Accepted events held in memory before their turn.
 const QUEUE_EVENTS_MAX: usize = 4096;
+/// Events taken from the queue before a shard that is behind has its turn.
+const QUEUE_EVENTS_IN_A_ROW: usize = 256;
 /// Events read from the inbox at once.
 const INBOX_PAGE: usize = 128;
 
@@ -42,8 +47,8 @@ pub(crate) struct Queue {
     receiver: Mutex<Option<mpsc::Receiver<Event>>>,
     /// Shards whose inbox may hold events that are not in the queue.
     behind: Mutex<BTreeSet<ShardId>>,
-    /// Events being matched now: an inbox scan leaves them alone.
-    under_way: Mutex<BTreeSet<EventId>>,
+    /// Events in the queue or being matched: an inbox scan leaves them alone.
+    claimed: Mutex<HashSet<EventId>>,
     wake: Notify,
 }
 
@@ -54,15 +59,17 @@ impl Queue {
             sender,
             receiver: Mutex::new(Some(receiver)),
             behind: Mutex::default(),
-            under_way: Mutex::default(),
+            claimed: Mutex::default(),
             wake: Notify::new(),
         }
     }
 
     /// Takes an event that storage has in its inbox.
     pub(crate) fn push(&self, event: Event) {
-        let shard = event.shard();
+        let (shard, id) = (event.shard(), event.id.clone());
+        self.claimed.lock().insert(id.clone());
         if self.sender.try_send(event).is_err() {
+            self.claimed.lock().remove(&id);
             self.look_at(shard);
         }
     }
@@ -71,6 +78,10 @@ impl Queue {
     pub(crate) fn look_at(&self, shard: ShardId) {
         self.behind.lock().insert(shard);
         self.wake.notify_one();
+    }
+
+    fn next_behind(&self) -> Option<ShardId> {
+        self.behind.lock().pop_first()
     }
 
     pub(crate) fn depth(&self) -> usize {
@@ -82,32 +93,45 @@ impl Queue {
 pub(crate) async fn dispatch(inner: Arc<Inner>) {
     let Some(mut receiver) = inner.queue.receiver.lock().take() else { return };
     let mut stopping = inner.stopping.subscribe();
-    loop {
-        let event = match receiver.try_recv() {
-            Ok(event) => Some(event),
-            Err(_) => {
-                let behind = inner.queue.behind.lock().pop_first();
-                match behind {
-                    Some(shard) => {
-                        drain_inbox(&inner, shard).await;
-                        None
-                    }
+    let mut in_a_row = 0;
+    while !inner.is_stopping() {
+        // What did not fit into the queue is older than what comes into it now.
+        let behind = if in_a_row >= QUEUE_EVENTS_IN_A_ROW { inner.queue.next_behind() } else { None };
+        let turn = match behind {
+            Some(shard) => Turn::Inbox(shard),
+            None => match receiver.try_recv() {
+                Ok(event) => Turn::Event(event),
+                Err(_) => match inner.queue.next_behind() {
+                    Some(shard) => Turn::Inbox(shard),
                     None => tokio::select! {
                         biased;
                         _ = stopping.wait_for(|stop| *stop) => return,
-                        event = receiver.recv() => event,
-                        () = inner.queue.wake.notified() => None,
+                        event = receiver.recv() => event.map_or(Turn::Nothing, Turn::Event),
+                        () = inner.queue.wake.notified() => Turn::Nothing,
                     },
-                }
-            }
+                },
+            },
         };
-        if inner.is_stopping() {
-            return;
-        }
-        if let Some(event) = event {
-            begin_matching(&inner, event).await;
+        match turn {
+            Turn::Event(event) => {
+                in_a_row += 1;
+                let claim = Claim { inner: Arc::clone(&inner), event: event.id.clone() };
+                begin_matching(&inner, event, claim).await;
+            }
+            Turn::Inbox(shard) => {
+                in_a_row = 0;
+                drain_inbox(&inner, shard).await;
+            }
+            Turn::Nothing => {}
         }
     }
+}
+
+/// What the dispatcher does next.
+enum Turn {
+    Event(Event),
+    Inbox(ShardId),
+    Nothing,
 }
 
 async fn drain_inbox(inner: &Arc<Inner>, shard: ShardId) {
@@ -128,14 +152,14 @@ async fn drain_inbox(inner: &Arc<Inner>, shard: ShardId) {
             if inner.is_stopping() {
                 return;
             }
-            begin_matching(inner, event).await;
+            let Some(claim) = Claim::new(inner, &event.id) else { continue };
+            begin_matching(inner, event, claim).await;
         }
     }
 }
 
 /// Waits for room for a run, then matches on a task of its own.
-async fn begin_matching(inner: &Arc<Inner>, event: Event) {
-    let Some(claim) = Claim::new(inner, &event.id) else { return };
+async fn begin_matching(inner: &Arc<Inner>, event: Event, claim: Claim) {
     let Ok(permit) = Arc::clone(&inner.slots).acquire_owned().await else { return };
     let inner = Arc::clone(inner);
     tokio::spawn(async move { match_event(&inner, event, claim, permit).await });
@@ -149,14 +173,14 @@ pub(crate) struct Claim {
 
 impl Claim {
     fn new(inner: &Arc<Inner>, event: &EventId) -> Option<Self> {
-        let new = inner.queue.under_way.lock().insert(event.clone());
+        let new = inner.queue.claimed.lock().insert(event.clone());
         new.then(|| Self { inner: Arc::clone(inner), event: event.clone() })
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.inner.queue.under_way.lock().remove(&self.event);
+        self.inner.queue.claimed.lock().remove(&self.event);
     }
 }
 
