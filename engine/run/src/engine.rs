@@ -69,6 +69,8 @@ pub struct Options {
     pub keep_runs: u64,
     /// The name under which this process owns shards.
     pub node: String,
+    /// Answers questions and keeps what people ask for, but accepts no events and begins nothing.
+    pub paused: bool,
 }
 
 impl Default for Options {
@@ -78,6 +80,7 @@ impl Default for Options {
             keep_for: Duration::from_secs(30 * 24 * 3600),
             keep_runs: 1_000_000,
             node: "local".into(),
+            paused: false,
         }
     }
 }

@@ -104,6 +104,7 @@ pub(crate) struct Foundation {
 impl Inner {
     pub(crate) fn new(from: Foundation) -> Self {
         let slots = Arc::new(Semaphore::new(from.options.runs_in_memory_max));
+        let paused = from.options.paused;
         Self {
             storage: from.storage,
             clock: from.clock,
@@ -123,7 +124,7 @@ impl Inner {
             timers: Timers::default(),
             state_locks: (0..STATE_LOCKS).map(|_| tokio::sync::Mutex::default()).collect(),
             slots,
-            stopping: watch::Sender::new(false),
+            stopping: watch::Sender::new(paused),
             live: Mutex::default(),
             may_wait: ShardId::all().map(|_| AtomicBool::new(from.any_waiting)).collect(),
         }

@@ -53,6 +53,9 @@ codes! {
     /// `secrets` where secrets cannot be used.
     SECRETS_HERE = "E0207";
 
+    /// An expression or a script that is not Rhai.
+    CODE = "E0208";
+
     /// Not a duration.
     DURATION = "E0301";
     /// Not a cron expression.

@@ -59,6 +59,17 @@ impl fmt::Debug for OutboundRequest {
     }
 }
 
+impl OutboundRequest {
+    /// What would be sent, checked as a real call is and with secrets replaced by their names: for dry runs.
+    pub fn plan(&self) -> Result<Json, CallError> {
+        let prepared = spec::prepare(self, OutboundOptions::default().max_request_bytes)?;
+        spec::granted(&prepared, self)?;
+        let mut plan = self.spec.clone();
+        redact::Redactor::new(&self.secrets).json(&mut plan);
+        Ok(plan)
+    }
+}
+
 /// How outbound calls are made.
 #[derive(Debug, Clone)]
 pub struct OutboundOptions {

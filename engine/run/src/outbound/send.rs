@@ -105,16 +105,14 @@ impl HttpOutbound {
 
     /// Whether this hop was granted and, where the host is an address, may be called. Names are checked as they resolve.
     fn check(&self, prepared: &Prepared, request: &OutboundRequest) -> Result<(), CallError> {
+        spec::granted(prepared, request)?;
         let url = &prepared.url;
-        let host = url.host_str().ok_or_else(|| spec::invalid("`url` has no host"))?;
-        let port = url.port_or_known_default().ok_or_else(|| spec::invalid("`url` has no port"))?;
-        (request.allow)(prepared.method.as_str(), host, port).map_err(|why| CallError::r#final("denied", why))?;
         let address = match url.host() {
             Some(Host::Ipv4(address)) => address.into(),
             Some(Host::Ipv6(address)) => address.into(),
             Some(Host::Domain(_)) | None => return Ok(()),
         };
-        self.policy.check_target(host, address).map_err(|denied| CallError::r#final("denied", denied.to_string()))
+        self.policy.check_target(&answer::host_of(url), address).map_err(|denied| CallError::r#final("denied", denied.to_string()))
     }
 
     async fn once(&self, prepared: &Prepared) -> Result<Response, reqwest::Error> {

@@ -103,6 +103,13 @@ pub(super) fn prepare(request: &OutboundRequest, max_body_bytes: usize) -> Resul
     })
 }
 
+/// Whether this method may be used on this host and port.
+pub(super) fn granted(prepared: &Prepared, request: &OutboundRequest) -> Result<(), CallError> {
+    let host = prepared.url.host_str().ok_or_else(|| invalid("`url` has no host"))?;
+    let port = prepared.url.port_or_known_default().ok_or_else(|| invalid("`url` has no port"))?;
+    (request.allow)(prepared.method.as_str(), host, port).map_err(|why| CallError::r#final("denied", why))
+}
+
 pub(super) fn invalid(message: impl Into<String>) -> CallError {
     CallError::r#final("invalid", message)
 }
