@@ -1,2 +1,37 @@
-//! The `cartwright` binary.
-fn main() {}
+//! The `cartwright` binary: the composition root. It reads the command line and the configuration, puts the crates
+//! together, and says what happened.
+//!
+//! Read in this order: [`cli`] (what can be asked), [`config`] (file, environment, flags), [`data`] (the data folder),
+//! [`assembly`] (crates become an engine), [`workflows`] and [`reload`] (files become workflows), [`client`] (how commands
+//! reach an engine), [`command`] (one file a command), [`terminal`] (how answers look).
+
+mod cli;
+mod config;
+mod data;
+mod assembly;
+mod workflows;
+mod examine;
+mod reload;
+mod client;
+mod command;
+mod demo;
+mod failure;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let environment = config::Environment::read();
+    let terminal = terminal::Terminal::new(cli.json, &environment);
+    // One provider for everything that speaks TLS; a second installation is refused and changes nothing.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        return terminal.fail(&failure::bug("a TLS provider was installed before start"));
+    }
+    match command::run(cli, &environment, &terminal) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => terminal.fail(&failure),
+    }
+}

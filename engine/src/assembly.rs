@@ -1,0 +1,153 @@
+//! Puts the crates together: storage, vault, sandbox, outbound calls and workflows become an engine, and an engine
+//! becomes an API.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::Router;
+use cartwright_core::secret::SecretMarks;
+use cartwright_http::{AdminToken, Config as DoorConfig, Findings};
+use cartwright_run::{
+    Engine, Entropy as _, Loaded, Options, Parts, StartError, SystemClock, SystemEntropy,
+    outbound::{HttpOutbound, Outbound, OutboundOptions},
+};
+use cartwright_sandbox::{Limits, Sandbox};
+use cartwright_storage::{MemoryStorage, Storage, StorageError};
+use cartwright_woo::Vault;
+
+use crate::{
+    client::Client,
+    config::{Config, Retention, StorageChoice},
+    data::DataFolder,
+    failure::{Failure, OrFail as _, Result, environment},
+};
+
+/// For calls under way when an engine stops.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What an engine is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// To run workflows.
+    Work,
+    /// To look and to change; nothing is begun.
+    Administration,
+}
+
+/// A sandbox that only checks.
+pub(crate) fn sandbox() -> Sandbox {
+    Sandbox::new(Limits::default(), marks())
+}
+
+fn marks() -> SecretMarks {
+    let mut nonce = [0; 32];
+    SystemEntropy.fill(&mut nonce);
+    SecretMarks::new(nonce)
+}
+
+/// Everything an engine needs besides its workflows.
+pub(crate) struct Foundation {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) vault: Vault,
+    pub(crate) outbound: Arc<dyn Outbound>,
+    pub(crate) retention: Retention,
+    pub(crate) mode: Mode,
+}
+
+/// Starts an engine.
+pub(crate) async fn start(foundation: Foundation, workflows: Vec<Loaded>) -> Result<Engine> {
+    let marks = marks();
+    let options = Options {
+        keep_for: Duration::from_secs(u64::from(foundation.retention.days) * 24 * 3600),
+        keep_runs: foundation.retention.runs,
+        paused: foundation.mode == Mode::Administration,
+        ..Options::default()
+    };
+    let parts = Parts {
+        storage: foundation.storage,
+        clock: Arc::new(SystemClock),
+        entropy: Arc::new(SystemEntropy),
+        outbound: foundation.outbound,
+        sandbox: Sandbox::new(Limits::default(), marks.clone()),
+        marks,
+        vault: Arc::new(foundation.vault),
+        options,
+    };
+    Engine::start(parts, workflows).await.map_err(cannot_start)
+}
+
+fn cannot_start(error: StartError) -> Failure {
+    let failure = environment(error);
+    failure.help("Only one process may use a data folder: is another engine or command running on it?")
+}
+
+/// Opens the storage that the configuration names.
+pub(crate) async fn storage(config: &Config) -> Result<Arc<dyn Storage>> {
+    match &config.storage {
+        StorageChoice::Memory => Ok(memory()),
+        StorageChoice::Sled(folder) => {
+            let folder = folder.clone();
+            let shown = folder.display().to_string();
+            let opened = tokio::task::spawn_blocking(move || {
+                cartwright_storage::SledStorage::open(&folder, cartwright_storage::Options::default())
+            });
+            let opened = opened.await.or_environment("opening the storage was cut off")?;
+            opened.map(|storage| storage as Arc<dyn Storage>).map_err(|error| cannot_open(&error, &shown))
+        }
+    }
+}
+
+pub(crate) fn memory() -> Arc<dyn Storage> {
+    MemoryStorage::new()
+}
+
+fn cannot_open(error: &StorageError, folder: &str) -> Failure {
+    let failure = environment(format!("cannot open the storage in {folder}: {error}"));
+    failure.help("Only one process may use it at a time; `cartwright doctor` says more.")
+}
+
+/// Calls to the world outside.
+pub(crate) fn outbound(config: &Config) -> Result<Arc<dyn Outbound>> {
+    let options = OutboundOptions { allowed: config.allow_outbound.clone(), ..OutboundOptions::default() };
+    Ok(Arc::new(HttpOutbound::new(options).or_environment("cannot make the HTTP client")?))
+}
+
+/// The API of an engine. `findings` is what the loader of workflows found wrong.
+pub(crate) fn router(engine: &Engine, token: &str, loopback: bool, findings: Findings) -> Router {
+    let config = DoorConfig { loopback, findings, ..DoorConfig::local(AdminToken::new(token.as_bytes())) };
+    cartwright_http::router(engine.clone(), config)
+}
+
+/// An engine over the data folder that only answers; its workflows are not loaded.
+pub(crate) async fn open(config: &Config, data: &DataFolder) -> Result<(Engine, Client)> {
+    let storage = storage(config).await?;
+    let vault = Vault::open_or_create(data.path()).or_environment("cannot open the vault")?;
+    administration(storage, vault, data.token()?).await
+}
+
+/// An engine over nothing, for questions about a data folder that is not there.
+pub(crate) async fn nothing() -> Result<(Engine, Client)> {
+    let vault = Vault::in_memory().or_environment("cannot make a key")?;
+    administration(memory(), vault, "nothing".to_owned()).await
+}
+
+async fn administration(storage: Arc<dyn Storage>, vault: Vault, token: String) -> Result<(Engine, Client)> {
+    let retention = Retention { days: u32::MAX, runs: u64::MAX };
+    let foundation =
+        Foundation { storage, vault, outbound: Arc::new(NoOutbound), retention, mode: Mode::Administration };
+    let engine = start(foundation, Vec::new()).await?;
+    let client = Client::own(router(&engine, &token, true, Findings::default()), token);
+    Ok((engine, client))
+}
+
+/// A paused engine makes no calls.
+struct NoOutbound;
+
+#[async_trait::async_trait]
+impl Outbound for NoOutbound {
+    async fn send(
+        &self,
+        _: cartwright_run::outbound::OutboundRequest,
+    ) -> Result<cartwright_core::Json, cartwright_core::call::CallError> {
+        Err(cartwright_core::call::CallError::retryable("connection", "this process makes no calls"))
+    }
+}

@@ -1,0 +1,240 @@
+//! What can be asked on the command line. The names are contracts.
+
+use std::path::PathBuf;
+
+use cartwright_core::{
+    id::{EventId, RunId, StoreId, WorkflowId},
+    run::row::RunStatus,
+};
+use cartwright_run::outbound::Cidr;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Durable automation for WooCommerce stores.
+#[derive(Debug, Parser)]
+#[command(name = "cartwright", version, max_term_width = 100, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// The folder that holds everything local: keys, the local token, the embedded storage
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// The configuration file [default: cartwright.toml, where there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the engine at work with made-up stores and orders; nothing to configure
+    Demo(Demo),
+    /// Run the engine
+    Serve(Serve),
+    /// Check workflow files and report every problem at once
+    Check(Check),
+    /// Run one workflow here and now, without an engine and without storing anything
+    Run(Run),
+    /// Fold a recorded run's journal, entry by entry, and show each change
+    Replay {
+        /// The run
+        #[arg(value_name = "RUN")]
+        run: RunId,
+    },
+    /// List, show, retry and cancel runs
+    #[command(subcommand)]
+    Runs(Runs),
+    /// List and show accepted events
+    #[command(subcommand)]
+    Events(Events),
+    /// Connect stores
+    #[command(subcommand)]
+    Store(Stores),
+    /// Keep the secrets that workflows use
+    #[command(subcommand)]
+    Secret(Secrets),
+    /// Find out what is wrong with this installation
+    Doctor {
+        /// The workflows folder
+        #[arg(long, value_name = "DIR")]
+        workflows: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Demo {
+    /// How many stores send orders
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub(crate) stores: u32,
+    /// How many orders they send in a minute, all together
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub(crate) orders_per_minute: u32,
+    /// Where to listen [default: 127.0.0.1:8080, or the next free port]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<String>,
+    /// Stop by itself after so many seconds
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    pub(crate) seconds: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// The workflows folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workflows: Option<PathBuf>,
+    /// Where to listen
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<String>,
+    /// Where runs and stores are kept: `sled:DIR` or `memory` (nothing survives)
+    #[arg(long, value_name = "URL")]
+    pub(crate) storage: Option<String>,
+    /// Let workflows call this address range, closed by default (127.0.0.0/8 for development); may be repeated
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) allow_outbound: Vec<Cidr>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Files and folders [default: the workflows folder]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to report
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<CheckFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CheckFormat {
+    /// For people
+    Human,
+    /// One JSON document
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// A workflow's id, or its file
+    pub(crate) workflow: String,
+    /// The event's data as a JSON file, or a whole event `{topic, data}`; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) event: PathBuf,
+    /// The event's topic [default: the workflow's first]
+    #[arg(long)]
+    pub(crate) topic: Option<String>,
+    /// The event's store
+    #[arg(long, value_name = "ID")]
+    pub(crate) store: Option<StoreId>,
+    /// Make reads, show writes as a plan
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The workflows folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) workflows: Option<PathBuf>,
+    /// Let the workflow call this address range, closed by default; may be repeated
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) allow_outbound: Vec<Cidr>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    /// List runs, newest first
+    Ls {
+        /// Of one workflow
+        #[arg(long)]
+        workflow: Option<WorkflowId>,
+        /// In one status
+        #[arg(long, value_parser = parse_status)]
+        status: Option<RunStatus>,
+        /// Of one store
+        #[arg(long, value_name = "ID")]
+        store: Option<StoreId>,
+        /// Started by one event
+        #[arg(long)]
+        event: Option<EventId>,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Show one run with its steps and its timeline
+    Show { run: RunId },
+    /// Let parked or failed runs go on at the step that stopped them
+    Retry {
+        #[arg(required = true)]
+        runs: Vec<RunId>,
+    },
+    /// End runs; their `on_cancel` steps are run
+    Cancel {
+        #[arg(required = true)]
+        runs: Vec<RunId>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Events {
+    /// List events, newest first
+    Ls {
+        /// Of one topic
+        #[arg(long)]
+        topic: Option<String>,
+        /// Of one store
+        #[arg(long, value_name = "ID")]
+        store: Option<StoreId>,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Show one event, which workflows it started, which it did not and why
+    Show { event: EventId },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Stores {
+    /// Add a store, or change the one of this id
+    Add(StoreAdd),
+    /// List stores
+    Ls,
+    /// Remove a store; its events and runs stay
+    Rm { id: StoreId },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreAdd {
+    /// Its name here: a-z, 0-9, `-`, `_`
+    pub(crate) id: StoreId,
+    /// Its address
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+    /// A REST key (`ck_…`)
+    #[arg(long)]
+    pub(crate) key: Option<String>,
+    /// The REST key's secret (`cs_…`)
+    #[arg(long)]
+    pub(crate) secret: Option<String>,
+    /// The secret its webhooks are signed with; may be repeated while one replaces another
+    #[arg(long)]
+    pub(crate) webhook_secret: Vec<String>,
+    /// A group it belongs to; may be repeated
+    #[arg(long)]
+    pub(crate) tag: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Secrets {
+    /// Set a secret; its value is read from standard input
+    Set {
+        /// Its name, as in `secrets.NAME`
+        name: String,
+    },
+    /// List names, never values
+    Ls,
+    /// Remove a secret
+    Rm { name: String },
+}
+
+fn parse_status(text: &str) -> Result<RunStatus, String> {
+    RunStatus::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
+        let all: Vec<_> = RunStatus::ALL.iter().map(|status| status.as_str()).collect();
+        format!("use one of {}", all.join(", "))
+    })
+}

@@ -1,0 +1,154 @@
+//! How commands reach an engine: the running one over HTTP with the local token, or, where none runs, this process
+//! opens the data folder and answers through the same API. A command never knows which.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Method, Request},
+};
+use cartwright_core::Json;
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+use crate::failure::{Failure, OrFail as _, Result, bug, environment, not_fine, usage};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// Of an answer, in bytes.
+const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
+
+/// One engine's API.
+pub(crate) struct Client {
+    token: String,
+    way: Way,
+}
+
+enum Way {
+    Running { http: reqwest::Client, address: SocketAddr },
+    Own(Router),
+}
+
+impl Client {
+    /// An engine that runs elsewhere.
+    pub(crate) fn running(address: SocketAddr, token: String) -> Result<Self> {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([])
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .build()
+            .or_environment("cannot make an HTTP client")?;
+        Ok(Self { token, way: Way::Running { http, address } })
+    }
+
+    /// An engine in this process.
+    pub(crate) fn own(api: Router, token: String) -> Self {
+        Self { token, way: Way::Own(api) }
+    }
+
+    /// Whether an engine answers there (any answer of its own counts).
+    pub(crate) async fn is_alive(&self) -> bool {
+        match &self.way {
+            Way::Own(_) => true,
+            // Asked without the token: another program may have taken the address of an engine that crashed.
+            Way::Running { http, address } => {
+                let answer = http.get(format!("http://{address}/healthz")).send().await;
+                answer.is_ok_and(|answer| answer.status().as_u16() == 200)
+            }
+        }
+    }
+
+    pub(crate) async fn get(&self, target: &str) -> Result<Json> {
+        self.expect(Method::GET, target, None).await
+    }
+
+    pub(crate) async fn post(&self, target: &str, body: &Json) -> Result<Json> {
+        self.expect(Method::POST, target, Some(body)).await
+    }
+
+    pub(crate) async fn put(&self, target: &str, body: &Json) -> Result<Json> {
+        self.expect(Method::PUT, target, Some(body)).await
+    }
+
+    pub(crate) async fn delete(&self, target: &str) -> Result<Json> {
+        self.expect(Method::DELETE, target, None).await
+    }
+
+    /// A list, page by page, up to `limit` items.
+    pub(crate) async fn list(&self, path: &str, query: &[(&str, String)], limit: usize) -> Result<Vec<Json>> {
+        const PAGE: usize = 100;
+        let mut items = Vec::new();
+        let mut cursor: Option<String> = None;
+        while items.len() < limit {
+            let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+            pairs.extend_pairs(query).append_pair("limit", &(limit - items.len()).min(PAGE).to_string());
+            if let Some(cursor) = &cursor {
+                pairs.append_pair("cursor", cursor);
+            }
+            let page = self.get(&format!("{path}?{}", pairs.finish())).await?;
+            let Json::Object(mut page) = page else { return Err(bug("a list is a map with items")) };
+            let Some(Json::Array(new)) = page.remove("items") else { return Err(bug("a list has items")) };
+            items.extend(new);
+            cursor = page.get("next").and_then(Value::as_str).map(str::to_owned);
+            if cursor.is_none() {
+                break;
+            }
+        }
+        items.truncate(limit);
+        Ok(items)
+    }
+
+    async fn expect(&self, method: Method, target: &str, body: Option<&Json>) -> Result<Json> {
+        let (status, answer) = self.call(method, target, body).await?;
+        if (200..300).contains(&status) { Ok(answer) } else { Err(refused(status, &answer)) }
+    }
+
+    async fn call(&self, method: Method, target: &str, body: Option<&Json>) -> Result<(u16, Json)> {
+        let bytes = body.map(|body| serde_json::to_vec(body).map_err(bug)).transpose()?.unwrap_or_default();
+        let authorization = format!("Bearer {}", self.token);
+        let (status, bytes) = match &self.way {
+            Way::Running { http, address } => {
+                let request = http
+                    .request(method, format!("http://{address}{target}"))
+                    .header("authorization", authorization)
+                    .header("content-type", "application/json")
+                    .body(bytes);
+                let doing = || format!("the engine at {address} does not answer");
+                let answer = request.send().await.map_err(reqwest::Error::without_url).or_environment(doing())?;
+                let status = answer.status().as_u16();
+                (status, answer.bytes().await.map_err(reqwest::Error::without_url).or_environment(doing())?)
+            }
+            Way::Own(api) => {
+                let request = Request::builder()
+                    .method(method)
+                    .uri(target)
+                    .header("host", "127.0.0.1")
+                    .header("authorization", authorization)
+                    .header("content-type", "application/json")
+                    .body(Body::from(bytes))
+                    .map_err(bug)?;
+                let Ok(answer) = api.clone().oneshot(request).await;
+                let status = answer.status().as_u16();
+                (status, to_bytes(answer.into_body(), MAX_ANSWER_BYTES).await.map_err(bug)?)
+            }
+        };
+        let answer = if bytes.is_empty() { Json::Null } else { serde_json::from_slice(&bytes).unwrap_or(Json::Null) };
+        Ok((status, answer))
+    }
+}
+
+/// A problem document as a failure: what was asked is malformed, or not there, or the engine is to blame.
+fn refused(status: u16, problem: &Json) -> Failure {
+    let text = |key: &str| problem.get(key).and_then(Json::as_str);
+    let said = text("detail").or_else(|| text("title")).unwrap_or("no reason given");
+    let message = format!("{said} ({})", text("code").map_or_else(|| status.to_string(), str::to_owned));
+    let failure = match status {
+        401 | 403 => environment(format!("the engine does not accept the local token: {message}")),
+        400 | 422 => usage(message),
+        402..=499 => not_fine(message),
+        _ => environment(message),
+    };
+    Failure { help: text("help").map(str::to_owned), ..failure }
+}

@@ -1,0 +1,90 @@
+//! `cartwright events`: what was accepted, and what came of it.
+
+use cartwright_core::Json;
+
+use super::{Context, field, time_of};
+use crate::{
+    cli::Events,
+    failure::Result,
+    terminal::{Table, Tone, ago, one_line},
+};
+
+pub(super) async fn run(command: Events, context: &Context) -> Result<()> {
+    match command {
+        Events::Ls { topic, store, limit } => {
+            let mut query = Vec::new();
+            query.extend(topic.map(|topic| ("topic", topic)));
+            query.extend(store.map(|store| ("store", store.to_string())));
+            let session = context.look().await?;
+            let events = session.client.list("/api/v1/events", &query, limit as usize).await;
+            list(&session.end(events).await?, context)
+        }
+        Events::Show { event } => {
+            let session = context.look().await?;
+            let shown = session.client.get(&format!("/api/v1/events/{event}")).await;
+            let shown = session.end(shown).await?;
+            if context.terminal.json {
+                return context.terminal.data(&shown);
+            }
+            show(&shown, context);
+            Ok(())
+        }
+    }
+}
+
+fn list(events: &[Json], context: &Context) -> Result<()> {
+    let terminal = &context.terminal;
+    if terminal.json {
+        return terminal.data(&events);
+    }
+    if events.is_empty() {
+        terminal.note("no events");
+        return Ok(());
+    }
+    let now = context.now();
+    let mut table = Table::new(&["EVENT", "TOPIC~", "STORE~", "ACCEPTED", "RUNS"]);
+    for event in events {
+        let is_start = |one: &&Json| field(one, "outcome") == "started";
+        let started = matches(event).map(|matches| matches.iter().filter(is_start).count());
+        let runs = started.map_or_else(|| "waits".to_owned(), |count| count.to_string());
+        let accepted = time_of(event, "time").map(|time| ago(time, now)).unwrap_or_default();
+        let cells = [field(event, "id"), field(event, "topic"), field(event, "store"), accepted, runs];
+        table.row(cells.map(|text| (Tone::Plain, text)).to_vec());
+    }
+    terminal.lines(table.lines(terminal));
+    Ok(())
+}
+
+fn matches(event: &Json) -> Option<&Vec<Json>> {
+    event.get("matches")?.as_array()
+}
+
+fn show(event: &Json, context: &Context) {
+    let terminal = &context.terminal;
+    terminal.line(format_args!("{}  {}", terminal.paint(Tone::Strong, field(event, "id")), field(event, "topic")));
+    terminal.fact("store", &field(event, "store"));
+    if let Some(time) = time_of(event, "time") {
+        terminal.fact("accepted", &format!("{time} ({})", ago(time, context.now())));
+    }
+    terminal.fact("source", &event.get("source").map(one_line).unwrap_or_default());
+    terminal.fact("data", &event.get("data").map(one_line).unwrap_or_default());
+    terminal.line("");
+    let Some(matches) = matches(event) else { return terminal.line("It waits to be matched.") };
+    if matches.is_empty() {
+        return terminal.line("No workflow listens to this topic.");
+    }
+    let mut table = Table::new(&["WORKFLOW~", "OUTCOME", "RUN OR REASON~"]);
+    for one in matches {
+        let outcome = field(one, "outcome");
+        let (tone, reason) = match outcome.as_str() {
+            "started" => (Tone::Good, field(one, "run")),
+            "condition_false" => (Tone::Quiet, field(one, "condition")),
+            "condition_failed" => (Tone::Bad, format!("{}: {}", field(one, "condition"), field(one, "error"))),
+            "loop_cut" => (Tone::Bad, "too many hops: a loop was cut".into()),
+            _ => (Tone::Plain, String::new()),
+        };
+        let row = vec![(Tone::Plain, field(one, "workflow")), (tone, outcome.replace('_', " ")), (Tone::Plain, reason)];
+        table.row(row);
+    }
+    terminal.lines(table.lines(terminal));
+}

@@ -1,0 +1,171 @@
+//! One file a command. [`Context`] is what they share, [`Session`] how they reach an engine.
+
+mod check;
+mod doctor;
+mod events;
+mod replay;
+mod run;
+mod runs;
+mod secrets;
+pub(crate) mod serve;
+mod stores;
+
+use cartwright_core::{Json, time::Timestamp};
+use cartwright_run::{Clock as _, Engine, SystemClock};
+
+use crate::{
+    assembly,
+    cli::{Cli, Command},
+    client::Client,
+    config::{Config, Environment, Flags},
+    data::DataFolder,
+    demo,
+    failure::{Failure, OrFail as _, Result, environment},
+    terminal::Terminal,
+};
+
+pub(crate) use check::print as print_findings;
+
+/// What every command is given.
+pub(crate) struct Context {
+    pub(crate) terminal: Terminal,
+    pub(crate) config: Config,
+    /// The data folder was named by a flag, the environment or the configuration.
+    pub(crate) data_is_named: bool,
+    /// `CARTWRIGHT_*` variables that mean nothing.
+    pub(crate) unknown_variables: Vec<String>,
+}
+
+/// Runs what the command line asks for.
+pub(crate) fn run(cli: Cli, environment: &Environment, terminal: &Terminal) -> Result<()> {
+    let flags = flags(&cli);
+    let data_is_named = flags.data.is_some() || environment.names_data();
+    let config = Config::load(flags, environment)?;
+    let context =
+        Context { terminal: terminal.clone(), config, data_is_named, unknown_variables: environment.unknown.clone() };
+    let workers = match &cli.command {
+        Command::Serve(_) | Command::Demo(_) => None,
+        _ => Some(1),
+    };
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(workers) = workers {
+        builder.worker_threads(workers);
+    }
+    let runtime = builder.enable_all().build().or_environment("cannot start the runtime")?;
+    runtime.block_on(Box::pin(dispatch(cli.command, &context)))
+}
+
+fn flags(cli: &Cli) -> Flags {
+    let mut flags = Flags { config: cli.config.clone(), data: cli.data.clone(), ..Flags::default() };
+    match &cli.command {
+        Command::Serve(serve) => {
+            flags.workflows.clone_from(&serve.workflows);
+            flags.listen.clone_from(&serve.listen);
+            flags.storage.clone_from(&serve.storage);
+            flags.allow_outbound.clone_from(&serve.allow_outbound);
+        }
+        Command::Run(run) => {
+            flags.workflows.clone_from(&run.workflows);
+            flags.allow_outbound.clone_from(&run.allow_outbound);
+        }
+        Command::Doctor { workflows } => flags.workflows.clone_from(workflows),
+        _ => {}
+    }
+    flags
+}
+
+async fn dispatch(command: Command, context: &Context) -> Result<()> {
+    match command {
+        Command::Demo(demo) => demo::run(demo, context).await,
+        Command::Serve(_) => serve::run(context).await,
+        Command::Check(check) => check::run(check, context),
+        Command::Run(run) => run::run(run, context).await,
+        Command::Replay { run } => runs::replay(&run, context).await,
+        Command::Runs(runs) => runs::run(runs, context).await,
+        Command::Events(events) => events::run(events, context).await,
+        Command::Store(stores) => stores::run(stores, context).await,
+        Command::Secret(secrets) => secrets::run(secrets, context).await,
+        Command::Doctor { .. } => doctor::run(context).await,
+    }
+}
+
+/// A way to an engine, for the length of one command.
+pub(crate) struct Session {
+    pub(crate) client: Client,
+    own: Option<Engine>,
+}
+
+impl Session {
+    /// Whether this process opened the data folder itself.
+    pub(crate) fn is_own(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Closes what this process opened and hands the outcome on.
+    pub(crate) async fn end<T>(self, outcome: Result<T>) -> Result<T> {
+        if let Some(engine) = self.own {
+            let closed = engine.stop(std::time::Duration::ZERO).await.or_environment("cannot close the storage");
+            return outcome.and_then(|value| closed.map(|()| value));
+        }
+        outcome
+    }
+}
+
+impl Context {
+    pub(crate) fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    /// An engine to ask. Where there is no data folder yet there is nothing to find, and none is made.
+    pub(crate) async fn look(&self) -> Result<Session> {
+        if self.config.data.exists() {
+            return self.session(&DataFolder::open(&self.config.data)?).await;
+        }
+        let (engine, client) = assembly::nothing().await?;
+        Ok(Session { client, own: Some(engine) })
+    }
+
+    /// An engine to change something in; the data folder is made if there is none.
+    pub(crate) async fn change(&self) -> Result<Session> {
+        self.session(&DataFolder::create(&self.config.data)?).await
+    }
+
+    async fn session(&self, data: &DataFolder) -> Result<Session> {
+        if let Some(running) = running(data).await? {
+            return Ok(Session { client: running, own: None });
+        }
+        let (engine, client) = assembly::open(&self.config, data).await.map_err(|failure| explain(failure, data))?;
+        Ok(Session { client, own: Some(engine) })
+    }
+}
+
+/// The engine that runs on a data folder, if one answers.
+pub(crate) async fn running(data: &DataFolder) -> Result<Option<Client>> {
+    let Some(engine) = data.engine().filter(crate::data::RunningEngine::may_live) else { return Ok(None) };
+    let client = Client::running(engine.address, data.token()?)?;
+    Ok(if client.is_alive().await { Some(client) } else { None })
+}
+
+fn explain(failure: Failure, data: &DataFolder) -> Failure {
+    match data.engine() {
+        Some(engine) => environment(format!(
+            "{failure}; engine.json names process {} at {}, which does not answer",
+            engine.pid, engine.address
+        )),
+        None => failure,
+    }
+}
+
+/// A text or a number of an answer; empty where there is none.
+pub(crate) fn field(value: &Json, key: &str) -> String {
+    match value.get(key) {
+        None | Some(Json::Null) => String::new(),
+        Some(Json::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// A time of an answer.
+pub(crate) fn time_of(value: &Json, key: &str) -> Option<Timestamp> {
+    Timestamp::parse(value.get(key)?.as_str()?)
+}

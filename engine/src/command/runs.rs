@@ -1,0 +1,208 @@
+//! `cartwright runs`: history, and what people may do about it.
+
+use cartwright_core::{Json, id::RunId, run::entry::Entry};
+use serde_json::json;
+
+use super::{Context, field, time_of};
+use crate::{
+    cli::Runs,
+    failure::{Result, bug, not_fine, quiet},
+    terminal::{Table, Terminal, Timeline, Tone, ago, one_line, shorten, span, tone_of},
+};
+
+pub(super) async fn run(command: Runs, context: &Context) -> Result<()> {
+    match command {
+        Runs::Ls { workflow, status, store, event, limit } => {
+            let mut query = Vec::new();
+            let mut narrow = |key: &'static str, value: Option<String>| query.extend(value.map(|value| (key, value)));
+            narrow("workflow", workflow.map(|id| id.to_string()));
+            narrow("status", status.map(|status| status.as_str().to_owned()));
+            narrow("store", store.map(|id| id.to_string()));
+            narrow("event", event.map(|id| id.to_string()));
+            let session = context.look().await?;
+            let runs = session.client.list("/api/v1/runs", &query, limit as usize).await;
+            list(&session.end(runs).await?, limit as usize, context)
+        }
+        Runs::Show { run } => {
+            let shown = fetch(&run, context).await?;
+            if context.terminal.json { context.terminal.data(&shown) } else { show(&shown, context) }
+        }
+        Runs::Retry { runs } => each(&runs, "retry", "goes on", context).await,
+        Runs::Cancel { runs } => each(&runs, "cancel", "is asked to end", context).await,
+    }
+}
+
+/// `cartwright replay`: the journal folded entry by entry, as recovery does.
+pub(super) async fn replay(run: &RunId, context: &Context) -> Result<()> {
+    let shown = fetch(run, context).await?;
+    let journal = journal_of(&shown)?;
+    if journal.is_empty() {
+        return Err(not_fine(format!("{run} has no journal")));
+    }
+    super::replay::fold(&journal, &field(&shown, "status"), &context.terminal)
+}
+
+async fn fetch(run: &RunId, context: &Context) -> Result<Json> {
+    let session = context.look().await?;
+    let shown = session.client.get(&format!("/api/v1/runs/{run}")).await;
+    session.end(shown).await
+}
+
+fn list(runs: &[Json], limit: usize, context: &Context) -> Result<()> {
+    let terminal = &context.terminal;
+    if terminal.json {
+        return terminal.data(&runs);
+    }
+    if runs.is_empty() {
+        terminal.note("no runs");
+        return Ok(());
+    }
+    let now = context.now();
+    let mut table = Table::new(&["RUN", "WORKFLOW~", "STATUS", "STORE~", "STARTED", "TOOK"]);
+    for run in runs {
+        let status = field(run, "status");
+        table.row(vec![
+            (Tone::Plain, field(run, "id")),
+            (Tone::Plain, field(run, "workflow")),
+            (tone_of(&status), status),
+            (Tone::Plain, field(run, "store")),
+            (Tone::Plain, time_of(run, "started").map(|time| ago(time, now)).unwrap_or_default()),
+            (Tone::Plain, took(run)),
+        ]);
+        if let Some(why) = error_of(run) {
+            table.below(Tone::Quiet, why);
+        }
+    }
+    terminal.lines(table.lines(terminal));
+    if runs.len() == limit {
+        terminal.note(format_args!("the newest {limit}; --limit shows more"));
+    }
+    Ok(())
+}
+
+fn took(run: &Json) -> String {
+    match (time_of(run, "started"), time_of(run, "finished")) {
+        (Some(started), Some(finished)) => span(finished.since(started)),
+        _ => String::new(),
+    }
+}
+
+/// `tell: shop.example answered 503 (status)`
+fn error_of(value: &Json) -> Option<String> {
+    match value.get("error")? {
+        Json::Null => None,
+        Json::Object(error) => {
+            let text = |key: &str| error.get(key).and_then(Json::as_str);
+            let step = text("step").map(|step| format!("{step}: ")).unwrap_or_default();
+            let said = format!("{step}{} ({})", text("message").unwrap_or_default(), text("code").unwrap_or_default());
+            Some(one_line(&Json::String(said)))
+        }
+        other => Some(one_line(other)),
+    }
+}
+
+fn show(run: &Json, context: &Context) -> Result<()> {
+    let terminal = &context.terminal;
+    let status = field(run, "status");
+    let (id, painted) = (terminal.paint(Tone::Strong, field(run, "id")), terminal.paint(tone_of(&status), &status));
+    terminal.line(format_args!("{id}  {}  {painted}", field(run, "workflow")));
+    facts(run, context);
+    let steps = run.get("steps").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    if !steps.is_empty() {
+        terminal.line("");
+        terminal.lines(steps_table(steps).lines(terminal));
+    }
+    let journal = journal_of(run)?;
+    if !journal.is_empty() {
+        terminal.line("");
+        timeline(&journal, terminal);
+    }
+    Ok(())
+}
+
+fn facts(run: &Json, context: &Context) {
+    let terminal = &context.terminal;
+    terminal.fact("event", &field(run, "event"));
+    terminal.fact("store", &field(run, "store"));
+    terminal.fact("version", &field(run, "version"));
+    if let Some(started) = time_of(run, "started") {
+        let took = Some(took(run)).filter(|took| !took.is_empty()).map(|took| format!(", took {took}"));
+        terminal.fact("started", &format!("{started} ({}){}", ago(started, context.now()), took.unwrap_or_default()));
+    }
+    let retries = field(run, "retries");
+    terminal.fact("retries", if retries == "0" { "" } else { &retries });
+    if let Some(why) = error_of(run) {
+        terminal.error_fact("error", &why);
+    }
+}
+
+fn steps_table(steps: &[Json]) -> Table {
+    /// Outputs are shown whole with `--json`.
+    const MAX_OUTPUT_CHARS: usize = 200;
+    let mut table = Table::new(&["STEP~", "KIND", "STATUS", "TRIES", "OUTPUT~"]);
+    for step in steps {
+        let status = field(step, "status");
+        let output = match error_of(step) {
+            Some(error) => error,
+            None => step.get("output").filter(|output| !output.is_null()).map(one_line).unwrap_or_default(),
+        };
+        let name = if step.get("path").is_some() { field(step, "path") } else { field(step, "id") };
+        let cells =
+            [name, field(step, "kind"), status.clone(), field(step, "attempts"), shorten(&output, MAX_OUTPUT_CHARS)];
+        let mut row = cells.map(|text| (Tone::Plain, text)).to_vec();
+        row[2].0 = tone_of(&status);
+        table.row(row);
+    }
+    table
+}
+
+/// The journal's entries of a shown run.
+fn journal_of(run: &Json) -> Result<Vec<Entry>> {
+    let journal = run.get("journal").cloned().unwrap_or(Json::Array(Vec::new()));
+    let unknown = |error| bug(format!("the journal holds an entry this version does not know: {error}"));
+    serde_json::from_value(journal).map_err(unknown)
+}
+
+/// Prints a journal.
+pub(super) fn timeline(journal: &[Entry], terminal: &Terminal) {
+    let mut timeline = Timeline::of(journal);
+    journal.iter().for_each(|entry| terminal.line(timeline.line(entry, terminal)));
+}
+
+/// Does one thing to several runs; goes on after one that refuses.
+async fn each(runs: &[RunId], action: &str, done: &str, context: &Context) -> Result<()> {
+    let terminal = &context.terminal;
+    let session = context.look().await?;
+    let mut answers = Vec::new();
+    let mut refused = None;
+    for run in runs {
+        match session.client.post(&format!("/api/v1/runs/{run}/{action}"), &json!({})).await {
+            Ok(_) => {
+                if !terminal.json {
+                    terminal.line(format_args!("{run} {done}"));
+                }
+                answers.push(json!({ "id": run, "ok": true }));
+            }
+            Err(failure) => {
+                let why = failure.to_string();
+                answers.push(json!({ "id": run, "ok": false, "error": why }));
+                if runs.len() > 1 {
+                    terminal.note(format_args!("{run}: {why}"));
+                }
+                refused = Some(failure);
+            }
+        }
+    }
+    if session.is_own() && answers.iter().any(|answer| answer["ok"] == true) {
+        terminal.note("no engine is running; this takes effect when one starts");
+    }
+    session.end(Ok(())).await?;
+    if terminal.json {
+        terminal.data(&answers)?;
+    }
+    match refused {
+        Some(failure) if runs.len() == 1 => Err(failure),
+        Some(_) => Err(quiet()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,156 @@
+//! `cartwright serve`: the engine with its door, until it is told to stop.
+
+use std::{io, net::SocketAddr};
+
+use cartwright_core::workflow::render;
+use cartwright_http::{FileFindings, Findings};
+use cartwright_run::Engine;
+use cartwright_woo::Vault;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tracing_subscriber::EnvFilter;
+
+use super::Context;
+use crate::{
+    assembly::{self, Foundation, Mode, PATIENCE},
+    client::Client,
+    config::Config,
+    data::{Announcement, DataFolder},
+    failure::{Failure, OrFail as _, Result, environment, usage},
+    reload::{self, Reloading},
+    terminal::Terminal,
+    workflows::Folder,
+};
+
+pub(super) async fn run(context: &Context) -> Result<()> {
+    let (config, terminal) = (&context.config, &context.terminal);
+    log_to_stderr(config, terminal)?;
+    for name in &context.unknown_variables {
+        terminal.note(format_args!("note: {name} is set but means nothing to cartwright"));
+    }
+    let listener = bind(config.listen).await?;
+    let data = DataFolder::create(&config.data)?;
+    let stop = stop_signal();
+    let running = start(config, &data, listener, terminal).await?;
+    terminal.line(format_args!("listening on http://{}", running.address));
+    stop.await;
+    tracing::info!("stopping; calls under way may end");
+    tokio::select! {
+        stopped = running.stop() => stopped,
+        () = stop_signal() => Err(environment("stopped at once; the next start settles what was under way")),
+    }
+}
+
+fn log_to_stderr(config: &Config, terminal: &Terminal) -> Result<()> {
+    let filter = EnvFilter::try_new(&config.log)
+        .map_err(|error| usage(format!("`{}` is not a log filter: {error}", config.log)))?;
+    let logging =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(terminal.paints_errors());
+    logging.try_init().map_err(|error| environment(format!("cannot log: {error}")))
+}
+
+/// Listens, or says who may be in the way.
+pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let failure = environment(format!("cannot listen on {address}: {error}"));
+        match error.kind() {
+            io::ErrorKind::AddrInUse => failure.help("Another program uses this port; name another one with --listen."),
+            _ => failure,
+        }
+    })
+}
+
+/// An engine with its door open.
+pub(crate) struct Running {
+    pub(crate) engine: Engine,
+    pub(crate) client: Client,
+    pub(crate) address: SocketAddr,
+    announcement: Announcement,
+    reloading: Option<Reloading>,
+    close: oneshot::Sender<()>,
+    server: JoinHandle<io::Result<()>>,
+}
+
+/// Opens everything and begins to work and to answer.
+pub(crate) async fn start(
+    config: &Config,
+    data: &DataFolder,
+    listener: TcpListener,
+    terminal: &Terminal,
+) -> Result<Running> {
+    let address = listener.local_addr().or_environment("cannot listen")?;
+    let storage = assembly::storage(config).await?;
+    let vault = Vault::open_or_create(data.path()).or_environment("cannot open the vault")?;
+    let token = data.token()?;
+    let mut folder = Folder::new(config.workflows.clone());
+    let findings = Findings::default();
+    let loaded = load(&mut folder, &findings, terminal)?;
+    let outbound = assembly::outbound(config)?;
+    let foundation = Foundation { storage, vault, outbound, retention: config.retention, mode: Mode::Work };
+    let engine = assembly::start(foundation, loaded).await?;
+    let reloading = reload::watch(folder, engine.clone(), findings.clone());
+    let router = assembly::router(&engine, &token, address.ip().is_loopback(), findings);
+    let client = Client::own(router.clone(), token);
+    let (close, closed) = oneshot::channel::<()>();
+    let server = tokio::spawn(cartwright_http::serve::serve(listener, router, async { drop(closed.await) }));
+    let announcement = data.announce(address)?;
+    Ok(Running { engine, client, address, announcement, reloading, close, server })
+}
+
+fn load(folder: &mut Folder, findings: &Findings, terminal: &Terminal) -> Result<Vec<cartwright_run::Loaded>> {
+    if !folder.root().is_dir() {
+        let path = folder.root().display();
+        terminal.note(format_args!("note: there is no workflows folder {path}; nothing will run until it is there and the engine is started again"));
+        return Ok(Vec::new());
+    }
+    let reading = folder.read(None)?;
+    report(&reading.findings, terminal);
+    let broken = reading.findings.iter().filter(|one| one.is_broken()).count();
+    let broken = if broken == 0 { String::new() } else { format!(", {broken} with errors left out") };
+    findings.set(reading.findings);
+    terminal.note(format_args!("{} workflows from {}{broken}", reading.loaded.len(), folder.root().display()));
+    Ok(reading.loaded)
+}
+
+fn report(findings: &[FileFindings], terminal: &Terminal) {
+    for finding in findings {
+        terminal.note(render(&finding.file, &finding.source, &finding.diagnostics));
+    }
+}
+
+impl Running {
+    /// Stops in the order that loses nothing: no new requests, no new work, storage closed, address withdrawn.
+    pub(crate) async fn stop(self) -> Result<()> {
+        drop(self.reloading);
+        self.close.send(()).ok();
+        let served: Result<(), Failure> = match self.server.await {
+            Ok(outcome) => outcome.or_environment("the listener failed"),
+            Err(error) => Err(crate::failure::bug(error)),
+        };
+        let stopped = self.engine.stop(PATIENCE).await.or_environment("cannot close the storage");
+        drop(self.announcement);
+        served.and(stopped)
+    }
+}
+
+/// Resolves at SIGINT or SIGTERM. Signals are caught from the call on, not from the first poll.
+pub(crate) fn stop_signal() -> impl Future<Output = ()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        async move {
+            let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
+                // Without signals the process can only be killed, which loses nothing either.
+                return std::future::pending().await;
+            };
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    async {
+        tokio::signal::ctrl_c().await.ok();
+    }
+}

@@ -1,0 +1,269 @@
+//! The configuration: `cartwright.toml`, then `CARTWRIGHT_*` in the environment, then flags, each over the one before.
+//! The only place that reads the environment.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use cartwright_run::outbound::Cidr;
+use serde::Deserialize;
+
+use crate::failure::{Result, usage};
+
+const DEFAULT_FILE: &str = "cartwright.toml";
+const DEFAULT_DATA: &str = "cartwright-data";
+const DEFAULT_WORKFLOWS: &str = "workflows";
+const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+const PREFIX: &str = "CARTWRIGHT_";
+/// Understood after the prefix. Others are reported by `doctor` and `serve` and change nothing: schedulers of
+/// containers set variables of that form by themselves.
+const VARIABLES: [&str; 7] = ["DATA", "WORKFLOWS", "LISTEN", "STORAGE", "ALLOW_OUTBOUND", "LOG", "CONFIG"];
+
+/// What the environment says.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Environment {
+    values: BTreeMap<String, String>,
+    /// `CARTWRIGHT_*` variables that mean nothing here.
+    pub(crate) unknown: Vec<String>,
+    /// `NO_COLOR` is set to something.
+    pub(crate) no_colour: bool,
+    /// `TERM` is `dumb`.
+    pub(crate) dumb: bool,
+}
+
+impl Environment {
+    pub(crate) fn read() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Self::from_variables(std::env::vars_os().filter_map(text))
+    }
+
+    fn from_variables(variables: impl Iterator<Item = (String, String)>) -> Self {
+        let mut environment = Self::default();
+        for (name, value) in variables.filter(|(_, value)| !value.is_empty()) {
+            match name.strip_prefix(PREFIX) {
+                Some(key) if VARIABLES.contains(&key) => drop(environment.values.insert(key.to_owned(), value)),
+                Some(_) => environment.unknown.push(name),
+                None if name == "NO_COLOR" => environment.no_colour = true,
+                None if name == "TERM" => environment.dumb = value == "dumb",
+                None => {}
+            }
+        }
+        environment.unknown.sort();
+        environment
+    }
+
+    /// Whether a data folder is named.
+    pub(crate) fn names_data(&self) -> bool {
+        self.get("DATA").is_some()
+    }
+
+    fn get(&self, key: &str) -> Option<&str> {
+        self.values.get(key).map(String::as_str)
+    }
+}
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    workflows: Option<PathBuf>,
+    listen: Option<String>,
+    storage: Option<String>,
+    allow_outbound: Option<Vec<String>>,
+    log: Option<String>,
+    #[serde(default)]
+    retention: RetentionFile,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RetentionFile {
+    days: Option<u32>,
+    runs: Option<u64>,
+}
+
+/// What flags say, as far as a command has them.
+#[derive(Debug, Default)]
+pub(crate) struct Flags {
+    pub(crate) config: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
+    pub(crate) workflows: Option<PathBuf>,
+    pub(crate) listen: Option<String>,
+    pub(crate) storage: Option<String>,
+    pub(crate) allow_outbound: Vec<Cidr>,
+}
+
+/// The outcome.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) data: PathBuf,
+    pub(crate) workflows: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) storage: StorageChoice,
+    pub(crate) allow_outbound: Vec<Cidr>,
+    /// A filter as `tracing-subscriber` reads it: `info`, `cartwright_run=debug`.
+    pub(crate) log: String,
+    pub(crate) retention: Retention,
+}
+
+/// Where runs and stores are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StorageChoice {
+    /// A folder.
+    Sled(PathBuf),
+    /// Nothing survives the process.
+    Memory,
+}
+
+/// How long history is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Retention {
+    /// Ended runs and their events older than this go.
+    pub(crate) days: u32,
+    /// Beyond this many the oldest ended runs go.
+    pub(crate) runs: u64,
+}
+
+const DEFAULT_RETENTION: Retention = Retention { days: 30, runs: 10_000_000 };
+
+impl Config {
+    /// Reads the file the flags, the environment or the current folder name, and lays environment and flags over it.
+    pub(crate) fn load(flags: Flags, environment: &Environment) -> Result<Self> {
+        let named = flags.config.clone().or_else(|| environment.get("CONFIG").map(PathBuf::from));
+        let file = match named {
+            Some(path) => read_file(&path)?,
+            None if Path::new(DEFAULT_FILE).is_file() => read_file(Path::new(DEFAULT_FILE))?,
+            None => File::default(),
+        };
+        Self::merge(file, environment, flags)
+    }
+
+    fn merge(file: File, environment: &Environment, flags: Flags) -> Result<Self> {
+        let path = |flag: Option<PathBuf>, key: &str, file: Option<PathBuf>, default: &str| {
+            flag.or_else(|| environment.get(key).map(PathBuf::from)).or(file).unwrap_or_else(|| default.into())
+        };
+        let text = |flag: Option<String>, key: &str, file: Option<String>| {
+            flag.or_else(|| environment.get(key).map(str::to_owned)).or(file)
+        };
+        let data = path(flags.data, "DATA", file.data, DEFAULT_DATA);
+        let workflows = path(flags.workflows, "WORKFLOWS", file.workflows, DEFAULT_WORKFLOWS);
+        let listen = text(flags.listen, "LISTEN", file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned());
+        let listen = parse_listen(&listen)?;
+        let storage = match text(flags.storage, "STORAGE", file.storage) {
+            None => StorageChoice::Sled(data.join("storage")),
+            Some(url) => parse_storage(&url)?,
+        };
+        let ranges = match environment.get("ALLOW_OUTBOUND") {
+            Some(list) => list.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect(),
+            None => file.allow_outbound.unwrap_or_default(),
+        };
+        let allow_outbound = if flags.allow_outbound.is_empty() {
+            ranges.iter().map(|range| range.parse().map_err(usage)).collect::<Result<_>>()?
+        } else {
+            flags.allow_outbound
+        };
+        let log = text(None, "LOG", file.log).unwrap_or_else(|| "info".to_owned());
+        let retention = Retention {
+            days: file.retention.days.unwrap_or(DEFAULT_RETENTION.days),
+            runs: file.retention.runs.unwrap_or(DEFAULT_RETENTION.runs),
+        };
+        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention })
+    }
+}
+
+fn read_file(path: &Path) -> Result<File> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| usage(format!("cannot read the configuration {}: {error}", path.display())))?;
+    toml::from_str(&text).map_err(|error| usage(format!("in the configuration {}: {error}", path.display())))
+}
+
+/// `127.0.0.1:8080`, `[::1]:8080`, `:8080` (this machine only) or `8080`.
+pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    if let Ok(port) = port.parse::<u16>() {
+        return Ok(SocketAddr::from(([127, 0, 0, 1], port)));
+    }
+    let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    text.parse().map_err(|_| usage(format!("`{text}` is not an address to listen on: write it like {DEFAULT_LISTEN}")))
+}
+
+fn parse_storage(url: &str) -> Result<StorageChoice> {
+    match url.split_once(':') {
+        None if url == "memory" => Ok(StorageChoice::Memory),
+        Some(("sled", folder)) if !folder.is_empty() => Ok(StorageChoice::Sled(folder.into())),
+        Some(("postgres" | "postgresql", _)) => {
+            Err(usage("storage on PostgreSQL is not in this version yet; use sled:DIR"))
+        }
+        _ => Err(usage(format!("`{url}` is not a storage: use sled:DIR or memory"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(pairs: &[(&str, &str)]) -> Environment {
+        Environment::from_variables(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())))
+    }
+
+    fn merge(file: &str, variables: &[(&str, &str)], flags: Flags) -> Result<Config> {
+        Config::merge(toml::from_str(file).map_err(usage)?, &environment(variables), flags)
+    }
+
+    #[test]
+    fn flags_win_over_the_environment_and_that_over_the_file() {
+        let file = "data = \"/file\"\nworkflows = \"/wf\"\nlisten = \"127.0.0.1:1\"\nallow_outbound = [\"10.0.0.0/8\"]\n[retention]\ndays = 3\n";
+        let variables = [
+            ("CARTWRIGHT_DATA", "/env"),
+            ("CARTWRIGHT_LISTEN", "127.0.0.1:2"),
+            ("CARTWRIGHT_ALLOW_OUTBOUND", "127.0.0.1, ::1"),
+        ];
+        let flags = Flags { listen: Some("127.0.0.1:3".into()), ..Flags::default() };
+        let config = merge(file, &variables, flags).expect("valid");
+        assert_eq!((config.data.as_path(), config.workflows.as_path()), (Path::new("/env"), Path::new("/wf")));
+        assert_eq!(config.listen.port(), 3);
+        assert_eq!(config.storage, StorageChoice::Sled("/env/storage".into()));
+        assert_eq!(config.allow_outbound, ["127.0.0.1".parse().expect("range"), "::1".parse().expect("range")]);
+        assert_eq!(config.retention, Retention { days: 3, ..DEFAULT_RETENTION });
+    }
+
+    #[test]
+    fn unknown_keys_are_errors_in_the_file_and_reported_from_the_environment() {
+        for file in ["lisen = \"127.0.0.1:1\"", "[retention]\nday = 3", "listen = 5", "["] {
+            assert!(merge(file, &[], Flags::default()).is_err(), "{file}");
+        }
+        let environment =
+            environment(&[("CARTWRIGHT_LISTN", "x"), ("CARTWRIGHT_LOG", ""), ("OTHER", "x"), ("NO_COLOR", "1")]);
+        assert_eq!(environment.unknown, ["CARTWRIGHT_LISTN"]);
+        assert!(environment.no_colour && environment.get("LOG").is_none());
+    }
+
+    #[test]
+    fn addresses_and_storages_are_understood_or_refused() {
+        for (text, expect) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            (":81", "127.0.0.1:81"),
+            ("82", "127.0.0.1:82"),
+            ("localhost:83", "127.0.0.1:83"),
+            ("[::1]:84", "[::1]:84"),
+            ("0.0.0.0:0", "0.0.0.0:0"),
+        ] {
+            assert_eq!(parse_listen(text).expect(text).to_string(), expect);
+        }
+        for text in ["", "shop.example:80", "127.0.0.1", "70000", "127.0.0.1:x"] {
+            assert!(parse_listen(text).is_err(), "{text}");
+        }
+        assert_eq!(parse_storage("sled:/x").expect("sled"), StorageChoice::Sled("/x".into()));
+        assert_eq!(parse_storage("memory").expect("memory"), StorageChoice::Memory);
+        for url in ["", "sled:", "sled", "mysql://x", "postgres://u:hunter2@h/db"] {
+            let error = parse_storage(url).expect_err(url);
+            assert!(!format!("{:?}", error.error).contains("hunter2"), "passwords are not shown");
+        }
+    }
+}

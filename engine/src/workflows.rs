@@ -1,0 +1,276 @@
+//! The workflows folder: files become definitions, a broken edit keeps the last good version running, and changes on
+//! disk are seen while the engine runs.
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File},
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use cartwright_core::{
+    id::WorkflowId,
+    workflow::{Diagnostic, Severity, codes, parse},
+};
+use cartwright_http::FileFindings;
+use cartwright_run::{Definition, Loaded};
+use cartwright_sandbox::Sandbox;
+
+use crate::{
+    examine,
+    failure::{OrFail as _, Result, environment},
+};
+
+/// Of one workflow or script file, in bytes.
+const MAX_FILE_BYTES: u64 = 1024 * 1024;
+/// Files read from one folder.
+const MAX_FILES: usize = 50_000;
+/// Folders in folders.
+const MAX_DEPTH: usize = 16;
+
+/// One file, read.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    pub(crate) loaded: Option<Loaded>,
+    pub(crate) finding: Option<FileFindings>,
+}
+
+/// Reads one file. `sandbox` checks its expressions and scripts as well; they are compiled when first used otherwise.
+pub(crate) fn read_file(root: &Path, path: &Path, sandbox: Option<&Sandbox>) -> Examined {
+    let file = path.display().to_string();
+    let refused = |diagnostic: Diagnostic, source: String| Examined {
+        loaded: None,
+        finding: Some(FileFindings { file: file.clone(), source, diagnostics: vec![diagnostic] }),
+    };
+    let id = match id_of(root, path) {
+        Ok(id) => id,
+        Err(why) => {
+            return refused(Diagnostic::error(codes::BAD_VALUE, 0..0, why).help("Rename the file."), String::new());
+        }
+    };
+    let source = match read_text(path) {
+        Ok(source) => source,
+        Err(error) => {
+            let code = if error.kind() == io::ErrorKind::InvalidData { codes::NOT_UTF8 } else { codes::TOO_LARGE };
+            return refused(Diagnostic::error(code, 0..0, format!("the file cannot be read: {error}")), String::new());
+        }
+    };
+    let folder = path.parent().unwrap_or(root);
+    let files: RefCell<BTreeMap<String, String>> = RefCell::default();
+    let script = |name: &str| -> Result<String, String> {
+        let text = read_script(root, folder, name)?;
+        files.borrow_mut().insert(name.to_owned(), text.clone());
+        Ok(text)
+    };
+    let parsed = parse(id.clone(), &source, &script);
+    let mut diagnostics = parsed.diagnostics;
+    let workflow = parsed.workflow.map(Arc::new);
+    if let (Some(workflow), Some(sandbox)) = (&workflow, sandbox) {
+        diagnostics.extend(examine::code(workflow, sandbox));
+    }
+    let broken = diagnostics.iter().any(|one| one.severity == Severity::Error);
+    let definition = Definition { id, source: source.clone(), files: files.into_inner() };
+    let loaded = workflow.filter(|_| !broken).map(|workflow| Loaded { definition, workflow });
+    let finding = (!diagnostics.is_empty()).then_some(FileFindings { file, source, diagnostics });
+    Examined { loaded, finding }
+}
+
+fn id_of(root: &Path, path: &Path) -> Result<WorkflowId, String> {
+    let below = path.strip_prefix(root).unwrap_or(path).with_extension("");
+    let segments: Option<Vec<&str>> = below.components().map(|part| part.as_os_str().to_str()).collect();
+    let text = segments.map(|segments| segments.join("/")).ok_or("the file's name is not UTF-8")?;
+    text.parse().map_err(|error| format!("the file's name makes no workflow id: {error}"))
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::other(format!("it is larger than {MAX_FILE_BYTES} bytes")));
+    }
+    Ok(text)
+}
+
+/// A script file beside the workflow; it must lie in the workflows folder, links included.
+fn read_script(root: &Path, folder: &Path, name: &str) -> Result<String, String> {
+    let path = folder.join(name).canonicalize().map_err(|error| format!("`{name}` cannot be read: {error}"))?;
+    let root = root.canonicalize().map_err(|error| format!("the workflows folder cannot be read: {error}"))?;
+    if !path.starts_with(&root) {
+        return Err(format!("`{name}` lies outside of the workflows folder"));
+    }
+    read_text(&path).map_err(|error| format!("`{name}` cannot be read: {error}"))
+}
+
+/// Every workflow file below a folder, in order of path: `*.yaml` and `*.yml`, without tests and hidden ones.
+pub(crate) fn files_below(root: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![(root.to_owned(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        let entries =
+            fs::read_dir(&folder).or_environment(format_args!("cannot read the folder {}", folder.display()))?;
+        for entry in entries {
+            let path = entry.or_environment(format_args!("cannot read the folder {}", folder.display()))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+            if name.starts_with('.') {
+                continue;
+            }
+            if path.is_dir() {
+                if depth + 1 < MAX_DEPTH {
+                    folders.push((path, depth + 1));
+                }
+            } else if is_workflow(&name) {
+                found.insert(path);
+            }
+            if found.len() > MAX_FILES {
+                return Err(environment(format!("{} holds more than {MAX_FILES} workflow files", root.display())));
+            }
+        }
+    }
+    Ok(found.into_iter().collect())
+}
+
+fn is_workflow(name: &str) -> bool {
+    let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
+    stem.is_some_and(|stem| !stem.ends_with(".test"))
+}
+
+/// A folder that is read again and again.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    root: PathBuf,
+    /// The last good version of each file that is there.
+    good: BTreeMap<WorkflowId, Loaded>,
+}
+
+/// What one reading gave.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    /// Good versions, older ones of files that are broken now included.
+    pub(crate) loaded: Vec<Loaded>,
+    pub(crate) findings: Vec<FileFindings>,
+    /// Ids whose version is another than before, or that are gone.
+    pub(crate) changed: Vec<WorkflowId>,
+}
+
+impl Folder {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root, good: BTreeMap::new() }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn read(&mut self, sandbox: Option<&Sandbox>) -> Result<Reading> {
+        let mut good = BTreeMap::new();
+        let mut findings = Vec::new();
+        for path in files_below(&self.root)? {
+            let Examined { loaded, finding } = read_file(&self.root, &path, sandbox);
+            findings.extend(finding);
+            let last = || self.good.get(&id_of(&self.root, &path).ok()?).cloned();
+            let Some(loaded) = loaded.or_else(last) else { continue };
+            match good.entry(loaded.definition.id.clone()) {
+                std::collections::btree_map::Entry::Vacant(place) => drop(place.insert(loaded)),
+                std::collections::btree_map::Entry::Occupied(_) => findings.push(twice(&path)),
+            }
+        }
+        let version =
+            |map: &BTreeMap<WorkflowId, Loaded>, id: &WorkflowId| map.get(id).map(|one| one.workflow.version.clone());
+        let ids: BTreeSet<_> = good.keys().chain(self.good.keys()).cloned().collect();
+        let changed = ids.into_iter().filter(|id| version(&good, id) != version(&self.good, id)).collect();
+        self.good = good;
+        Ok(Reading { loaded: self.good.values().cloned().collect(), findings, changed })
+    }
+}
+
+fn twice(path: &Path) -> FileFindings {
+    let message = "another file has the same workflow id (`.yaml` and `.yml`)";
+    let diagnostics = vec![Diagnostic::error(codes::DUPLICATE_WORKFLOW, 0..0, message).help("Remove one of them.")];
+    FileFindings { file: path.display().to_string(), source: String::new(), diagnostics }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "on: { woo: [order.created] }\nsteps:\n  - stop: done\n";
+
+    fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            fs::write(path, text).expect("written");
+        }
+        folder
+    }
+
+    fn ids(reading: &Reading) -> Vec<&str> {
+        reading.loaded.iter().map(|one| one.definition.id.as_str()).collect()
+    }
+
+    #[test]
+    fn folders_become_part_of_the_id_and_other_files_are_left_alone() {
+        let files = [
+            ("a.yaml", GOOD),
+            ("stock/sync.yaml", GOOD),
+            ("a.test.yaml", "x"),
+            (".hidden/b.yaml", "x"),
+            ("notes.md", "x"),
+            ("c.yml", GOOD),
+        ];
+        let folder = folder(&files);
+        let reading = Folder::new(folder.path().to_owned()).read(None).expect("read");
+        assert_eq!(ids(&reading), ["a", "c", "stock/sync"]);
+        assert_eq!(reading.findings, []);
+    }
+
+    #[test]
+    fn a_broken_edit_keeps_the_last_good_version() {
+        let files = folder(&[("a.yaml", GOOD), ("b.yaml", GOOD)]);
+        let mut folder = Folder::new(files.path().to_owned());
+        let first = folder.read(None).expect("read");
+        fs::write(files.path().join("a.yaml"), "on: [").expect("written");
+        let second = folder.read(None).expect("read");
+        assert_eq!(ids(&second), ["a", "b"]);
+        assert!(second.changed.is_empty() && second.findings[0].is_broken());
+        assert_eq!(second.loaded[0].workflow.version, first.loaded[0].workflow.version);
+        fs::write(files.path().join("a.yaml"), GOOD.replace("done", "over")).expect("written");
+        fs::remove_file(files.path().join("b.yaml")).expect("removed");
+        let third = folder.read(None).expect("read");
+        assert_eq!(ids(&third), ["a"]);
+        assert_eq!(third.changed.iter().map(WorkflowId::as_str).collect::<Vec<_>>(), ["a", "b"]);
+    }
+
+    #[test]
+    fn scripts_are_read_from_the_folder_and_from_nowhere_else() {
+        let with = |script: &str| format!("on: {{ woo: [order.created] }}\nsteps:\n  - script: {script}\n");
+        let outside = folder(&[("secret.rhai", "1")]);
+        let files = folder(&[
+            ("a.yaml", &with("./lib/x.rhai")),
+            ("lib/x.rhai", "1 + 1"),
+            ("b.yaml", &with("./../secret.rhai")),
+        ]);
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(outside.path().join("secret.rhai"), files.path().join("link.rhai"))
+                .expect("linked");
+            fs::write(files.path().join("c.yaml"), with("./link.rhai")).expect("written");
+        }
+        let reading = Folder::new(files.path().to_owned()).read(None).expect("read");
+        assert_eq!(ids(&reading), ["a"]);
+        assert_eq!(reading.loaded[0].definition.files.len(), 1);
+        assert!(reading.findings.iter().all(FileFindings::is_broken));
+    }
+
+    #[test]
+    fn bad_names_and_bad_bytes_are_findings() {
+        let files = folder(&[("with space.yaml", GOOD)]);
+        fs::write(files.path().join("bytes.yaml"), [0xff, 0xfe]).expect("written");
+        fs::write(files.path().join("large.yaml"), vec![b'#'; 1024 * 1024 + 1]).expect("written");
+        let reading = Folder::new(files.path().to_owned()).read(None).expect("read");
+        assert_eq!((ids(&reading).len(), reading.findings.len()), (0, 3));
+    }
+}
