@@ -196,13 +196,13 @@ async fn may_call(engine: &Engine, auth: &HttpAuth, headers: &HeaderMap, body: &
 }
 
 /// The head and the whole body, within the limits.
-pub(crate) async fn read(door: &Door, request: Request) -> Result<(HeaderMap, Bytes), Problem> {
+pub(crate) async fn read(door: &Door, mut request: Request) -> Result<(HeaderMap, Bytes), Problem> {
     let limit = door.config.body_limit_bytes;
     let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if announced.is_some_and(|bytes: u64| bytes > limit as u64) {
         return Err(Problem::too_large(limit));
     }
-    let headers = request.headers().clone();
+    let headers = std::mem::take(request.headers_mut());
     let body = Bytes::from_request(request, &());
     match tokio::time::timeout(Duration::from_secs(BODY_TIMEOUT_SECONDS), body).await {
         Ok(Ok(body)) => Ok((headers, body)),

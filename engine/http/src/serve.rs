@@ -25,8 +25,6 @@ pub const MAX_CONNECTIONS: usize = 4096;
 const HEAD_TIMEOUT_SECONDS: u64 = 15;
 /// Of a request's head, in bytes.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// Requests at once on one HTTP/2 connection.
-const MAX_STREAMS: u32 = 128;
 /// For requests under way when the engine stops, in seconds.
 const DRAIN_SECONDS: u64 = 10;
 /// Pause after the system refuses a connection (no file descriptors left), in milliseconds.
@@ -40,16 +38,13 @@ pub struct Peer(pub SocketAddr);
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
-    let mut http = auto::Builder::new(TokioExecutor::new());
+    // HTTP/1.1 alone: that is what WooCommerce and proxies speak, and telling HTTP/2 apart would mean to wait for a
+    // connection's first bytes without a time limit.
+    let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(HEAD_TIMEOUT_SECONDS))
         .max_buf_size(MAX_HEAD_BYTES);
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(MAX_STREAMS)
-        .max_header_list_size(MAX_HEAD_BYTES as u32)
-        .keep_alive_interval(Duration::from_secs(HEAD_TIMEOUT_SECONDS));
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let (stream, peer, place) = tokio::select! {
@@ -117,5 +112,81 @@ where
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(self.peer));
         self.router.clone().oneshot(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{extract::Extension, routing::get};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        sync::{Notify, oneshot},
+    };
+
+    use super::*;
+
+    /// A server with these routes, its address, and what stops it.
+    async fn start(router: Router) -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<io::Result<()>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(serve(listener, router, async move { drop(stopped.await) }));
+        (address, stop, served)
+    }
+
+    async fn send(address: SocketAddr, text: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(text.as_bytes()).await.expect("written");
+        stream
+    }
+
+    async fn read(mut stream: TcpStream) -> String {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("read");
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_stop_lets_requests_under_way_finish_and_takes_no_new_ones() {
+        let (entered, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let handler = {
+            let (entered, go) = (Arc::clone(&entered), Arc::clone(&go));
+            async move || {
+                entered.notify_one();
+                go.notified().await;
+                "finished"
+            }
+        };
+        let (address, stop, served) = start(Router::new().route("/", get(handler))).await;
+        let request = send(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let idle = TcpStream::connect(address).await.expect("connected");
+        entered.notified().await;
+        stop.send(()).expect("still serving");
+        assert_eq!(read(idle).await, "", "an idle connection is closed");
+        assert!(!served.is_finished());
+        go.notify_one();
+        let answer = read(request).await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("finished"), "{answer}");
+        served.await.expect("no panic").expect("served");
+        assert!(TcpStream::connect(address).await.is_err(), "the port is free again");
+    }
+
+    #[tokio::test]
+    async fn handlers_know_who_asks_and_garbage_stops_nothing() {
+        let handler = async |Extension(Peer(peer)): Extension<Peer>| peer.to_string();
+        let (address, stop, served) = start(Router::new().route("/", get(handler))).await;
+        for garbage in
+            ["\0\0\0\0\r\n\r\n", "GET\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\u{16}\u{3}\u{1}\r\n\r\n"]
+        {
+            let mut stream = send(address, garbage).await;
+            stream.shutdown().await.expect("shut");
+            let answer = read(stream).await;
+            assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{garbage:?}: {answer}");
+        }
+        let request = send(address, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+        let me = request.local_addr().expect("an address").to_string();
+        assert!(read(request).await.ends_with(&me));
+        drop(stop);
+        served.await.expect("no panic").expect("served");
     }
 }
