@@ -88,3 +88,5 @@ pub(crate) const OPERATIONS_PER_CLOCK_LOOK: u64 = 16;
 pub(crate) const SCRIPT_STACK_BYTES: usize = 64 << 20;
 /// Operations of a script on its caller's stack: values cannot nest deeper than 2 MiB of stack can drop.
 pub(crate) const INLINE_OPERATIONS_MAX: u64 = 10_000;
+/// Time of a script on its caller's thread, which may be one that others wait for.
+pub(crate) const INLINE_WALL: Duration = Duration::from_millis(20);

@@ -15,7 +15,7 @@ use crate::{
     compile::{self, Compiled, Ended},
     error::{Cause, Described, describe, innermost},
     functions::{HostSession, Replayed, Stop},
-    limits::{INLINE_OPERATIONS_MAX, SCRIPT_STACK_BYTES},
+    limits::{INLINE_OPERATIONS_MAX, INLINE_WALL, SCRIPT_STACK_BYTES},
     session::{Exhausted, Session},
     source::Source,
     value::{Secrets, from_json, to_json},
@@ -121,7 +121,7 @@ impl Sandbox {
             Err(error) => return Some(ScriptOutcome::Failed { error, call: None, immediate: Vec::new() }),
         };
         let operations = operations.min(INLINE_OPERATIONS_MAX);
-        let session = self.session(compiled, scope, recorded, immediate, operations);
+        let session = self.session(compiled, scope, recorded, immediate, operations).within(INLINE_WALL);
         let rhai_scope = compiled.rhai_scope(scope, &self.inner.marks);
         let (outcome, exhausted) = self.evaluate(compiled, rhai_scope, session);
         match exhausted {

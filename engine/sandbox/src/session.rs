@@ -43,6 +43,11 @@ impl Session {
         Self { values, operations_left: operations, deadline: Instant::now() + wall, exhausted: None, host }
     }
 
+    /// The same with less time.
+    pub(crate) fn within(self, wall: Duration) -> Self {
+        Self { deadline: self.deadline.min(Instant::now() + wall), ..self }
+    }
+
     fn spend(&mut self) -> Option<Dynamic> {
         if self.exhausted.is_none() {
             match self.operations_left.checked_sub(1) {

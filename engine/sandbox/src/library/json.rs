@@ -5,7 +5,7 @@ use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 use crate::{
     error::{Failure, fail},
     source::path::position,
-    source::rewrite::{AT_FUNCTION, OPTIONAL_FUNCTION},
+    source::rewrite::{AT_FUNCTION, COPY_FUNCTION, OPTIONAL_FUNCTION},
     value::{Secrets, from_json, to_json},
 };
 
@@ -31,6 +31,7 @@ pub(super) fn register(engine: &mut Engine) {
             get(&value, &path).filter(|found| !found.is_unit()).unwrap_or(default)
         })
         .register_fn(OPTIONAL_FUNCTION, |value: Dynamic, name: ImmutableString| optional(&value, &name))
+        .register_fn(COPY_FUNCTION, |value: Dynamic| value)
         .register_fn(AT_FUNCTION, |value: Dynamic, key: Dynamic| at(&value, &key));
 }
 

@@ -1,6 +1,7 @@
 //! Sources: what workflow authors write, read by [`token`], prepared for Rhai by [`rewrite`], with the data they ask
 //! for found by [`path`].
 
+mod closure;
 pub(crate) mod path;
 pub(crate) mod rewrite;
 pub(crate) mod token;

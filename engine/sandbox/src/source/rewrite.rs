@@ -1,16 +1,18 @@
 //! What is done to a source before Rhai parses it. Rhai has no way to say "missing or nothing", holds a lock on a
-//! variable while a closure reads it, and hides outer variables from functions; three rewrites solve this:
+//! variable while a closure reads it, and hides outer variables from functions; rewrites solve this:
 //!
 //! - `event.data.total` (a path from one of the names in scope) becomes `cw_value(0)`: the path is walked on the
 //!   original JSON, only the value at its end is converted, and a missing field is reported with its whole path;
 //! - `a?.b` becomes `a?.cw_optional("b")`, which gives `()` where `a` lacks `b`;
-//! - `a?[b]` becomes `a?.cw_at(b)`, likewise.
+//! - `a?[b]` becomes `a?.cw_at(b)`, likewise;
+//! - `a.map(|x| x + a.len())` becomes `cw_copy(a).map(…)`, see [`super::closure`].
 //!
 //! A name that the source itself declares (`|item| …`) is not taken as a path. Positions in errors are mapped back.
 
 use std::{collections::BTreeSet, ops::Range};
 
 use super::{
+    closure::copies,
     path::{Path, Root, Segment},
     token::{Kind, Token},
 };
@@ -19,6 +21,7 @@ use super::{
 pub(crate) const VALUE_FUNCTION: &str = "cw_value";
 pub(crate) const OPTIONAL_FUNCTION: &str = "cw_optional";
 pub(crate) const AT_FUNCTION: &str = "cw_at";
+pub(crate) const COPY_FUNCTION: &str = "cw_copy";
 
 /// A replaced piece of source.
 #[derive(Debug, Clone)]
@@ -68,6 +71,9 @@ pub(crate) fn rewrite(source: &str, tokens: &[Token]) -> Rewritten {
         }
         at += 1;
     }
+    out.edits.extend(copies(source, tokens, &out.shadowed));
+    // Stable: at the same place the order of insertion stays.
+    out.edits.sort_by_key(|edit| (edit.from.start, edit.from.end));
     let mut done = 0;
     for edit in &out.edits {
         out.text.push_str(&source[done..edit.from.start]);
@@ -182,7 +188,7 @@ fn declared(source: &str, tokens: &[Token]) -> BTreeSet<Root> {
 }
 
 /// Whether an operand, so a closure where it is `|`, starts at this token.
-fn starts_operand(source: &str, tokens: &[Token], at: usize) -> bool {
+pub(super) fn starts_operand(source: &str, tokens: &[Token], at: usize) -> bool {
     let Some(before) = at.checked_sub(1).map(|before| &tokens[before]) else { return true };
     matches!(before.kind, Kind::Open | Kind::OptionalOpen | Kind::Other | Kind::Bar)
         || matches!(&source[before.at.clone()], "return" | "in" | "throw" | "else")
@@ -251,6 +257,18 @@ mod tests {
         check("let run = 1; run + 1", "let run = 1; run + 1");
         check("fn f(store) { store.id }", "fn f(store) { store.id }");
         check("a | item.b", "a | cw_value(0).b".replace(".b", "").as_str());
+    }
+
+    #[test]
+    fn a_closure_that_reads_its_own_list_gets_a_copy_to_go_through() {
+        check("a.map(|x| x + a.len())", "cw_copy(a).map(|x| x + a.len())");
+        check("o.items.filter(|i| i.t > o.min)", "cw_copy(o.items).filter(|i| i.t > o.min)");
+        check("o?.items[0].f(o).map(|i| o.x)", "cw_copy(o?.cw_optional(\"items\")[0].f(o)).map(|i| o.x)");
+        check("a.map(|x| a).filter(|y| a)", "cw_copy(cw_copy(a).map(|x| a)).filter(|y| a)");
+        check("a.map(|x| x.b)", "a.map(|x| x.b)");
+        check("f(a).map(|x| a)", "f(a).map(|x| a)");
+        check("a.sort(|x, y| a)", "a.sort(|x, y| a)");
+        check("event.data.map(|x| event.id)", "cw_value(0).map(|x| cw_value(1))");
     }
 
     #[test]

@@ -105,6 +105,8 @@ fn expressions_give_values() {
         ("duration(90).minutes", num("1.5")),
         ("switch event.data.status { \"processing\" => 1, _ => 2 }", json!(1)),
         ("!(1 == 2) && -event.data.id < 0", json!(true)),
+        ("[#{ n: [1, 5], min: 2 }].map(|o| o.n.filter(|i| i > o.min))", json!([[5]])),
+        ("event.data.line_items.map(|item| item.name.len() + item.quantity)", json!([5, 4, 5])),
         ("steps?.nothing", json!(null)),
     ];
     let mut wrong = Vec::new();

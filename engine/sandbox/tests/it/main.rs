@@ -4,3 +4,4 @@ mod expressions;
 mod hostile;
 mod scripts;
 mod support;
+mod templates;
