@@ -1,17 +1,17 @@
 //! What can be known before a run: steps that do not exist, and calls that are not granted. Looks only at what is
 //! written literally; the rest is refused when it happens.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
 
 use super::{
     Grants, Span, StepKind, Template, TextPart, Workflow, codes,
     diagnostic::Diagnostic,
+    node::shorten,
     parse::MAX_DIAGNOSTICS,
     rhai::{Token, Tokens},
-    template::locate,
+    template::place_bytes,
     topic,
     visit::Code,
-    yaml::shorten,
 };
 use crate::Json;
 
@@ -19,13 +19,13 @@ use crate::Json;
 pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span>, diagnostics: &mut Vec<Diagnostic>) {
     workflow.visit_code(&mut |code| match code {
         Code::Expression { expression, secrets } => {
-            let place = Place { file, source: &expression.source, span: &expression.span };
+            let place = Place::new(file, &expression.source, &expression.span);
             check_code(&place, Some(secrets), &workflow.grants, ids, diagnostics);
         }
         Code::Script(script) => {
             // A script file's places are not in this file: its step's `script` stands for them.
             let file = if script.file.is_some() { "" } else { file };
-            let place = Place { file, source: &script.source, span: &script.span };
+            let place = Place::new(file, &script.source, &script.span);
             check_code(&place, None, &workflow.grants, ids, diagnostics);
         }
     });
@@ -49,17 +49,21 @@ struct Place<'c> {
     file: &'c str,
     source: &'c str,
     span: &'c Span,
+    /// Found out at the first finding: most code has none.
+    bytes: OnceCell<Vec<usize>>,
 }
 
-impl Place<'_> {
+impl<'c> Place<'c> {
+    fn new(file: &'c str, source: &'c str, span: &'c Span) -> Self {
+        Self { file, source, span, bytes: OnceCell::new() }
+    }
+
     /// The bytes of the file for a part of the code; all of it where the two cannot be aligned.
     fn at(&self, range: &Range<usize>) -> Span {
-        let start = locate(self.file, self.source, self.span, range.start);
-        let end = locate(self.file, self.source, self.span, range.end);
-        if start < end && start > self.span.start || range.start == 0 && start < end {
-            start..end
-        } else {
-            self.span.clone()
+        let bytes = self.bytes.get_or_init(|| place_bytes(self.file, self.source, self.span));
+        match (bytes.get(range.start), bytes.get(range.end)) {
+            (Some(start), Some(end)) if start < end => *start..*end,
+            _ => self.span.clone(),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{
     GrantedStores, Grants, HttpGrant, codes,
+    node::{Node, shorten},
     reader::Reader,
     registry::{Field, Shape, later, optional},
     topic,
-    yaml::{Node, shorten},
 };
 
 /// Longest name of a secret.
@@ -87,7 +87,7 @@ impl Reader<'_> {
     /// Names; an empty list grants nothing and is fine.
     fn grant_texts<'n>(&mut self, key: &str, node: &'n Node) -> Vec<(String, &'n Node)> {
         match &node.value {
-            super::yaml::Value::List(items) if items.is_empty() => Vec::new(),
+            super::node::Value::List(items) if items.is_empty() => Vec::new(),
             _ => self.texts(&format!("`{key}`"), node),
         }
     }

@@ -9,6 +9,7 @@ pub mod diagnostic;
 pub mod render;
 pub mod codes;
 pub mod yaml;
+mod node;
 mod scalar;
 mod rhai;
 pub mod template;

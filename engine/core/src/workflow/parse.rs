@@ -3,9 +3,10 @@
 use super::{
     OnUnknown, Template, Workflow, check, codes,
     diagnostic::{Diagnostic, Severity},
+    node::{Node, Value},
     reader::Reader,
     registry::WORKFLOW_FIELDS,
-    yaml::{self, Node, Value},
+    yaml,
 };
 use crate::{
     Json,

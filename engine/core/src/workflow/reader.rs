@@ -6,9 +6,9 @@ use super::{
     Block, Expression, OnUnknown, RetryPolicy, Span, Template, codes,
     diagnostic::Diagnostic,
     duration::{format_duration, parse_duration},
+    node::{Entry, Node, Scalar, Value, shorten},
     registry::{Field, RETRY_FIELDS, Status},
     template::Expressions,
-    yaml::{Entry, Node, Scalar, Value, shorten},
 };
 
 /// Reads a script file named by a workflow.

@@ -3,7 +3,7 @@
 
 use serde_json::Number;
 
-use super::yaml::{Scalar, Style};
+use super::node::{Scalar, Style};
 use crate::Json;
 
 /// Longest number, in characters.

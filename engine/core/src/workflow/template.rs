@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{
     Expression, Span, Template, TextPart, codes,
     diagnostic::Diagnostic,
+    node::{Node, Scalar, Style, Value, shorten},
     rhai::{Unclosed, find_close, unbalanced},
-    yaml::{Node, Scalar, Style, Value, shorten},
 };
 use crate::Json;
 
@@ -37,16 +37,20 @@ impl Places {
 }
 
 /// The place in a workflow file of a byte of a script's or an expression's source, whose `span` covers it with its
-/// quotes or its `|`. The span's start where the two cannot be aligned.
+/// quotes or its `|`. The span's start where the two cannot be aligned. Takes time in proportion to the code.
 pub fn locate(file: &str, code: &str, span: &Span, byte: usize) -> usize {
+    place_bytes(file, code, span).get(byte.min(code.len())).copied().unwrap_or(span.start)
+}
+
+/// The place of every byte of a code and of its end; empty where the two cannot be aligned.
+pub(crate) fn place_bytes(file: &str, code: &str, span: &Span) -> Vec<usize> {
     let style = match file.as_bytes().get(span.start) {
         _ if span.len() == code.len() => Style::Plain,
         Some(b'|' | b'>') => Style::Block,
         Some(b'"' | b'\'') => Style::Quoted,
         _ => Style::Plain,
     };
-    let places = align(file, span, code, style).unwrap_or_default();
-    places.get(byte.min(code.len())).copied().unwrap_or(span.start)
+    align(file, span, code, style).unwrap_or_default()
 }
 
 fn align(source: &str, whole: &Span, text: &str, style: Style) -> Option<Vec<usize>> {

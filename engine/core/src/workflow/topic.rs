@@ -21,7 +21,7 @@ pub fn check_pattern(text: &str) -> Result<(), String> {
         Some(prefix) => check_topic(prefix),
         None if text.contains('*') => Err(format!(
             "`{}` has `*` in the wrong place: it stands for the last segments, as in `order.*`",
-            super::yaml::shorten(text)
+            super::node::shorten(text)
         )),
         None => check_topic(text),
     }

@@ -5,7 +5,11 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as YamlSpan, StrInput, Tag};
 
-use super::{Span, codes, diagnostic::Diagnostic};
+use super::{
+    Span, codes,
+    diagnostic::Diagnostic,
+    node::{Entry, Node, Scalar, Style, Value, depth, shorten, weight},
+};
 
 /// Largest workflow file.
 pub const MAX_SOURCE_BYTES: usize = 512 * 1024;
@@ -15,57 +19,6 @@ pub const MAX_DEPTH: usize = 64;
 pub const MAX_NODES: usize = 50_000;
 /// Most bytes of text, those that aliases repeat included.
 pub const MAX_TEXT_BYTES: usize = 2 * 1024 * 1024;
-
-/// A node of the tree.
-#[derive(Debug, Clone)]
-pub(crate) struct Node {
-    pub(crate) span: Span,
-    pub(crate) value: Value,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum Value {
-    Scalar(Scalar),
-    List(Vec<Node>),
-    Map(Vec<Entry>),
-}
-
-/// One key with its value.
-#[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) key_span: Span,
-    pub(crate) value: Node,
-}
-
-/// A text as it stands, quotes and indentation taken away.
-#[derive(Debug, Clone)]
-pub(crate) struct Scalar {
-    pub(crate) text: String,
-    pub(crate) style: Style,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
-    /// Without quotes: may mean a number, a boolean or nothing.
-    Plain,
-    /// Quoted, or tagged `!!str`: always text.
-    Quoted,
-    /// `|` or `>`: always text.
-    Block,
-}
-
-impl Node {
-    /// What it is, for error messages.
-    pub(crate) fn describe(&self) -> &'static str {
-        match &self.value {
-            Value::Scalar(scalar) if scalar.is_null() => "nothing",
-            Value::Scalar(_) => "a single value",
-            Value::List(_) => "a list",
-            Value::Map(_) => "a map",
-        }
-    }
-}
 
 /// Reads one document. Every duplicate key, foreign tag and merge key is reported; a syntax error or a passed limit
 /// ends the reading.
@@ -391,35 +344,4 @@ fn key_of(node: Node, seen: &mut BTreeMap<String, Span>, diagnostics: &mut Vec<D
 
 fn too_deep(span: Span) -> Stop {
     Box::new(Diagnostic::error(codes::TOO_LARGE, span, format!("nested too deeply: at most {MAX_DEPTH} levels")))
-}
-
-fn weight(node: &Node) -> (usize, usize) {
-    let sum = |parts: &mut dyn Iterator<Item = (usize, usize)>| {
-        parts.fold((1, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1))
-    };
-    match &node.value {
-        Value::Scalar(scalar) => (1, scalar.text.len()),
-        Value::List(items) => sum(&mut items.iter().map(weight)),
-        Value::Map(entries) => sum(&mut entries.iter().map(|entry| {
-            let (nodes, bytes) = weight(&entry.value);
-            (nodes + 1, bytes + entry.key.len())
-        })),
-    }
-}
-
-fn depth(node: &Node) -> usize {
-    match &node.value {
-        Value::Scalar(_) => 0,
-        Value::List(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
-        Value::Map(entries) => 1 + entries.iter().map(|entry| depth(&entry.value)).max().unwrap_or(0),
-    }
-}
-
-/// A text for a message: at most 60 characters of its first line.
-pub(crate) fn shorten(text: &str) -> String {
-    let line = text.lines().next().unwrap_or_default();
-    match line.char_indices().nth(60) {
-        Some((at, _)) => format!("{}…", &line[..at]),
-        None => line.to_owned(),
-    }
 }
