@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(exact.http("POST", "Hooks.Slack.COM", Some(443)), Ok(()));
         assert_eq!(exact.http("POST", "hooks.slack.com.", Some(8443)), Ok(()));
         assert_eq!(exact.http("POST", "slack.com", Some(443)), Err("http: [\"slack.com\"]".to_owned()));
-        assert_eq!(exact.http("POST", "hooks.slack.com.evil.org", Some(443)).is_err(), true);
+        assert!(exact.http("POST", "hooks.slack.com.evil.org", Some(443)).is_err());
         let below = http("*.example.com", None, None);
         assert!(below.http("GET", "a.example.com", None).is_ok());
         assert!(below.http("GET", "a.b.example.com", None).is_ok());

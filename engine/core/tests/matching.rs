@@ -1,5 +1,7 @@
 //! Which workflows an event reaches, through the public API: files are parsed, put into a set, and asked.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::{sync::Arc, time::Instant};
 
 use cartwright_core::{

@@ -1,5 +1,7 @@
 //! What a good file becomes, and that hostile files end early: through the public API.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::time::Duration;
 
 use cartwright_core::{

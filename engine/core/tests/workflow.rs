@@ -1,6 +1,8 @@
 //! Workflow files through the public API: golden pairs of file and rendered diagnostics, the sample workflows, and
 //! hostile text.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -164,7 +166,8 @@ proptest! {
 /// The first YAML block of a code's page shows the mistake, the second the cure; both are parsed here.
 #[test]
 fn pages_show_the_mistake_and_its_cure() {
-    let untestable = ["E0102", "E0410", "E0701", "E0702"];
+    // Not found by parsing one text: bytes, a long file, the compiler, the set.
+    let untestable = ["E0102", "E0208", "E0410", "E0701", "E0702"];
     let mut tested = 0;
     for code in codes::ALL.iter().filter(|code| !untestable.contains(code)) {
         let page = fs::read_to_string(repository().join(format!("engine/docs/errors/{code}.md"))).unwrap();

@@ -53,7 +53,7 @@ impl Reader<'_> {
             match topic::check_pattern(&text) {
                 Ok(()) => grants.emit.push(text),
                 Err(message) => {
-                    self.error(codes::TOPIC, &node.span, message, "write a topic such as `stock.low`, or `stock.*`")
+                    self.error(codes::TOPIC, &node.span, message, "write a topic such as `stock.low`, or `stock.*`");
                 }
             }
         }
@@ -68,7 +68,7 @@ impl Reader<'_> {
             let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
             match text.split_once('.') {
                 Some((resource, "read" | "write")) if !resource.is_empty() && resource.bytes().all(fine) => {
-                    grants.woo.push(text)
+                    grants.woo.push(text);
                 }
                 _ => {
                     let message = format!("`{}` is not a grant for the store's API", shorten(&text));

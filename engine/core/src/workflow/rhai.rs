@@ -97,9 +97,8 @@ impl<'s> Tokens<'s> {
         let bytes = self.source.as_bytes();
         let start = self.at;
         while let Some(byte) = bytes.get(self.at) {
-            if *byte == b'\\' {
-                self.at += 2;
-            } else if *byte == quote && bytes.get(self.at + 1) == Some(&quote) {
+            // An escape, or a quote doubled.
+            if *byte == b'\\' || (*byte == quote && bytes.get(self.at + 1) == Some(&quote)) {
                 self.at += 2;
             } else if *byte == quote {
                 self.at += 1;
