@@ -82,7 +82,7 @@ impl<S: Sink> Embedded<S> {
         Self { sink, progress: Progress::default() }
     }
 
-    fn view(&self) -> Result<&View, StorageError> {
+    pub(crate) fn view(&self) -> Result<&View, StorageError> {
         self.sink.seen().map(|seen| seen.0)
     }
 

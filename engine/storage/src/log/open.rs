@@ -9,7 +9,7 @@ use std::{
 use crate::{
     StorageError,
     embedded::{
-        change::{Changes, decode},
+        change::decode,
         key,
         view::View,
     },
@@ -42,9 +42,15 @@ pub(crate) fn open(sled: &Path, log: &Path, hooks: &Hooks) -> Result<Opened, Sto
             hooks.files.sync_dir(parent).map_err(|error| unavailable("write", parent, error))?;
         }
     }
-    let applied = applied.unwrap_or(0);
-    let segments = segments(log, applied, hooks)?;
     let view = View::over(Box::new(base.clone()));
+    let (number, sequence) = replay(&view, log, applied.unwrap_or(0), hooks)?;
+    let writer = Writer::create(&*hooks.files, log, number + 1, sequence).map_err(|error| unavailable("write in", log, error))?;
+    Ok(Opened { view, base, writer })
+}
+
+/// Applies the segments after `applied` to a view; gives the last segment's number and the next record's sequence.
+pub(crate) fn replay(view: &View, log: &Path, applied: u64, hooks: &Hooks) -> Result<(u64, u64), StorageError> {
+    let segments = segments(log, applied, hooks)?;
     let mut sequence = None;
     let mut number = applied;
     let last = segments.keys().next_back().copied();
@@ -62,9 +68,7 @@ pub(crate) fn open(sled: &Path, log: &Path, hooks: &Hooks) -> Result<Opened, Sto
         };
         for record in &read.records {
             let changes = decode(record).ok_or_else(|| segment::damaged(found, read.good))?;
-            for (key, change) in changes {
-                view.apply(Changes::from([(key, change)]))?;
-            }
+            view.apply(changes.into_iter().collect())?;
         }
         sequence = Some(read.next_sequence);
         if is_last {
@@ -75,9 +79,7 @@ pub(crate) fn open(sled: &Path, log: &Path, hooks: &Hooks) -> Result<Opened, Sto
     if segments.is_empty() && applied > 0 {
         return Err(missing(applied + 1));
     }
-    let writer = Writer::create(&*hooks.files, log, number + 1, sequence.unwrap_or(1))
-        .map_err(|error| unavailable("write in", log, error))?;
-    Ok(Opened { view, base, writer })
+    Ok((number, sequence.unwrap_or(1)))
 }
 
 fn missing(number: u64) -> StorageError {
