@@ -69,8 +69,8 @@ pub(crate) fn compile(text: &str, engine: &Engine, bounds: &Bounds, expression: 
 
 impl Compiled {
     /// What the source's paths lead to in `scope`.
-    pub(crate) fn values(&self, scope: &Scope<'_>, marks: &SecretMarks) -> Vec<Slot> {
-        let slot = |path: &Path| Slot { value: path.resolve(scope, marks), once: path.once };
+    pub(crate) fn values(&self, scope: &Scope<'_>, marks: &SecretMarks, hints: bool) -> Vec<Slot> {
+        let slot = |path: &Path| Slot { value: path.resolve(scope, marks, hints), once: path.once };
         self.source.rewritten.paths.iter().map(slot).collect()
     }
 
@@ -79,7 +79,7 @@ impl Compiled {
         let mut inner = rhai::Scope::new();
         for root in &self.source.rewritten.shadowed {
             let path = Path { root: *root, segments: Vec::new(), once: true };
-            if let Ok(value) = path.resolve(scope, marks) {
+            if let Ok(value) = path.resolve(scope, marks, false) {
                 inner.push_constant_dynamic(root.name(), value);
             }
         }

@@ -72,7 +72,11 @@ fn base(bounds: &Bounds) -> Engine {
 /// What a path leads to; see [`crate::source::rewrite`].
 fn value(index: i64) -> Result<Dynamic, Failure> {
     let found = session::with(|session| {
-        let slot = session.values.get_mut(usize::try_from(index).ok()?)?;
+        let index = usize::try_from(index).ok()?;
+        let slot = session.values.get_mut(index)?;
+        if slot.value.is_err() {
+            session.failed_path = Some(index);
+        }
         Some(match slot.once {
             true => std::mem::replace(&mut slot.value, Ok(Dynamic::UNIT)),
             false => slot.value.clone(),

@@ -13,7 +13,7 @@ use rhai::{Dynamic, Engine};
 use crate::{
     compile::{self, Ended},
     engine,
-    error::{Described, describe, not_a_bool},
+    error::{Cause, Described, describe, not_a_bool},
     limits::Limits,
     session::{Exhausted, Session},
     value::{Secrets, render, to_json},
@@ -65,18 +65,25 @@ impl Sandbox {
         let bounds = &inner.limits.expression;
         let compiled = compile::cached(&expression.compiled, &expression.source, &inner.expressions, bounds, true)
             .map_err(Described::for_expression)?;
-        let values = compiled.values(scope, &inner.marks);
+        let values = compiled.values(scope, &inner.marks, false);
         let rhai_scope = compiled.rhai_scope(scope, &inner.marks);
         let session = Session::new(values, bounds.operations, bounds.wall, None);
         let (result, session) = compile::evaluate(&inner.expressions, compiled, rhai_scope, session);
-        let exhausted = session.and_then(|session| session.exhausted);
-        let described = match (result, exhausted) {
+        let exhausted = session.as_ref().and_then(|session| session.exhausted);
+        let mut described = match (result, exhausted) {
             (_, Some(Exhausted::Operations)) => Described::limit("the expression takes too many operations"),
             (_, Some(Exhausted::Time)) => Described::limit("the expression takes too long"),
             (Ok(value), None) => return Ok(value),
             (Err(Ended::Panicked), None) => Described::internal("the evaluator gave up"),
             (Err(Ended::Failed(error)), None) => describe(&error, &compiled.source),
         };
+        // Expressions cannot catch, so a path that leads nowhere is what ended it; now say so at length.
+        let failed = session.and_then(|session| compiled.source.rewritten.paths.get(session.failed_path?));
+        if let (Some(path), Cause::Script) = (failed, described.cause) {
+            if let Err(message) = path.resolve(scope, &inner.marks, true) {
+                described.message = message.into();
+            }
+        }
         Err(described.for_expression())
     }
 

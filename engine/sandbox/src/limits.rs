@@ -90,3 +90,8 @@ pub(crate) const SCRIPT_STACK_BYTES: usize = 64 << 20;
 pub(crate) const INLINE_OPERATIONS_MAX: u64 = 10_000;
 /// Time of a script on its caller's thread, which may be one that others wait for.
 pub(crate) const INLINE_WALL: Duration = Duration::from_millis(20);
+/// Names considered for one suggestion, and the length in bytes above which a name gets none.
+pub(crate) const SUGGESTION_MAX_NAMES: usize = 1_000;
+pub(crate) const SUGGESTION_MAX_BYTES: usize = 100;
+/// Parameters or variables of one declaration that are looked at.
+pub(crate) const DECLARED_MAX_TOKENS: usize = 200;

@@ -162,7 +162,7 @@ impl Sandbox {
             failures: std::collections::BTreeMap::new(),
             stop: None,
         };
-        Session::new(compiled.values(scope, &inner.marks), operations, inner.limits.script.wall, Some(host))
+        Session::new(compiled.values(scope, &inner.marks, true), operations, inner.limits.script.wall, Some(host))
     }
 
     fn evaluate(

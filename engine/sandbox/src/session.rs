@@ -21,6 +21,8 @@ pub(crate) struct Session {
     deadline: Instant,
     /// Which budget ran out.
     pub(crate) exhausted: Option<Exhausted>,
+    /// The last path that was asked for and leads nowhere.
+    pub(crate) failed_path: Option<usize>,
     /// The script's host calls; `None` for expressions.
     pub(crate) host: Option<HostSession>,
 }
@@ -40,7 +42,14 @@ pub(crate) enum Exhausted {
 
 impl Session {
     pub(crate) fn new(values: Vec<Slot>, operations: u64, wall: Duration, host: Option<HostSession>) -> Self {
-        Self { values, operations_left: operations, deadline: Instant::now() + wall, exhausted: None, host }
+        Self {
+            values,
+            operations_left: operations,
+            deadline: Instant::now() + wall,
+            exhausted: None,
+            failed_path: None,
+            host,
+        }
     }
 
     /// The same with less time.

@@ -5,7 +5,7 @@ use rhai::{Array, Dynamic, Engine, ImmutableString, Map};
 use crate::{
     error::{Failure, fail},
     source::path::position,
-    source::rewrite::{AT_FUNCTION, COPY_FUNCTION, OPTIONAL_FUNCTION},
+    source::rewrite::{AT_FUNCTION, CAUGHT_FUNCTION, COPY_FUNCTION, OPTIONAL_FUNCTION},
     value::{Secrets, from_json, to_json},
 };
 
@@ -32,6 +32,7 @@ pub(super) fn register(engine: &mut Engine) {
         })
         .register_fn(OPTIONAL_FUNCTION, |value: Dynamic, name: ImmutableString| optional(&value, &name))
         .register_fn(COPY_FUNCTION, |value: Dynamic| value)
+        .register_fn(CAUGHT_FUNCTION, caught)
         .register_fn(AT_FUNCTION, |value: Dynamic, key: Dynamic| at(&value, &key));
 }
 
@@ -54,6 +55,17 @@ fn get(value: &Dynamic, path: &str) -> Option<Dynamic> {
     }
     let list = value.as_array_ref().ok()?;
     list.get(position(first.parse().ok()?, list.len())?).and_then(step)
+}
+
+/// A caught error: Rhai's own are maps that know their kind (`error`) but have no `code`.
+fn caught(mut value: Dynamic) -> Dynamic {
+    if let Some(mut map) = value.write_lock::<Map>() {
+        if map.contains_key("error") && map.contains_key("message") && !map.contains_key("code") {
+            map.insert("code".into(), "script".into());
+            map.insert("status".into(), Dynamic::UNIT);
+        }
+    }
+    value
 }
 
 /// `value?.name` where value is not `()`.

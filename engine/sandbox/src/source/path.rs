@@ -6,7 +6,11 @@ use std::fmt::Write;
 use cartwright_core::{Json, evaluate::Scope};
 use rhai::Dynamic;
 
-use crate::{limits::SUGGESTION_MAX_DISTANCE, secret::Secret, value};
+use crate::{
+    limits::{SUGGESTION_MAX_BYTES, SUGGESTION_MAX_DISTANCE, SUGGESTION_MAX_NAMES},
+    secret::Secret,
+    value,
+};
 use cartwright_core::secret::SecretMarks;
 
 /// A name that a scope may hold.
@@ -110,10 +114,11 @@ pub(crate) struct Path {
 pub(crate) type Resolved = Result<Dynamic, Box<str>>;
 
 impl Path {
-    /// Walks the path. A problem is returned as text, to be raised only if the value is asked for.
-    pub(crate) fn resolve(&self, scope: &Scope<'_>, marks: &SecretMarks) -> Resolved {
+    /// Walks the path. A problem is returned as text, to be raised only if the value is asked for; it is cheap
+    /// because many a path is never asked for: what was meant is suggested only where `hints` says so.
+    pub(crate) fn resolve(&self, scope: &Scope<'_>, marks: &SecretMarks, hints: bool) -> Resolved {
         let json = |prepared: Option<&cartwright_core::evaluate::Prepared>| match prepared {
-            Some(prepared) => self.walk(&prepared.json, 0),
+            Some(prepared) => self.walk(&prepared.json, 0, hints),
             None => self.absent(),
         };
         match self.root {
@@ -128,10 +133,10 @@ impl Path {
             Root::Output => json(scope.output),
             Root::Index => match (scope.index, self.segments.is_empty()) {
                 (Some(index), true) => Ok(Dynamic::from_int(i64::try_from(index).unwrap_or(i64::MAX))),
-                (Some(index), false) => self.walk(&Json::from(index), 0),
+                (Some(index), false) => self.walk(&Json::from(index), 0, hints),
                 (None, _) => self.absent(),
             },
-            Root::Steps => self.step(scope),
+            Root::Steps => self.step(scope, hints),
             Root::Secrets => self.secret(scope, marks),
         }
     }
@@ -140,7 +145,7 @@ impl Path {
         Err(format!("`{}` does not exist here: {}", self.root.name(), self.root.lives()).into())
     }
 
-    fn step(&self, scope: &Scope<'_>) -> Resolved {
+    fn step(&self, scope: &Scope<'_>, hints: bool) -> Resolved {
         let Some(steps) = scope.steps else { return self.absent() };
         let Some(first) = self.segments.first() else {
             let mut all = rhai::Map::new();
@@ -153,8 +158,8 @@ impl Path {
             return Err("`steps` has no numbers; name the step: steps.some_id.output".into());
         };
         match steps.get(name) {
-            Some(step) => self.walk(&step.json, 1),
-            None if *optional => Ok(self.walk(&Json::Null, 1).unwrap_or_default()),
+            Some(step) => self.walk(&step.json, 1, hints),
+            None if *optional => Ok(self.walk(&Json::Null, 1, hints).unwrap_or_default()),
             None => {
                 let hint = suggest(name, steps.keys().map(String::as_str));
                 Err(format!("steps.{name} does not exist, or has not run yet{hint}").into())
@@ -174,7 +179,7 @@ impl Path {
         Err(format!("the secret `{name}` is not granted; add it to `grants: secrets: [{name}]`{hint}").into())
     }
 
-    fn walk(&self, value: &Json, from: usize) -> Resolved {
+    fn walk(&self, value: &Json, from: usize, hints: bool) -> Resolved {
         let mut current = value;
         for (at, segment) in self.segments.iter().enumerate().skip(from) {
             if current.is_null() && segment.optional() {
@@ -197,7 +202,7 @@ impl Path {
                     // Missing under `?.` is nothing; a plain `.` after it still fails, as on any `()`.
                     current = &Json::Null;
                 }
-                None => return Err(self.missing(at, current)),
+                None => return Err(self.missing(at, current, hints)),
             }
         }
         Ok(value::from_json(current))
@@ -220,12 +225,12 @@ impl Path {
         Some(i64::try_from(length).unwrap_or(i64::MAX))
     }
 
-    fn missing(&self, at: usize, parent: &Json) -> Box<str> {
+    fn missing(&self, at: usize, parent: &Json, hints: bool) -> Box<str> {
         let whole = self.text(at + 1);
         let before = self.text(at);
         match (parent, &self.segments[at]) {
             (Json::Object(map), Segment::Key { name, .. }) => {
-                let hint = suggest(name, map.keys().map(String::as_str));
+                let hint = if hints { suggest(name, map.keys().map(String::as_str)) } else { String::new() };
                 format!("{whole} does not exist{hint}").into()
             }
             (other, Segment::Length { .. }) => {
@@ -274,7 +279,10 @@ fn plain(name: &str) -> bool {
 /// `; did you mean total?`, or nothing.
 pub(crate) fn suggest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     known
-        .filter(|other| other.len() <= 100)
+        .take(SUGGESTION_MAX_NAMES)
+        .filter(|other| {
+            name.len() <= SUGGESTION_MAX_BYTES && name.len().abs_diff(other.len()) <= SUGGESTION_MAX_DISTANCE
+        })
         .map(|other| (strsim::damerau_levenshtein(name, other), other))
         .filter(|(distance, other)| *distance <= SUGGESTION_MAX_DISTANCE.min(name.len().max(other.len()) / 2))
         .min()

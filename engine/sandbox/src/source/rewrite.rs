@@ -5,11 +5,14 @@
 //!   original JSON, only the value at its end is converted, and a missing field is reported with its whole path;
 //! - `a?.b` becomes `a?.cw_optional("b")`, which gives `()` where `a` lacks `b`;
 //! - `a?[b]` becomes `a?.cw_at(b)`, likewise;
+//! - `catch (e) {` gives `e` a `code` whatever was thrown, by `cw_caught`;
 //! - `a.map(|x| x + a.len())` becomes `cw_copy(a).map(…)`, see [`super::closure`].
 //!
 //! A name that the source itself declares (`|item| …`) is not taken as a path. Positions in errors are mapped back.
 
 use std::{collections::BTreeSet, ops::Range};
+
+use crate::limits::DECLARED_MAX_TOKENS;
 
 use super::{
     closure::copies,
@@ -22,6 +25,7 @@ pub(crate) const VALUE_FUNCTION: &str = "cw_value";
 pub(crate) const OPTIONAL_FUNCTION: &str = "cw_optional";
 pub(crate) const AT_FUNCTION: &str = "cw_at";
 pub(crate) const COPY_FUNCTION: &str = "cw_copy";
+pub(crate) const CAUGHT_FUNCTION: &str = "cw_caught";
 
 /// A replaced piece of source.
 #[derive(Debug, Clone)]
@@ -53,6 +57,7 @@ pub(crate) fn rewrite(source: &str, tokens: &[Token]) -> Rewritten {
     while let Some(token) = tokens.get(at) {
         match token.kind {
             Kind::Name => {
+                caught(source, tokens, at, &mut out.edits);
                 if let Some(next) = path(source, tokens, at, &mut out) {
                     at = next;
                     continue;
@@ -92,6 +97,15 @@ fn optional_property(source: &str, tokens: &[Token], at: usize, edits: &mut Vec<
     }
     let to = format!("{OPTIONAL_FUNCTION}(\"{}\")", &source[name.at.clone()]);
     edits.push(Edit { from: name.at.clone(), to });
+}
+
+/// `catch (e) {` goes on with `e = cw_caught(e);`, so that whatever is caught has a code.
+fn caught(source: &str, tokens: &[Token], at: usize, edits: &mut Vec<Edit>) {
+    let named = |at: usize| tokens.get(at).filter(|token| token.kind == Kind::Name);
+    let shape = is(source, tokens, at, "catch") && is(source, tokens, at + 1, "(") && is(source, tokens, at + 3, ")");
+    let (true, Some(name), true) = (shape, named(at + 2), is(source, tokens, at + 4, "{")) else { return };
+    let (name, after) = (&source[name.at.clone()], tokens[at + 4].at.end);
+    edits.push(Edit { from: after..after, to: format!(" {name} = {CAUGHT_FUNCTION}({name});") });
 }
 
 /// A path that starts at the name `at`; gives the token after it.
@@ -166,7 +180,8 @@ fn declared(source: &str, tokens: &[Token]) -> BTreeSet<Root> {
     let mut found = BTreeSet::new();
     let text = |at: usize| tokens.get(at).map_or("", |t| &source[t.at.clone()]);
     let mut names_until = |mut at: usize, end: &str| {
-        while at < tokens.len() && text(at) != end {
+        let last = tokens.len().min(at + DECLARED_MAX_TOKENS);
+        while at < last && text(at) != end {
             found.extend(Root::named(text(at)));
             at += 1;
         }

@@ -222,6 +222,21 @@ fn failures_can_be_caught_and_keep_their_class_when_not() {
 }
 
 #[test]
+fn whatever_is_caught_has_a_code() {
+    for (source, expect) in [
+        ("try { 1 / 0 } catch (e) { return e.code; }", json!("script")),
+        ("try { #{}.x } catch (e) { return [e.code, e.status]; }", json!(["script", null])),
+        ("try { number(\"x\") } catch (e) { return e.code; }", json!("invalid")),
+        ("try { event.data.x } catch (e) { return e.message; }", json!("event.data.x does not exist")),
+        ("try { throw \"own\" } catch (e) { return e; }", json!("own")),
+        ("try { throw #{ code: 5 } } catch (failure) { return failure; }", json!({ "code": 5 })),
+    ] {
+        let world = World::with_event(json!({ "id": 1 }));
+        assert_eq!(*done(&run(&sandbox(), source, &world, &[])), expect, "{source}");
+    }
+}
+
+#[test]
 fn own_errors_are_final() {
     for (source, code, message) in [
         ("throw \"no stock\";", "thrown", "no stock (line 1, column 1)"),
