@@ -4,7 +4,7 @@
 use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
 
 use super::{
-    Grants, Span, StepKind, Template, TextPart, Workflow, codes,
+    Grants, OnError, Span, Step, StepKind, Template, TextPart, Workflow, codes,
     diagnostic::Diagnostic,
     node::shorten,
     parse::MAX_DIAGNOSTICS,
@@ -29,6 +29,7 @@ pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span
             check_code(&place, None, &workflow.grants, ids, diagnostics);
         }
     });
+    workflow.visit_blocks(&mut |block| unreachable(block, diagnostics));
     workflow.visit_steps(&mut |step| match &step.kind {
         StepKind::Http(http) => {
             if let Some((host, port)) = literal_host(&http.url) {
@@ -42,6 +43,19 @@ pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span
         }
         _ => {}
     });
+}
+
+/// Steps behind a `stop` or `fail` that nothing skips; a `goto` over it would have to jump from before it.
+fn unreachable(block: &[Step], diagnostics: &mut Vec<Diagnostic>) {
+    let ends = |step: &Step| matches!(step.kind, StepKind::Stop(_) | StepKind::Fail(_)) && step.condition.is_none();
+    let Some(end) = block.iter().position(ends) else { return };
+    let jumps = block[..end].iter().any(|step| matches!(step.on_error, Some(OnError::Goto(_))));
+    let handled = matches!(block[end].kind, StepKind::Fail(_)) && block[end].on_error.is_some();
+    if let Some(next) = block.get(end + 1).filter(|_| !jumps && !handled) {
+        let message = format!("`{}` ends the run before this step", block[end].id);
+        let diagnostic = Diagnostic::warning(codes::UNREACHABLE, next.span.clone(), message);
+        diagnostics.push(diagnostic.help("give the step before an `if`, or remove what follows it"));
+    }
 }
 
 /// A piece of code with its place in the file.

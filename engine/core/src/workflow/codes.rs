@@ -103,6 +103,8 @@ codes! {
     TOO_MANY_STEPS = "E0410";
     /// A key that has no effect where it stands.
     NO_EFFECT = "E0411";
+    /// A step behind one that always ends the run.
+    UNREACHABLE = "E0412";
 
     /// A host that `grants` does not name.
     HTTP_NOT_GRANTED = "E0501";

@@ -308,4 +308,58 @@ mod tests {
         }
         assert!(CronExpression::parse(&"1,".repeat(1_000)).is_err());
     }
+
+    /// Goes through every minute of a stretch and asks which calendar minutes the expression names: the slow truth.
+    fn by_hand(cron: &CronExpression, after: Timestamp, tz: Tz, hours: i64) -> Vec<Timestamp> {
+        let minute_ms = 60_000;
+        let first = after.as_millis().div_euclid(minute_ms) + 1;
+        let mut out = Vec::new();
+        let matches = |local: NaiveDateTime| cron.next_local(local - Span::seconds(1)) == Some(local);
+        let mut previous: Option<NaiveDateTime> = None;
+        for minute in first - 240..first + hours * 60 {
+            let at = Timestamp::from_millis(minute * minute_ms);
+            let local = at.to_utc().with_timezone(&tz).naive_local();
+            let repeated = matches!(tz.from_local_datetime(&local), LocalResult::Ambiguous(first, _) if first.timestamp_millis() < at.as_millis());
+            // What the clock jumped over, for expressions with a fixed hour.
+            let skipped = previous.is_some_and(|previous| {
+                let jumped = (local - previous).num_minutes();
+                !cron.every_hour && jumped > 1 && (1..jumped).any(|minute| matches(previous + Span::minutes(minute)))
+            });
+            if (matches(local) && (cron.every_hour || !repeated)) || skipped {
+                out.push(at);
+            }
+            previous = Some(local);
+        }
+        out.retain(|at| *at > after);
+        out
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { cases: 60, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn agrees_with_the_clock_minute_by_minute(
+            minute in proptest::sample::select(vec!["0", "30", "*/20", "15,45"]),
+            hour in proptest::sample::select(vec!["*", "*/2", "2", "1-3", "0", "23", "3"]),
+            days in proptest::sample::select(vec!["* * *", "* * 0", "25,28 * *", "25 * SUN"]),
+            zone in proptest::sample::select(vec![Tz::UTC, Tz::Europe__Berlin, Tz::America__New_York, Tz::Australia__Lord_Howe, Tz::America__Santiago, Tz::Asia__Kolkata]),
+            shift in proptest::sample::select(vec!["2026-10-24T20:00:00Z", "2027-03-27T20:00:00Z", "2026-11-01T00:00:00Z", "2027-03-13T23:00:00Z", "2027-04-03T10:00:00Z", "2026-10-03T10:00:00Z", "2026-09-06T00:00:00Z", "2027-04-03T23:00:00Z"]),
+            later_ms in 0i64..6 * 3_600_000,
+        ) {
+            let cron = CronExpression::parse(&format!("{minute} {hour} {days}")).unwrap();
+            let after = Timestamp::from_millis(Timestamp::parse(shift).unwrap().as_millis() + later_ms);
+            let hours = 40;
+            let end = after.plus(std::time::Duration::from_secs(hours as u64 * 3_600));
+            let mut fast = Vec::new();
+            let mut at = after;
+            while let Some(next) = cron.next_after(at, zone).filter(|next| *next < end) {
+                fast.push(next);
+                at = next;
+            }
+            let mut slow = by_hand(&cron, after, zone, hours);
+            slow.retain(|at| *at < end);
+            slow.dedup();
+            proptest::prop_assert_eq!(fast, slow, "{} in {} after {}", cron.source, zone, after);
+        }
+    }
 }

@@ -37,6 +37,17 @@ impl Workflow {
         visit_block(&self.on_failure, each);
     }
 
+    /// Calls `each` for every list of steps, the main one, `on_failure`, then inner ones.
+    pub fn visit_blocks<'w>(&'w self, each: &mut dyn FnMut(&'w [Step])) {
+        each(&self.steps);
+        each(&self.on_failure);
+        self.visit_steps(&mut |step| match &step.kind {
+            StepKind::Choose(branches) => branches.iter().for_each(|branch| each(&branch.steps)),
+            StepKind::ForEach(loops) => each(&loops.steps),
+            _ => {}
+        });
+    }
+
     /// The names of the secrets that its HTTP triggers verify callers with.
     pub fn trigger_secrets(&self) -> impl Iterator<Item = &str> {
         self.triggers
