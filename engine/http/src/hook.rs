@@ -74,7 +74,7 @@ pub fn data(headers: &HeaderMap, body: &[u8]) -> Result<Box<RawValue>, NotJson> 
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if kind == "application/json" || kind.ends_with("+json") {
-        return Ok(json::accept(body)?.0);
+        return json::accept(body);
     }
     if kind == "application/x-www-form-urlencoded" {
         return Ok(to_raw(&form(body)?));

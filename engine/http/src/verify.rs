@@ -8,7 +8,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use cartwright_core::id::StoreId;
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
@@ -128,10 +128,10 @@ pub enum NotVerified {
 pub fn verify(store: &StoreId, keys: &WebhookKeys, raw: &RawWebhook<'_>) -> Result<VerifiedWebhook, NotVerified> {
     let mac = keys.verify(&raw.body, raw.signature).ok_or(NotVerified::Signature)?;
     let names = raw.names()?;
-    let (mut data, top) = json::accept(&raw.body)?;
+    let mut data = json::accept(&raw.body)?;
     let dedupe = dedupe_key(store, names, &mac);
     let mut topic = names.topic;
-    if top.code && top.data && !top.id && is_rest_error(&data) {
+    if is_rest_error(&data) {
         data = error_data(names, &data);
         topic = ERROR_TOPIC;
     }
@@ -150,10 +150,12 @@ fn dedupe_key(store: &StoreId, names: Names<'_>, mac: &[u8; MAC_BYTES]) -> [u8; 
     hash.finalize().into()
 }
 
-/// `{"code": text, "data": {"status": number}}`: how WordPress writes a REST error.
+/// `{"code": text, "message": text, "data": {"status": number}}`, in this order: how WordPress writes a REST error
+/// (`rest_convert_error_to_response`). Objects have their `id` first.
 fn is_rest_error(data: &RawValue) -> bool {
     #[derive(Deserialize)]
     struct RestError {
+        id: Option<IgnoredAny>,
         #[serde(rename = "code")]
         _code: String,
         data: ErrorData,
@@ -162,7 +164,9 @@ fn is_rest_error(data: &RawValue) -> bool {
     struct ErrorData {
         status: u16,
     }
-    serde_json::from_str::<RestError>(data.get()).is_ok_and(|error| error.data.status >= 400)
+    let text = data.get();
+    text.starts_with("{\"code\"")
+        && serde_json::from_str::<RestError>(text).is_ok_and(|error| error.id.is_none() && error.data.status >= 400)
 }
 
 fn error_data(names: Names<'_>, error: &RawValue) -> Box<RawValue> {

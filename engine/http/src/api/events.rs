@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::{Answer, Segment, body, json, page, query::Query};
-use crate::{door::Door, ingest, json::look_over, problem::Problem};
+use crate::{door::Door, ingest, json::check, problem::Problem};
 
 /// Of a topic, in bytes.
 const MAX_TOPIC_BYTES: usize = 200;
@@ -103,7 +103,7 @@ pub(super) fn data(data: Option<Box<RawValue>>) -> Result<Arc<RawValue>, Problem
         Some(data) => data,
         None => RawValue::from_string("{}".to_owned()).expect("an empty map is JSON"),
     };
-    look_over(data.get()).map_err(|refused| ingest::unreadable(&refused))?;
+    check(data.get()).map_err(|refused| ingest::unreadable(&refused))?;
     Ok(data.into())
 }
 

@@ -101,6 +101,7 @@ fn a_signed_rest_error_becomes_an_event_of_its_own() {
     for other in [
         r#"{"id":61}"#,
         r#"{"id":7,"code":"summer","data":{"status":404}}"#,
+        r#"{"code":"summer","id":7,"data":{"status":404}}"#,
         r#"{"code":"summer","data":"x"}"#,
         r#"{"code":"summer","data":{"status":200}}"#,
         r#"{"action":"woocommerce_low_stock","arg":[]}"#,
