@@ -7,12 +7,24 @@ use crate::{
     workflow::{Expression, Trigger, TriggerKind, Workflow, WorkflowSet, set::Kinds},
 };
 
-/// The workflows that listen to an event, each with the trigger that does, in order of id.
+/// The workflows that listen to an event, each with the first trigger that does, in order of id. See [`listeners`].
+pub fn candidates<'a>(
+    set: &'a WorkflowSet,
+    event: &Event,
+    store_tags: &[String],
+) -> Vec<(&'a Arc<Workflow>, &'a Trigger)> {
+    let mut found = listeners(set, event, store_tags);
+    found.dedup_by(|next, first| Arc::ptr_eq(next.0, first.0));
+    found
+}
+
+/// Every trigger that listens to an event, in order of workflow id and of the file: a workflow with several starts
+/// once, when the conditions of any of them hold.
 ///
 /// Sources that are addressed to one workflow give that one. A store's webhook reaches `woo` triggers, an emitted event
 /// `event` triggers, and one that the API brings both (`woo` only when it names a store and a topic such as
 /// `order.created`). `store_tags` are the tags of the event's store.
-pub fn candidates<'a>(
+pub fn listeners<'a>(
     set: &'a WorkflowSet,
     event: &Event,
     store_tags: &[String],

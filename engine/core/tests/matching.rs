@@ -8,7 +8,7 @@ use cartwright_core::{
     event::{Event, Source},
     id::{EventId, RunId, StepPath},
     time::Timestamp,
-    trigger::{candidates, conditions},
+    trigger::{candidates, conditions, listeners},
     workflow::{Workflow, WorkflowSet, codes, parse, render},
 };
 
@@ -86,6 +86,27 @@ fn a_workflow_is_a_candidate_once_with_its_first_fitting_trigger() {
     let [(workflow, trigger)] = found[..] else { panic!("{} candidates", found.len()) };
     let texts: Vec<&str> = conditions(workflow, trigger).map(|condition| &*condition.source).collect();
     assert_eq!(texts, ["c", "b"]);
+}
+
+#[test]
+fn every_fitting_trigger_is_listed_once_and_in_order() {
+    let set = set(&[
+        (
+            "b",
+            "on:\n  - { woo: { topics: [order.created], if: paid } }\n  - { woo: { topics: ['order.*', '*'], if: large } }",
+        ),
+        ("a", "on: { woo: [order.created], event: [order.created] }"),
+    ]);
+    let event = event("order.created", Some("shop"), Source::Api);
+    let found = listeners(&set, &event, &[]);
+    let texts: Vec<(&str, Option<&str>)> = found
+        .iter()
+        .map(|(workflow, trigger)| {
+            (workflow.id.as_str(), trigger.condition.as_ref().map(|condition| &*condition.source))
+        })
+        .collect();
+    assert_eq!(texts, [("a", None), ("a", None), ("b", Some("paid")), ("b", Some("large"))]);
+    assert_eq!(ids(&set, &event, &[]), ["a", "b"]);
 }
 
 #[test]

@@ -56,7 +56,8 @@ fn golden_diagnostics() {
 
 #[test]
 fn sample_workflows_are_clean() {
-    for file in yaml_files(&repository().join("workflows")) {
+    let folders = ["workflows", "engine/src/demo/workflows"].map(|folder| yaml_files(&repository().join(folder)));
+    for file in folders.into_iter().flatten() {
         let source = fs::read_to_string(&file).unwrap();
         let parsed = read(&source);
         assert!(parsed.diagnostics.is_empty(), "{}", render(&file.display().to_string(), &source, &parsed.diagnostics));

@@ -157,7 +157,7 @@ impl WorkflowSet {
         })
     }
 
-    /// Triggers `woo` (if asked for) and `event` (if asked for) that fit, one for each workflow: its first.
+    /// Triggers `woo` (if asked for) and `event` (if asked for) that fit, each once, in order of workflow and of file.
     pub(crate) fn listeners(
         &self,
         kinds: Kinds,
@@ -173,7 +173,7 @@ impl WorkflowSet {
             self.event.find(topic, store, tags, &mut places);
         }
         places.sort_unstable();
-        places.dedup_by_key(|place| place.0);
+        places.dedup();
         let resolve = |(workflow, trigger): Place| {
             let workflow = self.workflows.get(workflow as usize)?;
             Some((workflow, workflow.triggers.get(trigger as usize)?))
