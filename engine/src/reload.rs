@@ -88,12 +88,12 @@ async fn follow(folder: Folder, engine: Engine, findings: Findings, mut changes:
                 match engine.set_workflows(reading.loaded).await {
                     Ok(()) => tracing::info!(changed = changed.join(", "), "workflows reloaded"),
                     Err(error) => {
-                        tracing::error!(%error, "workflows changed but cannot be kept; the earlier ones run on")
+                        tracing::error!(%error, "workflows changed but cannot be kept; the earlier ones run on");
                     }
                 }
             }
             Err(failure) => {
-                tracing::warn!(error = %failure, "the workflows folder cannot be read; the earlier workflows run on")
+                tracing::warn!(error = %failure, "the workflows folder cannot be read; the earlier workflows run on");
             }
         }
     }
