@@ -157,15 +157,23 @@ pub(crate) enum Runs {
         limit: u32,
     },
     /// Show one run with its steps and its timeline
-    Show { run: RunId },
+    Show {
+        /// The run
+        run: RunId,
+    },
     /// Let parked or failed runs go on at the step that stopped them
     Retry {
-        #[arg(required = true)]
+        /// The runs
+        #[arg(required = true, value_name = "RUN")]
         runs: Vec<RunId>,
+        /// Make a call again whose outcome nobody knows, accepting that it may happen twice
+        #[arg(long)]
+        repeat_unknown: bool,
     },
     /// End runs; their `on_cancel` steps are run
     Cancel {
-        #[arg(required = true)]
+        /// The runs
+        #[arg(required = true, value_name = "RUN")]
         runs: Vec<RunId>,
     },
 }
@@ -185,7 +193,10 @@ pub(crate) enum Events {
         limit: u32,
     },
     /// Show one event, which workflows it started, which it did not and why
-    Show { event: EventId },
+    Show {
+        /// The event
+        event: EventId,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -195,7 +206,10 @@ pub(crate) enum Stores {
     /// List stores
     Ls,
     /// Remove a store; its events and runs stay
-    Rm { id: StoreId },
+    Rm {
+        /// The store
+        id: StoreId,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -229,7 +243,10 @@ pub(crate) enum Secrets {
     /// List names, never values
     Ls,
     /// Remove a secret
-    Rm { name: String },
+    Rm {
+        /// Its name
+        name: String,
+    },
 }
 
 fn parse_status(text: &str) -> Result<RunStatus, String> {

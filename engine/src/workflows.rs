@@ -12,7 +12,7 @@ use std::{
 
 use cartwright_core::{
     id::WorkflowId,
-    workflow::{Diagnostic, Severity, codes, parse},
+    workflow::{Diagnostic, Severity, WorkflowSet, codes, parse},
 };
 use cartwright_http::FileFindings;
 use cartwright_run::{Definition, Loaded};
@@ -176,6 +176,8 @@ impl Folder {
                 std::collections::btree_map::Entry::Occupied(_) => findings.push(twice(&path)),
             }
         }
+        let file = |id: &WorkflowId| self.root.join(format!("{id}.yaml")).display().to_string();
+        findings.extend(conflicts(good.values(), file));
         let version =
             |map: &BTreeMap<WorkflowId, Loaded>, id: &WorkflowId| map.get(id).map(|one| one.workflow.version.clone());
         let ids: BTreeSet<_> = good.keys().chain(self.good.keys()).cloned().collect();
@@ -183,6 +185,23 @@ impl Folder {
         self.good = good;
         Ok(Reading { loaded: self.good.values().cloned().collect(), findings, changed })
     }
+}
+
+/// What two workflows cannot both have, such as a path below `/hooks/`. `file` names a workflow's file.
+pub(crate) fn conflicts<'a>(
+    loaded: impl Iterator<Item = &'a Loaded>,
+    file: impl Fn(&WorkflowId) -> String,
+) -> Vec<FileFindings> {
+    let loaded: Vec<&Loaded> = loaded.collect();
+    let set = WorkflowSet::new(loaded.iter().map(|one| Arc::clone(&one.workflow)).collect());
+    let source =
+        |id: &WorkflowId| loaded.iter().find(|one| one.definition.id == *id).map(|one| one.definition.source.clone());
+    let finding = |conflict: &cartwright_core::workflow::set::Conflict| FileFindings {
+        file: file(&conflict.workflow),
+        source: source(&conflict.workflow).unwrap_or_default(),
+        diagnostics: vec![conflict.diagnostic.clone()],
+    };
+    set.conflicts().iter().map(finding).collect()
 }
 
 fn twice(path: &Path) -> FileFindings {
@@ -263,6 +282,18 @@ mod tests {
         assert_eq!(ids(&reading), ["a"]);
         assert_eq!(reading.loaded[0].definition.files.len(), 1);
         assert!(reading.findings.iter().all(FileFindings::is_broken));
+    }
+
+    #[test]
+    fn two_workflows_at_one_path_are_a_finding() {
+        let hook = "on: { http: { path: /in, auth: none } }\nsteps:\n  - stop: done\n";
+        let files = folder(&[("a.yaml", hook), ("b.yaml", hook), ("c.yaml", GOOD)]);
+        let reading = Folder::new(files.path().to_owned()).read(None).expect("read");
+        assert_eq!(reading.findings.len(), 2, "{:?}", reading.findings);
+        let mut names: Vec<&str> = reading.findings.iter().filter_map(|one| one.file.rsplit('/').next()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["a.yaml", "b.yaml"]);
+        assert!(reading.findings.iter().all(|one| !one.source.is_empty()), "the place can be shown");
     }
 
     #[test]

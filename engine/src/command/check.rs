@@ -1,6 +1,9 @@
 //! `cartwright check`: every problem of every file at once, pointing at the place.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use cartwright_core::workflow::{Severity, render};
 use cartwright_http::FileFindings;
@@ -11,7 +14,7 @@ use crate::{
     cli::{Check, CheckFormat},
     failure::{Result, environment, quiet},
     terminal::{Terminal, Tone},
-    workflows::{files_below, read_file},
+    workflows::{conflicts, files_below, read_file},
 };
 
 pub(super) fn run(command: Check, context: &Context) -> Result<()> {
@@ -19,13 +22,18 @@ pub(super) fn run(command: Check, context: &Context) -> Result<()> {
     let paths = if command.paths.is_empty() { vec![context.config.workflows.clone()] } else { command.paths };
     let sandbox = crate::assembly::sandbox();
     let mut findings = Vec::new();
+    let mut loaded = BTreeMap::new();
     let mut count = 0;
     for path in &paths {
         for (root, file) in files_of(path, &context.config.workflows)? {
             count += 1;
-            findings.extend(read_file(&root, &file, Some(&sandbox)).finding);
+            let examined = read_file(&root, &file, Some(&sandbox));
+            findings.extend(examined.finding);
+            loaded.extend(examined.loaded.map(|one| (one.definition.id.clone(), (file, one))));
         }
     }
+    let name = |id: &_| loaded.get(id).map(|(file, _): &(PathBuf, _)| file.display().to_string()).unwrap_or_default();
+    findings.extend(conflicts(loaded.values().map(|(_, one)| one), name));
     let count_of =
         |severity| findings.iter().flat_map(|one| &one.diagnostics).filter(|one| one.severity == severity).count();
     let (errors, warnings) = (count_of(Severity::Error), count_of(Severity::Warning));

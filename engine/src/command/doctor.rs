@@ -112,8 +112,9 @@ fn say_workflows(context: &Context, say: &mut Say<'_>) -> BTreeMap<String, Strin
     for path in &paths {
         let examined = read_file(folder, path, Some(&sandbox));
         if let Some(loaded) = &examined.loaded {
-            for secret in &loaded.workflow.grants.secrets {
-                needed.entry(secret.clone()).or_insert_with(|| loaded.definition.id.to_string());
+            let granted = loaded.workflow.grants.secrets.iter().map(String::as_str);
+            for secret in granted.chain(loaded.workflow.trigger_secrets()) {
+                needed.entry(secret.to_owned()).or_insert_with(|| loaded.definition.id.to_string());
             }
         }
         broken.extend(examined.finding.filter(FileFindings::is_broken).map(|finding| {

@@ -22,7 +22,7 @@ use cartwright_run::{
     outbound::{Outbound, OutboundRequest},
 };
 use cartwright_storage::RunFilter;
-use cartwright_woo::{StoreSettings, Vault};
+use cartwright_woo::{Secret, StoreSettings, Vault};
 use serde_json::{json, value::RawValue};
 
 use super::{Context, print_findings, runs};
@@ -30,7 +30,8 @@ use crate::{
     assembly::{self, Foundation, Mode},
     cli::Run,
     config::Retention,
-    failure::{OrFail as _, Result, bug, not_fine, quiet, usage},
+    data::DataFolder,
+    failure::{OrFail as _, Result, bug, environment, not_fine, quiet, usage},
     terminal::{Terminal, Tone},
     workflows::{files_below, read_file},
 };
@@ -55,7 +56,9 @@ pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
         mode: Mode::Work,
     };
     let workflow = loaded.workflow.id.clone();
+    let wanted = loaded.workflow.grants.secrets.clone();
     let engine = assembly::start(foundation, vec![loaded]).await?;
+    lend_secrets(&engine, &wanted, command.dry_run, context).await?;
     if let Some(store) = &store {
         let added = engine.stores().add(store.clone(), &StoreSettings::default(), engine.now()).await;
         added.or_environment("cannot set the store up")?;
@@ -103,6 +106,36 @@ fn unknown(name: &str, folder: &Path) -> crate::failure::Failure {
         .map(|path| path.strip_prefix(folder).unwrap_or(path).with_extension("").display().to_string())
         .collect();
     if names.is_empty() { failure } else { failure.help(format!("There are: {}.", names.join(", "))) }
+}
+
+/// Secrets that the workflow may use: stand-ins for a dry run, else those of the data folder. What is not set there
+/// parks the run, as it would in an engine.
+async fn lend_secrets(engine: &Engine, wanted: &[String], dry_run: bool, context: &Context) -> Result<()> {
+    let set = async |name: &str, value: &Secret| {
+        let done = engine.secrets().set(name, value, engine.now()).await;
+        done.or_environment(format_args!("cannot use the secret {name}"))
+    };
+    if dry_run {
+        for name in wanted {
+            set(name, &Secret::new(format!("dry-run-{name}"))).await?;
+        }
+        return Ok(());
+    }
+    if wanted.is_empty() || !context.config.data.exists() {
+        return Ok(());
+    }
+    let data = DataFolder::open(&context.config.data)?;
+    if super::running(&data).await?.is_some() {
+        let failure = environment("the running engine keeps the secrets that this workflow uses to itself");
+        return Err(failure.help("Stop it first, or look with --dry-run."));
+    }
+    let (kept, _) = assembly::open(&context.config, &data).await?;
+    for name in wanted {
+        if let Some(value) = kept.secrets().open(name).await.or_environment("cannot open a secret")? {
+            set(name, &value).await?;
+        }
+    }
+    kept.stop(Duration::ZERO).await.or_environment("cannot close the storage")
 }
 
 struct EventFile {

@@ -27,8 +27,10 @@ pub(super) async fn run(command: Runs, context: &Context) -> Result<()> {
             let shown = fetch(&run, context).await?;
             if context.terminal.json { context.terminal.data(&shown) } else { show(&shown, context) }
         }
-        Runs::Retry { runs } => each(&runs, "retry", "goes on", context).await,
-        Runs::Cancel { runs } => each(&runs, "cancel", "is asked to end", context).await,
+        Runs::Retry { runs, repeat_unknown } => {
+            each(&runs, "retry", &json!({ "repeat_unknown": repeat_unknown }), "goes on", context).await
+        }
+        Runs::Cancel { runs } => each(&runs, "cancel", &json!({}), "is asked to end", context).await,
     }
 }
 
@@ -170,13 +172,13 @@ pub(super) fn timeline(journal: &[Entry], terminal: &Terminal) {
 }
 
 /// Does one thing to several runs; goes on after one that refuses.
-async fn each(runs: &[RunId], action: &str, done: &str, context: &Context) -> Result<()> {
+async fn each(runs: &[RunId], action: &str, body: &Json, done: &str, context: &Context) -> Result<()> {
     let terminal = &context.terminal;
     let session = context.look().await?;
     let mut answers = Vec::new();
     let mut refused = None;
     for run in runs {
-        match session.client.post(&format!("/api/v1/runs/{run}/{action}"), &json!({})).await {
+        match session.client.post(&format!("/api/v1/runs/{run}/{action}"), body).await {
             Ok(_) => {
                 if !terminal.json {
                     terminal.line(format_args!("{run} {done}"));
