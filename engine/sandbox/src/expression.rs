@@ -79,10 +79,10 @@ impl Sandbox {
         };
         // Expressions cannot catch, so a path that leads nowhere is what ended it; now say so at length.
         let failed = session.and_then(|session| compiled.source.rewritten.paths.get(session.failed_path?));
-        if let (Some(path), Cause::Script) = (failed, described.cause) {
-            if let Err(message) = path.resolve(scope, &inner.marks, true) {
-                described.message = message.into();
-            }
+        if let (Some(path), Cause::Script) = (failed, described.cause)
+            && let Err(message) = path.resolve(scope, &inner.marks, true)
+        {
+            described.message = message.into();
         }
         Err(described.for_expression())
     }

@@ -59,11 +59,13 @@ fn get(value: &Dynamic, path: &str) -> Option<Dynamic> {
 
 /// A caught error: Rhai's own are maps that know their kind (`error`) but have no `code`.
 fn caught(mut value: Dynamic) -> Dynamic {
-    if let Some(mut map) = value.write_lock::<Map>() {
-        if map.contains_key("error") && map.contains_key("message") && !map.contains_key("code") {
-            map.insert("code".into(), "script".into());
-            map.insert("status".into(), Dynamic::UNIT);
-        }
+    if let Some(mut map) = value.write_lock::<Map>()
+        && map.contains_key("error")
+        && map.contains_key("message")
+        && !map.contains_key("code")
+    {
+        map.insert("code".into(), "script".into());
+        map.insert("status".into(), Dynamic::UNIT);
     }
     value
 }

@@ -44,8 +44,8 @@ pub(super) fn copies(source: &str, tokens: &[Token], shadowed: &BTreeSet<Root>) 
             // A path's value is a copy already.
             continue;
         }
-        let mentioned = closure(tokens, dot + 2).is_some_and(|inside| {
-            inside.clone().any(|at| tokens[at].kind == Kind::Name && text(source, tokens, at) == name)
+        let mentioned = closure(tokens, dot + 2).is_some_and(|mut inside| {
+            inside.any(|at| tokens[at].kind == Kind::Name && text(source, tokens, at) == name)
         });
         if mentioned {
             let (from, to) = (tokens[root].at.start, tokens[dot].at.start);
