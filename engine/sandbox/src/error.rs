@@ -7,7 +7,10 @@ use cartwright_core::{
 use rhai::{Dynamic, EvalAltResult, Map, ParseErrorType, Position};
 
 use crate::{
-    source::{Source, path::suggest},
+    source::{
+        Source,
+        path::{Root, suggest},
+    },
     value::{kind_of, shown},
 };
 
@@ -119,7 +122,9 @@ pub(crate) fn describe(error: &EvalAltResult, source: &Source) -> Described {
             }
             thrown_message(value)
         }
-        E::ErrorVariableNotFound(name, _) => format!("`{name}` is not defined"),
+        E::ErrorVariableNotFound(name, _) => {
+            format!("`{name}` is not defined{}", suggest(name, Root::ALL.iter().map(|(known, _)| *known)))
+        }
         E::ErrorPropertyNotFound(name, _) => {
             let whole = offset.and_then(|at| source.chain_at(at)).filter(|chain| chain.contains('.'));
             format!("{} does not exist; write `?.` where it may be missing", whole.as_deref().unwrap_or(name))

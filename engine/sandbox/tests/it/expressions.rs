@@ -150,6 +150,7 @@ fn errors_say_what_is_wrong_and_where() {
         ("secrets.slack", "secrets can be used only in", None),
         ("steps.coupn.output", "steps.coupn does not exist, or has not run yet", None),
         ("foo + 1", "`foo` is not defined", Some("foo")),
+        ("evnt.data.id", "`evnt` is not defined; did you mean event?", Some("evnt")),
         ("lowr(\"a\")", "there is no function `lowr` for a text; did you mean lower?", Some("lowr")),
         ("1 +", "ends too early", None),
         ("", "empty", None),

@@ -74,6 +74,16 @@ fn a_script_continues_where_it_was() {
 }
 
 #[test]
+fn every_host_function_is_documented() {
+    let page = include_str!("../../../docs/expressions.md");
+    for spec in cartwright_sandbox::functions::all() {
+        let (module, name) = spec.name.split_once("::").expect("a module");
+        assert!(page.contains(spec.name) || page.contains(&format!("`{name}`")), "{module}::{name}");
+        assert!(spec.signature.starts_with(spec.name) && !spec.doc.is_empty(), "{}", spec.name);
+    }
+}
+
+#[test]
 fn calls_have_their_canonical_form() {
     let table: Vec<(&str, CallKind, Json)> = vec![
         (
