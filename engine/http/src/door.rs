@@ -117,7 +117,12 @@ impl Door {
         let guess = matches!(problem.status, StatusCode::UNAUTHORIZED | StatusCode::NOT_FOUND);
         let problem = match guess.then(|| self.limits.refuse(peer)) {
             Some(Err(seconds)) => Problem::too_many(seconds),
-            _ => problem,
+            _ => {
+                // Never the body. A flood is not logged: what is over the quota is only counted.
+                let about = problem.about.as_deref().unwrap_or("-");
+                tracing::info!(code = problem.code, about, %peer, "request refused: {}", problem.detail);
+                problem
+            }
         };
         self.metrics.refused(problem.code);
         problem.into_response()

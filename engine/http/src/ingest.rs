@@ -87,7 +87,7 @@ fn webhook_refused(store: &StoreId, refused: &NotVerified) -> Problem {
         NotVerified::Names(NotAWebhook::Header(_)) => Problem::bad_request("header_malformed", refused.to_string()),
         NotVerified::Body(body) => unreadable(body),
     };
-    tracing::info!(%store, code = problem.code, "webhook refused");
+    let problem = problem.about(store);
     match problem.status {
         StatusCode::UNAUTHORIZED => problem.help(
             "The secret in WooCommerce (Settings, Advanced, Webhooks) must be the store's: set the same one with \
@@ -129,13 +129,13 @@ async fn take_hook(
     let query = hook::query(request.uri().query());
     let (headers, body) = read(door, request).await?;
     if !may_call(&door.engine, &trigger.auth, &headers, &body).await? {
-        tracing::info!(%workflow, path, "hook refused: wrong credentials");
         return Err(Problem::new(
             StatusCode::UNAUTHORIZED,
             "credentials_wrong",
             "the credentials are missing or wrong",
         )
-        .help("The workflow's `auth` says what to send; `cartwright secret ls` shows whether its secret is set."));
+        .help("The workflow's `auth` says what to send; `cartwright secret ls` shows whether its secret is set.")
+        .about(workflow));
     }
     door.limits.admit(&format!("hook {path}")).map_err(Problem::too_many)?;
     let key = hook::idempotency_key(&headers)

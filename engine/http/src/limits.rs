@@ -26,14 +26,14 @@ pub struct Quotas {
     pub accepted_per_second: NonZeroU32,
     /// Refused requests a second of one address.
     pub refused_per_second: NonZeroU32,
-    /// Refused requests of one address at once.
+    /// Refused requests of one address at once: more than a store with a wrong secret sends in a burst.
     pub refused_burst: NonZeroU32,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
         let number = |n| NonZeroU32::new(n).expect("not zero");
-        Self { accepted_per_second: number(20_000), refused_per_second: number(10), refused_burst: number(100) }
+        Self { accepted_per_second: number(20_000), refused_per_second: number(50), refused_burst: number(1_000) }
     }
 }
 

@@ -21,17 +21,25 @@ pub struct Problem {
     pub help: Option<String>,
     /// After how many seconds trying again makes sense.
     pub retry_after: Option<u64>,
+    /// Whom it concerns, for the log only: a store's or a workflow's id.
+    pub about: Option<String>,
 }
 
 impl Problem {
     /// A refusal without further help.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), help: None, retry_after: None }
+        Self { status, code, detail: detail.into(), help: None, retry_after: None, about: None }
     }
 
     /// With a line that says what to do next.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// With whom it concerns, for the log.
+    pub fn about(mut self, whom: impl ToString) -> Self {
+        self.about = Some(whom.to_string());
         self
     }
 
