@@ -15,14 +15,15 @@ use crate::stores::OpenStore;
 pub(crate) fn event_view(event: &Event) -> Json {
     // Accepted data was checked to be JSON; anything else would be shown as text.
     let data = serde_json::from_str(event.data.get()).unwrap_or_else(|_| json!(event.data.get()));
-    json!({
-        "id": event.id,
-        "topic": event.topic,
-        "store": event.store,
-        "time": event.time,
-        "data": data,
-        "source": source_view(&event.source),
-    })
+    // Built by hand: `json!` would copy the data.
+    Json::from_iter([
+        ("id", json!(event.id)),
+        ("topic", json!(event.topic)),
+        ("store", json!(event.store)),
+        ("time", json!(event.time)),
+        ("data", data),
+        ("source", source_view(&event.source)),
+    ])
 }
 
 fn source_view(source: &Source) -> Json {
