@@ -106,10 +106,10 @@ fn steps_in_all_their_forms() {
     assert_eq!((&*script.source, script.file.as_deref()), ("40 + 2", Some("./score.rhai")));
     let tell = step(&workflow, "tell");
     assert_eq!(tell.on_error, Some(OnError::Goto("end".to_owned())));
-    assert_eq!((tell.on_unknown, tell.timeout), (Some(OnUnknown::Retry), None));
+    assert_eq!((tell.on_unknown, tell.timeout), (Some(OnUnknown::Retry), Some(Duration::from_secs(10))));
     let StepKind::Http(http) = &tell.kind else { panic!() };
     assert_eq!((http.method.as_str(), http.idempotent, http.parse), ("POST", true, ParseBody::Json));
-    assert_eq!(http.call_timeout, Some(Duration::from_secs(10)));
+    assert_eq!(http.call_timeout, None);
     let ranges = [(200, 299), (404, 404), (300, 302)].map(|(from, to)| StatusPattern { from, to });
     assert_eq!(http.expect, ranges);
     let Template::Text(url) = &http.url else { panic!() };
@@ -159,6 +159,19 @@ fn types_are_kept_and_rendered_texts_are_texts() {
     assert!(matches!(&data["quoted"], Template::Text(_)));
     let plain = literal(&data["plain"]).to_string().replace("e+", "e");
     assert_eq!(plain, r#"{"deep":[1,123,"0123","1_000","yes",null,1e3,-0.50]}"#);
+}
+
+#[test]
+fn one_call_may_take_as_long_as_its_step() {
+    for (written, call_seconds) in [("30s", None), ("5m", Some(300)), ("2h", Some(600))] {
+        let text = format!(
+            "on: {{ woo: [a.b] }}\ngrants: {{ http: [a.com] }}\nsteps: [{{ http: 'GET http://a.com', timeout: {written} }}]"
+        );
+        let workflow = good(&text);
+        let StepKind::Http(http) = &workflow.steps[0].kind else { panic!() };
+        assert_eq!(http.call_timeout, call_seconds.map(Duration::from_secs), "{written}");
+        assert!(workflow.steps[0].timeout.is_some());
+    }
 }
 
 #[test]

@@ -348,7 +348,7 @@ pub struct HttpStep {
     pub body: Option<Template>,
     /// A map sent as `application/x-www-form-urlencoded`; excludes `body`.
     pub form: Option<Template>,
-    /// Of one attempt; 30 s when absent.
+    /// Of one call; 30 s when absent. `timeout` is the whole step's; a longer one lengthens its calls too.
     pub call_timeout: Option<Duration>,
     /// Statuses that are fine.
     pub expect: Vec<StatusPattern>,

@@ -214,7 +214,7 @@ pub const COMMON_STEP_FIELDS: &[Field] = &[
     optional("name", Shape::Text, "For people."),
     optional("if", Shape::Expression, "The step is skipped when this is false."),
     optional("retry", Shape::Map(RETRY_FIELDS), "When and how often it is tried again."),
-    optional("timeout", Shape::Duration, "Of the whole step; of one attempt for `http`."),
+    optional("timeout", Shape::Duration, "Of the whole step, all its attempts and waits included."),
     optional("on_error", Shape::Special, "`park`, `fail`, `continue` or `{ goto: ID }`; for `for_each` also `stop`."),
     optional("on_unknown", Shape::OneOf(ON_UNKNOWN_WORDS), "What to do when nobody can say whether a call happened."),
     optional("output", Shape::Expression, "Trims what is kept; sees `output`."),

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::Json;
 
-pub use calls::MAX_SCRIPT_BYTES;
+pub use calls::{DEFAULT_CALL_TIMEOUT, MAX_CALL_TIMEOUT, MAX_SCRIPT_BYTES};
 pub(crate) use calls::{PARSE_WORDS, emit, http, script};
 use flow::loop_word;
 pub(crate) use flow::{BRANCH, choose, fail, for_each, sleep, stop};
@@ -160,7 +160,6 @@ impl Reader<'_> {
 
     /// The keys that all kinds share; id and kind are filled in by the caller.
     fn common(&mut self, fields: &Fields<'_>, kind: &StepKindSpec) -> Step {
-        let is_http = kind.key == "http";
         let on_error = match fields.value("on_error") {
             // A loop's own words were read by its parse function.
             Some(node) if kind.key == "for_each" && loop_word(node).is_some() => None,
@@ -182,7 +181,7 @@ impl Reader<'_> {
             kind: StepKind::Stop(Template::Literal(Json::Null)),
             condition: self.expression(fields, "if"),
             retry: fields.value("retry").and_then(|node| self.retry(node)),
-            timeout: fields.value("timeout").filter(|_| !is_http).and_then(|node| self.timeout(node)),
+            timeout: fields.value("timeout").and_then(|node| self.timeout(node)),
             on_error,
             on_unknown: fields.value("on_unknown").and_then(|node| self.on_unknown(node)),
             output: self.expression(fields, "output"),

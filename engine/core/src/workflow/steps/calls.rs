@@ -1,9 +1,10 @@
 //! Kinds of step that do something: `script`, `http`, `emit`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::super::{
     HttpStep, ParseBody, Script, StatusPattern, StepKind, Template, TextPart, check, codes,
+    duration::parse_duration,
     node::{Node, Value, shorten},
     reader::{Fields, Reader},
     topic,
@@ -12,6 +13,11 @@ use crate::Json;
 
 /// Largest script, inline or in a file.
 pub const MAX_SCRIPT_BYTES: usize = 256 * 1024;
+
+/// What one outbound call gets when nothing is said.
+pub const DEFAULT_CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// What one outbound call can get at most.
+pub const MAX_CALL_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Values of `parse`.
 pub(crate) const PARSE_WORDS: &[&str] = &["auto", "json", "text", "none"];
@@ -103,7 +109,7 @@ pub(crate) fn http(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepK
         Some(Some("none")) => ParseBody::None,
         _ => ParseBody::Auto,
     };
-    let call_timeout = fields.value("timeout").and_then(|node| reader.timeout(node));
+    let call_timeout = fields.value("timeout").and_then(call_timeout);
     let idempotent = fields.value("idempotent").and_then(|node| reader.boolean("`idempotent`", node));
     let (method, url) = call?;
     let harmless = matches!(method.as_str(), "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS");
@@ -119,6 +125,14 @@ pub(crate) fn http(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepK
         parse,
         idempotent: idempotent.unwrap_or(harmless),
     }))
+}
+
+/// The limit of one call: `timeout` ends the whole step, and one call of it may take as long where that is more than
+/// calls get by themselves, so that it never gives up first.
+fn call_timeout(node: &Node) -> Option<Duration> {
+    let Value::Scalar(scalar) = &node.value else { return None };
+    let timeout = parse_duration(&scalar.text).ok()?;
+    (timeout > DEFAULT_CALL_TIMEOUT).then(|| timeout.min(MAX_CALL_TIMEOUT))
 }
 
 /// `METHOD URL`, where the address may hold expressions.
