@@ -5,6 +5,7 @@
 //!   original JSON, only the value at its end is converted, and a missing field is reported with its whole path;
 //! - `a?.b` becomes `a?.cw_optional("b")`, which gives `()` where `a` lacks `b`;
 //! - `a?[b]` becomes `a?.cw_at(b)`, likewise;
+//! - fields may have names that Rhai reserves: `a.default` becomes `a["default"]`;
 //! - `catch (e) {` gives `e` a `code` whatever was thrown, by `cw_caught`;
 //! - `a.map(|x| x + a.len())` becomes `cw_copy(a).map(…)`, see [`super::closure`].
 //!
@@ -17,7 +18,7 @@ use crate::limits::DECLARED_MAX_TOKENS;
 use super::{
     closure::copies,
     path::{Path, Root, Segment},
-    token::{Kind, Token},
+    token::{Kind, Token, reserved},
 };
 
 /// Names that sources may not use for themselves.
@@ -58,6 +59,7 @@ pub(crate) fn rewrite(source: &str, tokens: &[Token]) -> Rewritten {
         match token.kind {
             Kind::Name => {
                 caught(source, tokens, at, &mut out.edits);
+                reserved_field(source, tokens, at, &mut out.edits);
                 if let Some(next) = path(source, tokens, at, &mut out) {
                     at = next;
                     continue;
@@ -97,6 +99,18 @@ fn optional_property(source: &str, tokens: &[Token], at: usize, edits: &mut Vec<
     }
     let to = format!("{OPTIONAL_FUNCTION}(\"{}\")", &source[name.at.clone()]);
     edits.push(Edit { from: name.at.clone(), to });
+}
+
+/// `a.default` becomes `a["default"]`, and `#{ if: 1 }` becomes `#{ "if": 1 }`: JSON knows no reserved words.
+fn reserved_field(source: &str, tokens: &[Token], at: usize, edits: &mut Vec<Edit>) {
+    let name = &source[tokens[at].at.clone()];
+    let Some(before) = at.checked_sub(1).filter(|_| reserved(name)) else { return };
+    if tokens[before].kind == Kind::Dot && !is(source, tokens, at + 1, "(") {
+        edits.push(Edit { from: tokens[before].at.start..tokens[at].at.end, to: format!("[\"{name}\"]") });
+    }
+    if is(source, tokens, at + 1, ":") && (is(source, tokens, before, "#{") || is(source, tokens, before, ",")) {
+        edits.push(Edit { from: tokens[at].at.clone(), to: format!("\"{name}\"") });
+    }
 }
 
 /// `catch (e) {` goes on with `e = cw_caught(e);`, so that whatever is caught has a code.

@@ -117,7 +117,7 @@ fn calls_have_their_canonical_form() {
         (r#"state::compare_and_set("k", (), 5)"#, CallKind::Storage, json!(["k", null, 5])),
         (r#"events::emit("stock.low")"#, CallKind::Storage, json!(["stock.low", {}])),
         (
-            r#"events::wait_for(#{ event: "order.updated", "if": "incoming.data.id == 1", timeout: "3d", lookback: 600000 })"#,
+            r#"events::wait_for(#{ event: "order.updated", if: "incoming.data.id == 1", timeout: "3d", lookback: 600000 })"#,
             CallKind::Wait,
             json!([{ "event": "order.updated", "if": "incoming.data.id == 1", "timeout_ms": 259_200_000, "lookback_ms": 600_000 }]),
         ),
@@ -228,6 +228,74 @@ fn failures_can_be_caught_and_keep_their_class_when_not() {
             ScriptOutcome::Failed { error: failure.clone(), call: Some(0), immediate: vec![] },
             "{uncaught}"
         );
+    }
+}
+
+#[test]
+fn fields_may_have_any_name() {
+    for word in [
+        "default",
+        "new",
+        "case",
+        "null",
+        "with",
+        "is",
+        "if",
+        "for",
+        "in",
+        "do",
+        "as",
+        "const",
+        "fn",
+        "let",
+        "this",
+        "eval",
+        "print",
+        "private",
+        "import",
+        "export",
+        "true",
+        "while",
+        "return",
+        "throw",
+        "package",
+        "call",
+        "is_shared",
+        "type_of",
+        "Fn",
+        "static",
+        "public",
+        "match",
+        "use",
+        "async",
+        "exit",
+        "debug",
+        "sync",
+        "until",
+        "switch",
+        "catch",
+        "try",
+        "else",
+        "break",
+        "loop",
+        "type",
+        "event",
+        "store",
+        "index",
+        "item",
+        "output",
+        "map",
+        "len",
+        "global",
+    ] {
+        let source = format!(
+            "let m = #{{ {word}: 1, b: 2 }}; m.{word} += 1; let n = #{{ b: m }}; n.b.{word} = m.{word} + 1; \
+             [n.b.{word}, m?.{word}, event.data.{word}, m.b]"
+        );
+        let world = World::with_event(json!({ (word): 7 }));
+        let outcome = run(&sandbox(), &source, &world, &[]);
+        assert!(matches!(outcome, ScriptOutcome::Done { .. }), "{source}: {outcome:?}");
+        assert_eq!(*done(&outcome), json!([3, 2, 7, 2]), "{source}");
     }
 }
 
