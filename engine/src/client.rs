@@ -152,3 +152,55 @@ fn refused(status: u16, problem: &Json) -> Failure {
     };
     Failure { help: text("help").map(str::to_owned), ..failure }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{extract::RawQuery, http::StatusCode, routing::get};
+    use serde_json::json;
+
+    use super::*;
+    use crate::failure::Exit;
+
+    fn client() -> Client {
+        let pages = |RawQuery(query): RawQuery| async move {
+            let query = query.unwrap_or_default();
+            let second = query.contains("cursor=c1");
+            axum::Json(if second {
+                json!({ "items": [3, 4], "next": null })
+            } else {
+                json!({ "items": [1, 2], "next": "c1" })
+            })
+        };
+        let problem = |status: u16| async move {
+            let body = json!({ "code": "x", "detail": "no", "help": "do this" });
+            (StatusCode::from_u16(status).expect("a status"), axum::Json(body))
+        };
+        let api = Router::new()
+            .route("/list", get(pages))
+            .route("/problem/{status}", get(move |path: axum::extract::Path<u16>| problem(path.0)));
+        Client::own(api, "t".into())
+    }
+
+    #[tokio::test]
+    async fn lists_are_read_page_by_page_up_to_their_limit() {
+        for (limit, expect) in [(1, json!([1])), (3, json!([1, 2, 3])), (9, json!([1, 2, 3, 4]))] {
+            assert_eq!(json!(client().list("/list", &[], limit).await.expect("a list")), expect);
+        }
+    }
+
+    #[tokio::test]
+    async fn problems_become_exit_codes() {
+        for (status, exit) in [
+            (400, Exit::Usage),
+            (422, Exit::Usage),
+            (401, Exit::Environment),
+            (404, Exit::NotFine),
+            (409, Exit::NotFine),
+            (503, Exit::Environment),
+        ] {
+            let failure = client().get(&format!("/problem/{status}")).await.expect_err("a problem");
+            assert_eq!((failure.exit, failure.help.as_deref()), (exit, Some("do this")), "{status}");
+            assert!(failure.to_string().contains("no (x)"), "{failure}");
+        }
+    }
+}

@@ -132,20 +132,22 @@ impl Running {
     }
 }
 
-/// Resolves at SIGINT or SIGTERM. Signals are caught from the call on, not from the first poll.
+/// Resolves at SIGINT, SIGTERM or SIGHUP (the terminal was closed). Signals are caught from the call on, not from the first poll.
 pub(crate) fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let (interrupt, terminate) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        let hangup = signal(SignalKind::hangup());
         async move {
-            let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
+            let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = (interrupt, terminate, hangup) else {
                 // Without signals the process can only be killed, which loses nothing either.
                 return std::future::pending().await;
             };
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
         }
     }

@@ -171,7 +171,7 @@ fn greet(
     ));
     terminal.line("");
     terminal.fact("status", &format!("http://{}/", running.address));
-    terminal.fact("rules", &format!("{}  (edit them, they are reloaded)", data.path().join("workflows").display()));
+    terminal.fact("rules", &format!("{}  (reloaded when edited)", data.path().join("workflows").display()));
     terminal.fact("look", &format!("cartwright --data {} runs ls", data.path().display()));
     terminal.fact("stop", if temporary { "Ctrl-C; the folder is removed then" } else { "Ctrl-C" });
     terminal.line("");

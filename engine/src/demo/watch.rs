@@ -8,7 +8,7 @@ use std::{
 
 use cartwright_core::{
     Json,
-    run::entry::{Entry, What},
+    run::entry::{Entry, TimerKind, What},
     time::Timestamp,
 };
 use cartwright_run::{Clock as _, SystemClock};
@@ -16,7 +16,7 @@ use cartwright_run::{Clock as _, SystemClock};
 use crate::{
     client::Client,
     command::{field, time_of},
-    terminal::{Terminal, Tone, describe, one_line, shorten, span, tone_of},
+    terminal::{Terminal, Tone, one_line, shorten, span, tone_of},
 };
 
 /// Between two looks.
@@ -84,17 +84,24 @@ impl Watch {
 async fn reason(client: &Client, id: &str) -> String {
     let Ok(run) = client.get(&format!("/api/v1/runs/{id}")).await else { return String::new() };
     let journal: Vec<Entry> = serde_json::from_value(run["journal"].clone()).unwrap_or_default();
-    let telling = |entry: &&Entry| {
-        matches!(entry.what, What::AttemptFailed { .. } | What::TimerSet { .. } | What::WaitSet { .. })
-    };
-    let failed = journal
-        .iter()
-        .rev()
-        .take_while(|entry| !matches!(entry.what, What::StepStarted { .. }))
-        .find(|entry| matches!(entry.what, What::AttemptFailed { .. }));
-    let Some(entry) = failed.or_else(|| journal.iter().rev().find(telling)) else { return String::new() };
-    let line = describe(&entry.what);
-    format!("{}: {}", line.step.unwrap_or("run"), line.text)
+    let since_start = journal.iter().rev().take_while(|entry| !matches!(entry.what, What::StepStarted { .. }));
+    let telling: Vec<String> = since_start.filter_map(|entry| told(&entry.what)).collect();
+    telling.into_iter().next_back().unwrap_or_default()
+}
+
+/// A wait in few words: a terminal has room for 27 characters here.
+fn told(what: &What) -> Option<String> {
+    match what {
+        What::AttemptFailed { path, attempt, error, .. } => {
+            let why = error.status.map_or_else(|| error.code.clone(), |status| status.to_string());
+            Some(format!("{path}: try {attempt} got {why}"))
+        }
+        What::TimerSet { path, due, timer: TimerKind::Sleep | TimerKind::Call(_) } => {
+            Some(format!("{path}: until {}", clock(*due)))
+        }
+        What::WaitSet { path, topic, .. } => Some(format!("{path}: waits for {topic}")),
+        _ => None,
+    }
 }
 
 fn line(run: &Json, status: &str, detail: &str, terminal: &Terminal) -> String {

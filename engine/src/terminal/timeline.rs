@@ -174,3 +174,47 @@ fn fired(timer: TimerKind) -> &'static str {
         TimerKind::ParkExpiry => "was parked for too long",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn entry(value: Value) -> Entry {
+        serde_json::from_value(value).expect("an entry")
+    }
+
+    #[test]
+    fn a_journal_reads_as_a_story() {
+        let at = |millis: u32| format!("2026-11-21T07:00:00.{millis:03}Z");
+        let error = json!({ "code": "status", "message": "h answered 503", "status": 503, "class": "retryable" });
+        let journal: Vec<Entry> = [
+            json!({ "at": at(0), "type": "step_started", "path": "tell", "attempt": 2, "kind": "http" }),
+            json!({ "at": at(5), "type": "call_intended", "path": "tell", "index": 0, "function": "http::post",
+                "fingerprint": "f", "summary": "POST https://h/", "repeatable": true }),
+            json!({ "at": at(9), "type": "call_resolved", "path": "tell", "index": 0, "function": "http::post",
+                "fingerprint": "f", "outcome": { "ok": { "status": 200, "headers": {}, "body": { "a": 1 } } } }),
+            json!({ "at": at(9), "type": "attempt_failed", "path": "tell", "attempt": 2, "error": error, "call": null }),
+            json!({ "at": at(999), "type": "run_parked", "error": { "step": "tell", "code": "status", "message": "h answered 503" } }),
+        ]
+        .into_iter()
+        .map(entry)
+        .collect();
+        let show = |terminal: &Terminal| {
+            let mut timeline = Timeline::of(&journal);
+            journal.iter().map(|entry| timeline.line(entry, terminal)).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            show(&Terminal::plain(None)),
+            [
+                "     +0ms  tell    · starts, attempt 2",
+                "     +5ms  tell    → POST https://h/",
+                "     +9ms  tell    ← http::post gives 200 {\"a\":1}",
+                "     +9ms  tell    ! attempt 2 failed: h answered 503 (status)",
+                "   +999ms  tell    ‖ run parked: h answered 503 (status)",
+            ]
+        );
+        assert!(show(&Terminal::plain(Some(60))).iter().all(|line| line.chars().count() <= 60));
+    }
+}
