@@ -14,6 +14,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use cartwright_core::run::row::RunStatus;
 use cartwright_run::storage::{EventFilter, RunFilter};
 use sha2::{Digest, Sha256};
 
@@ -24,6 +25,8 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// Runs shown.
 const RUNS: usize = 25;
+/// Parked and failed runs shown, of each.
+const STUCK: usize = 5;
 /// Events shown.
 const EVENTS: usize = 12;
 
@@ -50,12 +53,18 @@ async fn view(door: &Door) -> Result<View, cartwright_run::storage::StorageError
     let engine = &door.engine;
     let findings = door.config.findings.all();
     let broken = findings.iter().filter(|one| one.is_broken());
+    let mut stuck = Vec::new();
+    for status in [RunStatus::Parked, RunStatus::Failed] {
+        let filter = RunFilter { status: Some(status), ..RunFilter::default() };
+        stuck.extend(engine.runs(&filter, None, STUCK).await?.items);
+    }
     Ok(View {
         now: engine.now(),
         counts: engine.counts().await?,
         stores: engine.stores().list().len(),
         workflows: engine.workflows().len(),
         broken: broken.map(|one| (one.file.clone(), one.errors())).collect(),
+        stuck,
         runs: engine.runs(&RunFilter::default(), None, RUNS).await?.items,
         events: engine.events(&EventFilter::default(), None, EVENTS).await?.items,
     })

@@ -22,6 +22,8 @@ pub(super) struct View {
     pub(super) workflows: usize,
     /// Files that are not used as they stand, with the reason.
     pub(super) broken: Vec<(String, String)>,
+    /// The newest parked runs, then the newest failed ones.
+    pub(super) stuck: Vec<RunRow>,
     pub(super) runs: Vec<RunRow>,
     pub(super) events: Vec<StoredEvent>,
 }
@@ -36,6 +38,7 @@ impl View {
         self.head(&mut html);
         self.tiles(&mut html);
         self.broken(&mut html);
+        self.stuck(&mut html);
         self.runs(&mut html);
         self.events(&mut html);
         html.raw("</main>\n<footer>A run in full: <code>cartwright runs show RUN</code></footer>\n<script>")
@@ -81,15 +84,30 @@ impl View {
         html.raw("</tbody></table></div>\n");
     }
 
-    fn runs(&self, html: &mut Html) {
-        html.raw("<h2>Recent runs</h2>\n<div class=\"sheet\">");
-        if self.runs.is_empty() {
-            html.raw("<div class=\"none\">No runs yet. A run starts when an event matches a workflow.</div></div>\n");
+    fn stuck(&self, html: &mut Html) {
+        if self.stuck.is_empty() {
             return;
         }
-        html.raw("<table><thead><tr><th>Workflow</th><th>Status</th><th>Store</th><th>Started</th>");
-        html.raw("<th class=\"number\">Took</th><th>Error</th></tr></thead><tbody>\n");
-        for run in &self.runs {
+        html.raw("<h2>Parked and failed</h2>\n<p class=\"quiet\">A parked run waits for a person. Go on with ");
+        html.raw("<code>cartwright runs retry RUN</code>; the run's id shows when you point at its workflow.</p>\n");
+        self.table(html, &self.stuck);
+    }
+
+    fn runs(&self, html: &mut Html) {
+        html.raw("<h2>Recent runs</h2>\n");
+        if self.runs.is_empty() {
+            html.raw("<div class=\"sheet none\">No runs yet. A run starts when an event matches a workflow.</div>\n");
+            return;
+        }
+        self.table(html, &self.runs);
+    }
+
+    fn table(&self, html: &mut Html, runs: &[RunRow]) {
+        html.raw(
+            "<div class=\"sheet\"><table><thead><tr><th>Workflow</th><th>Status</th><th>Store</th><th>Started</th>",
+        );
+        html.raw("<th class=\"number\">Took</th><th class=\"reason\">Error</th></tr></thead><tbody>\n");
+        for run in runs {
             self.run(html, run);
         }
         html.raw("</tbody></table></div>\n");
@@ -243,6 +261,7 @@ mod tests {
             stores: 1,
             workflows: 2,
             broken: vec![("a<b>.yaml".into(), "E0104 & more".into())],
+            stuck: vec![run.clone()],
             runs: vec![run],
             events: Vec::new(),
         }
@@ -264,6 +283,7 @@ mod tests {
             "a&lt;b&gt;.yaml",
             "E0104 &amp; more",
             "No events yet",
+            "runs retry",
         ] {
             assert!(page.contains(part), "{part}\n{page}");
         }
