@@ -66,6 +66,32 @@ pub(crate) fn period() -> Key {
     vec![META, b'p']
 }
 
+/// The youngest ids that sled and what is on its way to it may have; see `view`.
+pub(crate) fn ceilings() -> Key {
+    vec![META, b'x']
+}
+
+/// Whose key this is, where keys name a run or an event: its kind and id.
+pub(crate) fn owner(key: &[u8]) -> Option<(Owner, &[u8])> {
+    let (owner, at) = match *key.first()? {
+        RUN | JOURNAL | TIMER_OF => (Owner::Run, 1),
+        ACTIVE => (Owner::Run, 3),
+        OPEN => (Owner::Run, 9),
+        TIMER => (Owner::Run, 11),
+        EVENT | EVENT_REST => (Owner::Event, 1),
+        INBOX => (Owner::Event, 3),
+        _ => return None,
+    };
+    Some((owner, key.get(at..at + 16)?))
+}
+
+/// What a key may belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Run,
+    Event,
+}
+
 /// The highest version that a deleted record of a table had.
 pub(crate) fn floor(table: Table) -> Key {
     vec![META, b'f', table_number(table)]

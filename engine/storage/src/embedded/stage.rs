@@ -103,18 +103,18 @@ pub(crate) fn stage(group: &mut Group<'_>, request: &Request) -> Result<Answer, 
 }
 
 fn accept(group: &mut Group<'_>, event: &EventIn) -> Result<Accepted, StorageError> {
-    if let Some(hash) = &event.dedupe {
-        let key = key::dedupe(event.shard, hash);
-        if let Some(first) = group.get(&key)? {
-            return Ok(Accepted::Duplicate(key::event_of(key::trailing_id(&first)?)?));
-        }
-        if !group.has(&key::with_id(key::EVENT, &event.id))? {
-            group.put(key, event.id.to_vec());
-        }
+    let dedupe = event.dedupe.as_ref().map(|hash| key::dedupe(event.shard, hash));
+    if let Some(key) = &dedupe
+        && let Some(first) = group.get(key)?
+    {
+        return Ok(Accepted::Duplicate(key::event_of(key::trailing_id(&first)?)?));
     }
     let id = key::event_of(event.id)?;
     if group.has(&key::with_id(key::EVENT, &event.id))? {
         return Ok(Accepted::Duplicate(id));
+    }
+    if let Some(key) = dedupe {
+        group.put(key, event.id.to_vec());
     }
     let head = EventHead { bytes: event.json.len() as u64, shard: event.shard, matched: false, dedupe: event.dedupe };
     group.extend(&EVENT, &event.id, &head.write(), None, &event.json);

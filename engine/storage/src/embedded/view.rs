@@ -1,5 +1,9 @@
 //! What is true now: the changes that the base does not have yet, over the base. Committed changes come in through
 //! [`View::apply`]; every read goes through [`View::get`] and [`View::scan`].
+//!
+//! Ids sort by time, so nearly all keys written belong to runs and events that are younger than anything below the
+//! active table. Knowing the youngest id below (the *ceilings*) saves asking the base for what it cannot have, and
+//! lets a key that is set and deleted again vanish without a trace.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +17,7 @@ use crate::{
     StorageError,
     embedded::{
         change::{Change, Changes, patch},
-        key::{Key, after_prefix},
+        key::{self, Id, Key, Owner, after_prefix},
     },
 };
 
@@ -106,6 +110,30 @@ struct Tables {
     /// Bytes of keys and values in `active`, with what a map's entry costs.
     active_bytes: usize,
     frozen: Option<Arc<Table>>,
+    /// The youngest ids in the active table.
+    youngest: Ceilings,
+    /// Nothing below the active table belongs to a younger run or event; `None`: not known yet.
+    ceilings: Option<Ceilings>,
+}
+
+/// A run's and an event's id.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Ceilings {
+    run: Id,
+    event: Id,
+}
+
+impl Ceilings {
+    fn max(self, other: Self) -> Self {
+        Self { run: self.run.max(other.run), event: self.event.max(other.event) }
+    }
+
+    fn of(&mut self, owner: Owner) -> &mut Id {
+        match owner {
+            Owner::Run => &mut self.run,
+            Owner::Event => &mut self.event,
+        }
+    }
 }
 
 /// What an entry of a table costs beside its bytes: two allocations and the tree's share.
@@ -125,6 +153,18 @@ impl View {
         Self { tables: RwLock::default(), base, layered: true }
     }
 
+    /// From now on the ceilings are known: what the base noted, and what the replayed log brought.
+    pub(crate) fn settle(&self) -> Result<(), StorageError> {
+        let noted = match self.base.get(&key::ceilings())? {
+            Some(value) => value.split_first_chunk().and_then(|(run, event)| Some(Ceilings { run: *run, event: *event.first_chunk()? })),
+            None => Some(Ceilings::default()),
+        };
+        let noted = noted.ok_or_else(|| key::damaged("the ceilings"))?;
+        let mut tables = self.tables.write();
+        tables.ceilings = Some(noted.max(tables.youngest));
+        Ok(())
+    }
+
     /// Bytes that the base does not have and that are not on their way to it.
     pub(crate) fn active_bytes(&self) -> usize {
         self.tables.read().active_bytes
@@ -142,17 +182,20 @@ impl View {
     pub(crate) fn apply(&self, changes: Changes) -> Result<(), StorageError> {
         // What a patch needs from below is read before the lock is taken, so that readers never wait for the disk.
         let mut below = BTreeMap::new();
-        for (key, change) in &changes {
-            if matches!(change, Change::Patch { .. }) && !self.tables.read().active.contains_key(key) {
-                below.insert(key.clone(), self.get(key)?);
-            }
+        {
+            let tables = self.tables.read();
+            let patched = changes.iter().filter(|(key, change)| matches!(change, Change::Patch { .. }) && !tables.active.contains_key(*key));
+            below.extend(patched.map(|(key, _)| (key.clone(), None)));
+        }
+        for (key, value) in &mut below {
+            *value = self.get(key)?;
         }
         let mut tables = self.tables.write();
         let tables = &mut *tables;
         for (key, change) in changes {
             match change {
                 Change::Put(value) => tables.set(key, Some(value)),
-                Change::Delete if self.layered => tables.set(key, None),
+                Change::Delete if self.layered && tables.below_may_have(&key) => tables.set(key, None),
                 Change::Delete => tables.remove(&key),
                 Change::Patch { head, at, tail } => {
                     if let Some(Some(value)) = tables.active.get_mut(&key) {
@@ -176,6 +219,12 @@ impl View {
         if tables.frozen.is_some() {
             return None;
         }
+        if let Some(ceilings) = tables.ceilings {
+            let ceilings = ceilings.max(tables.youngest);
+            tables.ceilings = Some(ceilings);
+            tables.active.insert(key::ceilings(), Some([ceilings.run, ceilings.event].concat()));
+        }
+        tables.youngest = Ceilings::default();
         let frozen = Arc::new(std::mem::take(&mut tables.active));
         tables.active_bytes = 0;
         tables.frozen = Some(Arc::clone(&frozen));
@@ -213,6 +262,9 @@ impl View {
         let tables = self.tables.read();
         if let Some(value) = tables.active.get(key) {
             return Some(look(value.as_deref()));
+        }
+        if !tables.below_may_have(key) {
+            return Some(look(None));
         }
         let value = tables.frozen.as_ref()?.get(key)?;
         Some(look(value.as_deref()))
@@ -285,7 +337,21 @@ fn take(table: &Table, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, limi
 }
 
 impl Tables {
+    /// Whether the frozen table or the base may have a key.
+    fn below_may_have(&self, key: &[u8]) -> bool {
+        match (self.ceilings, key::owner(key)) {
+            (Some(mut ceilings), Some((owner, id))) => id <= &ceilings.of(owner)[..],
+            _ => true,
+        }
+    }
+
     fn set(&mut self, key: Key, value: Option<Vec<u8>>) {
+        if let Some((owner, id)) = key::owner(&key) {
+            let youngest = self.youngest.of(owner);
+            if *id > youngest[..] {
+                youngest.copy_from_slice(id);
+            }
+        }
         let key_bytes = key.len() + ENTRY_BYTES;
         self.active_bytes += value.as_ref().map_or(0, Vec::len);
         match self.active.insert(key, value) {

@@ -44,6 +44,7 @@ pub(crate) fn open(sled: &Path, log: &Path, hooks: &Hooks) -> Result<Opened, Sto
     }
     let view = View::over(Box::new(base.clone()));
     let (number, sequence) = replay(&view, log, applied.unwrap_or(0), hooks)?;
+    view.settle()?;
     let writer = Writer::create(&*hooks.files, log, number + 1, sequence).map_err(|error| unavailable("write in", log, error))?;
     Ok(Opened { view, base, writer })
 }
