@@ -3,6 +3,7 @@
 //! says so and passes.
 #![cfg(unix)]
 
+#[expect(dead_code, reason = "only a part of the suite is needed here")]
 mod contract;
 #[path = "postgres/server.rs"]
 mod server;

@@ -4,6 +4,7 @@
 //! was synced. Without `strace` (Debian: `apt install strace`) the test says so and shows nothing.
 #![cfg(target_os = "linux")]
 
+#[expect(dead_code, reason = "only a part of the suite is needed here")]
 mod contract;
 
 use std::{collections::BTreeMap, process::Command};

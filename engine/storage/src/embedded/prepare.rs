@@ -93,6 +93,7 @@ fn json<T: Serialize>(what: &T) -> Result<Vec<u8>, StorageError> {
     serde_json::to_vec(what).map_err(unwritable)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn unwritable(error: serde_json::Error) -> StorageError {
     StorageError::Invalid { reason: format!("this cannot be written as JSON: {error}") }
 }

@@ -82,6 +82,9 @@ pub(crate) fn events(view: &View, filter: &EventFilter, cursor: Option<&str>, li
     })
 }
 
+/// An id in a list, with its value where that was at hand.
+type Listed = (Id, Option<Vec<u8>>);
+
 /// Where a page's ids come from.
 enum From {
     /// The things themselves.
@@ -124,7 +127,7 @@ impl From {
     }
 
     /// About `limit` ids below `cursor`, newest first, and whether there may be more; with values where at hand.
-    fn next(&self, view: &View, cursor: Option<&Id>, limit: usize) -> Result<(Vec<(Id, Option<Vec<u8>>)>, bool), StorageError> {
+    fn next(&self, view: &View, cursor: Option<&Id>, limit: usize) -> Result<(Vec<Listed>, bool), StorageError> {
         let below = |prefix: &[u8], key: fn(&[u8], &Id) -> Key| {
             let range = Range::prefix(prefix);
             cursor.map_or_else(|| range.clone(), |id| range.clone().before(key(prefix, id)))

@@ -187,7 +187,7 @@ fn write(group: &mut Group<'_>, shard: ShardId, batch: &BatchIn, known: Known) -
         let now = EventHead { bytes: head.bytes + matches.len() as u64, matched: true, ..head };
         group.extend(&EVENT, event, &now.write(), Some(head.bytes), matches);
         group.delete(key::in_shard(key::INBOX, shard, event));
-        group.standing.counts.inbox -= 1;
+        group.standing.counts.inbox = group.standing.counts.inbox.saturating_sub(1);
     }
     for (run, before) in batch.runs.iter().zip(known.runs) {
         write_run(group, run, before)?;
@@ -206,7 +206,7 @@ fn write(group: &mut Group<'_>, shard: ShardId, batch: &BatchIn, known: Known) -
         if let Some(due) = group.get(&by_run)?.and_then(|due| due.first_chunk().copied()) {
             group.delete(key::timer(shard, key::time_of(due), run, timer));
             group.delete(by_run);
-            group.standing.counts.timers -= 1;
+            group.standing.counts.timers = group.standing.counts.timers.saturating_sub(1);
         }
     }
     for key in &batch.waits_clear {
@@ -224,7 +224,7 @@ fn write(group: &mut Group<'_>, shard: ShardId, batch: &BatchIn, known: Known) -
     for key in &batch.outbox_done {
         if group.has(key)? {
             group.delete(key.clone());
-            group.standing.counts.outbox -= 1;
+            group.standing.counts.outbox = group.standing.counts.outbox.saturating_sub(1);
         }
     }
     for (by_run, by_shard, body) in &batch.mail {
@@ -245,7 +245,8 @@ fn write_run(group: &mut Group<'_>, run: &RunIn, before: Option<RunHead>) -> Res
         Some(head) => {
             if head.status != run.status {
                 list::step(group, &run.id, run.lists, head.status, run.status)?;
-                *group.count_of(head.status) -= 1;
+                let before = group.count_of(head.status);
+                *before = before.saturating_sub(1);
                 *group.count_of(run.status) += 1;
             }
             head.clone()

@@ -52,6 +52,9 @@ impl Base for Nothing {
     }
 }
 
+/// Bounds as the standard library's maps take them.
+pub(crate) type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
+
 /// Keys between two bounds.
 #[derive(Debug, Clone)]
 pub(crate) struct Range {
@@ -85,7 +88,7 @@ impl Range {
     }
 
     /// As the standard library wants it; `None`: it is empty.
-    pub(crate) fn bounds(&self) -> Option<(Bound<&[u8]>, Bound<&[u8]>)> {
+    pub(crate) fn bounds(&self) -> Option<Bounds<'_>> {
         let bounds = (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice));
         let empty = match bounds {
             (Bound::Excluded(a) | Bound::Included(a), Bound::Excluded(b)) | (Bound::Excluded(a), Bound::Included(b)) => a >= b,
@@ -330,7 +333,7 @@ impl View {
 
 type Slot = (Key, Option<Vec<u8>>);
 
-fn take(table: &Table, bounds: (Bound<&[u8]>, Bound<&[u8]>), reverse: bool, limit: usize) -> Vec<Slot> {
+fn take(table: &Table, bounds: Bounds<'_>, reverse: bool, limit: usize) -> Vec<Slot> {
     let range = table.range::<[u8], _>(bounds);
     let copy = |(key, value): (&Key, &Option<Vec<u8>>)| (key.clone(), value.clone());
     if reverse { range.rev().take(limit).map(copy).collect() } else { range.take(limit).map(copy).collect() }

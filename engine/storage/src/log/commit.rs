@@ -45,8 +45,8 @@ impl Committer {
             while !waiting.is_empty() {
                 if let Err(problem) = self.group(&mut waiting) {
                     tracing::error!(problem, "storage stops; it must be opened again");
-                    drop(waiting); // callers learn it from the closed channel
                     self.queue.stop(&problem);
+                    drop(waiting); // their callers learn it from the closed channel, and the reason from the queue
                     self.handoff.stop();
                     return;
                 }

@@ -47,7 +47,7 @@ use crate::{
 pub type SledStorage = Embedded<Log>;
 
 /// How to keep a folder.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Options {
     /// Bytes of new data kept in memory before they move to sled; up to three times as much for moments.
     pub memtable_bytes: usize,
@@ -55,7 +55,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memtable_bytes: 16 * 1024 * 1024 }
+        Self { memtable_bytes: 8 * 1024 * 1024 }
     }
 }
 

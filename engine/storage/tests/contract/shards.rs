@@ -89,7 +89,7 @@ pub async fn timers_come_due_in_order(f: &mut dyn Fixture) {
     assert!(s.due_timers(ShardId::of("other"), at(99), 9).await.expect("works").is_empty());
     let fence = own(&*s, shard()).await;
     let moved = timer(&a, "", TimerKind::ParkExpiry, 40);
-    s.commit(shard(), fence, change(&[moved.clone()], &set[1..2])).await.expect("moved and cleared");
+    s.commit(shard(), fence, change(std::slice::from_ref(&moved), &set[1..2])).await.expect("moved and cleared");
     s.commit(shard(), fence, change(&[], &set[1..2])).await.expect("clearing what is not there is fine");
     assert_eq!(s.next_timer(shard()).await.expect("works"), Some(at(20)));
     assert_eq!(due(99, 9).await.last(), Some(&moved));

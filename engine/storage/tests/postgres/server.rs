@@ -1,4 +1,5 @@
 //! A private PostgreSQL server in a temporary folder, on a Unix socket, for as long as this value lives.
+#![expect(unreachable_pub, reason = "a module of a test binary")]
 
 use std::{
     io::{BufRead, BufReader},

@@ -133,7 +133,7 @@ async fn a_checkpoint_may_stop_anywhere() {
         let step = move |_: Step| count.fetch_add(1, Ordering::SeqCst) != stop_at;
         let hooks = Hooks { files: Arc::new(Disk), step: Some(Arc::new(step)) };
         let options = Options { memtable_bytes: 4000 };
-        let storage = SledStorage::open_with(folder.path(), options.clone(), hooks).expect("opens");
+        let storage = SledStorage::open_with(folder.path(), options, hooks).expect("opens");
         let fence = own(&*storage).await;
         let mut done = 0;
         for op in &list {
@@ -145,7 +145,7 @@ async fn a_checkpoint_may_stop_anywhere() {
         stops += usize::from(done < list.len());
         drop(storage);
         for reopening in 0..2 {
-            let storage = SledStorage::open(folder.path(), options.clone()).expect("opens");
+            let storage = SledStorage::open(folder.path(), options).expect("opens");
             let now = dump(storage.view().expect("alive"));
             let next = states.get(done + 1); // its record may be in the log though nobody was told
             assert!(now == states[done] || Some(&now) == next, "stopped at {stop_at}, {done} acknowledged, reopening {reopening}");
