@@ -227,3 +227,19 @@ async fn summary(engine: &Engine, sent: &Sent, sink: &Sink) -> Vec<String> {
     lines.push(String::new());
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_samples_are_fine_wherever_the_services_listen() {
+        let folder = tempfile::tempdir().expect("a folder");
+        write_workflows(folder.path(), "127.0.0.1:45678".parse().expect("an address")).expect("written");
+        let reading = crate::workflows::Folder::new(folder.path().to_owned()).read(Some(&crate::assembly::sandbox()));
+        let reading = reading.expect("read");
+        assert_eq!(reading.findings, []);
+        assert_eq!(reading.loaded.len(), WORKFLOWS.len());
+        assert!(reading.loaded.iter().all(|one| !one.definition.source.contains(SAMPLE_SINK)));
+    }
+}
