@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use cartwright_core::workflow::render;
 use cartwright_http::{FileFindings, Findings};
-use cartwright_run::Engine;
+use cartwright_run::{Engine, Loaded};
 use cartwright_woo::Vault;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tracing_subscriber::EnvFilter;
@@ -18,7 +18,7 @@ use crate::{
     failure::{Failure, OrFail as _, Result, environment, usage},
     reload::{self, Reloading},
     terminal::Terminal,
-    workflows::Folder,
+    workflows::{Folder, Reading},
 };
 
 pub(super) async fn run(context: &Context) -> Result<()> {
@@ -78,13 +78,17 @@ pub(crate) async fn start(
     terminal: &Terminal,
 ) -> Result<Running> {
     let address = listener.local_addr().or_environment("cannot listen")?;
+    // Opening storage, reading files and loading root certificates wait for the disk; together they take as long as one.
+    let (own, workflows) = (config.clone(), config.workflows.clone());
+    let outbound = tokio::task::spawn_blocking(move || assembly::outbound(&own));
+    let reading = tokio::task::spawn_blocking(move || read(Folder::new(workflows)));
     let storage = assembly::storage(config).await?;
+    let outbound = outbound.await.or_environment("making the HTTP client was cut off")??;
+    let (folder, reading) = reading.await.or_environment("reading the workflows was cut off")??;
     let vault = Vault::open_or_create(data.path()).or_environment("cannot open the vault")?;
     let token = data.token()?;
-    let mut folder = Folder::new(config.workflows.clone());
     let findings = Findings::default();
-    let loaded = load(&mut folder, &findings, terminal)?;
-    let outbound = assembly::outbound(config)?;
+    let loaded = tell(&folder, reading, &findings, terminal);
     let foundation = Foundation { storage, vault, outbound, retention: config.retention, mode: Mode::Work };
     let engine = assembly::start(foundation, loaded).await?;
     let reloading = reload::watch(folder, engine.clone(), findings.clone());
@@ -96,19 +100,25 @@ pub(crate) async fn start(
     Ok(Running { engine, client, address, announcement, reloading, close, server })
 }
 
-fn load(folder: &mut Folder, findings: &Findings, terminal: &Terminal) -> Result<Vec<cartwright_run::Loaded>> {
-    if !folder.root().is_dir() {
-        let path = folder.root().display();
-        terminal.note(format_args!("note: there is no workflows folder {path}; nothing will run until it is there and the engine is started again"));
-        return Ok(Vec::new());
-    }
-    let reading = folder.read(None)?;
+/// Reads a folder; `None` where there is none.
+fn read(mut folder: Folder) -> Result<(Folder, Option<Reading>)> {
+    let reading = if folder.root().is_dir() { Some(folder.read(None)?) } else { None };
+    Ok((folder, reading))
+}
+
+fn tell(folder: &Folder, reading: Option<Reading>, findings: &Findings, terminal: &Terminal) -> Vec<Loaded> {
+    let root = folder.root().display();
+    let Some(reading) = reading else {
+        let missing = format!("note: there is no workflows folder {root}");
+        terminal.note(format!("{missing}; nothing will run until it is there and the engine is started again"));
+        return Vec::new();
+    };
     report(&reading.findings, terminal);
     let broken = reading.findings.iter().filter(|one| one.is_broken()).count();
-    let broken = if broken == 0 { String::new() } else { format!(", {broken} with errors left out") };
+    let broken = if broken == 0 { String::new() } else { format!(", {broken} with errors") };
     findings.set(reading.findings);
-    terminal.note(format_args!("{} workflows from {}{broken}", reading.loaded.len(), folder.root().display()));
-    Ok(reading.loaded)
+    terminal.note(format_args!("{} workflows from {root}{broken}", reading.loaded.len()));
+    reading.loaded
 }
 
 fn report(findings: &[FileFindings], terminal: &Terminal) {
