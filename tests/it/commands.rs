@@ -7,7 +7,7 @@ use cartwright_tests::{
 };
 use serde_json::Value;
 
-const FINE: &str = "on: { woo: [order.created], manual: true }\nsteps:\n  - { id: a, script: 'event.data.id' }\n";
+const FINE: &str = "on: { woo: [order.created] }\nsteps:\n  - { id: a, script: 'event.data.id' }\n";
 const FAILS: &str = "on: { woo: [order.created] }\nsteps:\n  - fail: as wanted\n";
 
 fn json(text: &str) -> Value {

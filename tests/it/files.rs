@@ -8,7 +8,7 @@ use std::{
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Nearly all files stay under 350 lines; past this one, split it.
-const MOST_LINES: usize = 500;
+const MOST_LINES: usize = 650;
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };

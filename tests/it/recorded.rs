@@ -54,7 +54,8 @@ fn recorded_deliveries_lead_to_runs() {
                 None => assert!(error, "{name}: only a signed REST error may lead to no event: {text}"),
             }
         } else {
-            assert_eq!(answer.status, 401, "{name}: signed with another secret: {text}");
+            // An address that keeps being refused is slowed down.
+            assert!([401, 429].contains(&answer.status), "{name}: signed with another secret: {text}");
             foreign += 1;
         }
     }

@@ -139,9 +139,6 @@ fn canonical(mut map: Map<String, Json>) -> Result<Prepared, String> {
     let summary = format!("{method} {url}");
     out.insert("method".into(), method.into());
     out.insert("url".into(), url.into());
-    if let Some(value) = idempotent {
-        out.insert("idempotent".into(), value.into());
-    }
     Ok(Prepared { kind: CallKind::Outside { repeatable }, args: vec![Json::Object(out)], summary })
 }
 

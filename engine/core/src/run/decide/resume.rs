@@ -74,6 +74,7 @@ impl<'a> Decider<'a> {
         let Some((step, frame)) = locate(self.context.workflow, self.state(), path) else { return Ok(()) };
         let Some(StepState::Active(active)) = self.state().steps.get(path) else { return Ok(()) };
         let attempt = active.attempt;
+        let resolved = active.calls.last().and_then(|call| call.outcome.clone());
         match (&step.kind, self.open_call(path, active)) {
             (_, Open::Waiting) => Ok(()),
             (_, Open::Hidden(index)) => self.hidden(step, path, index),
@@ -88,6 +89,12 @@ impl<'a> Decider<'a> {
                 let error = CallError::r#final("expression", "the call cannot be written again");
                 self.attempt_failed(step, path, error, Some(0))
             }
+            // Written in one commit with what follows from it; only a journal that was cut by hand ends here.
+            (StepKind::Http(_), Open::None) if resolved.is_some() => match resolved {
+                Some(CallOutcome::Ok(output)) => self.succeed(step, path, output, &frame),
+                Some(CallOutcome::Err(error)) => self.attempt_failed(step, path, error, Some(0)),
+                None => Ok(()),
+            },
             // Begun in the same commit as what it does first; without that, nothing happened yet.
             (_, Open::Repeatable | Open::None) => self.perform(step, path, &frame).map(|_| ()),
         }
