@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Decider, Effect, scope::locate};
 use crate::{
-    call::{CallError, ErrorClass},
+    call::{CallError, CallOutcome, ErrorClass},
     id::StepPath,
     run::{
         apply::Illegal,
