@@ -252,10 +252,18 @@ fn consider(inner: &Inner, event: &Event) -> Considered {
     let views = Arc::new(EventViews::new(event, store.as_ref()));
     let mut matches = Vec::new();
     let mut fresh = Vec::new();
-    for (workflow, trigger) in trigger::candidates(&set, event, tags) {
+    // A workflow with several fitting triggers starts once, for the first whose conditions hold.
+    for (workflow, trigger) in trigger::listeners(&set, event, tags) {
+        let same = matches.last().is_some_and(|last: &Match| last.workflow == workflow.id);
+        if same && matches.last().is_some_and(|last| matches!(last.outcome, MatchOutcome::Started { .. })) {
+            continue;
+        }
         let outcome = decide_match(inner, event, &views, workflow, trigger);
         if let MatchOutcome::Started { run } = &outcome {
             fresh.push(new_run(inner, event, run.clone(), workflow, &views));
+        }
+        if same {
+            matches.pop();
         }
         matches.push(Match { workflow: workflow.id.clone(), outcome });
     }

@@ -42,6 +42,23 @@ async fn an_event_whose_condition_is_false_says_so_and_starts_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_first_trigger_that_holds_starts_the_workflow_once() {
+    let yaml = r#"
+on:
+  - event: { topics: [go], if: event.data.n > 100 }
+  - event: { topics: ["*"], if: event.data.n > 10 }
+  - event: { topics: [go] }
+steps:
+  - script: event.data.n
+"#;
+    let bench = Bench::new(&[("several", yaml)]).await;
+    let event = bench.emit("go", json!({"n": 50})).await;
+    assert_eq!(bench.one(RunStatus::Succeeded).await.output(), json!(50));
+    let stored = bench.engine.event(&event).await.expect("read").expect("there");
+    assert_eq!(stored.matches.map(|matches| matches.len()), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failing_call_is_tried_again_with_the_same_key() {
     let bench = Bench::new(&[("notify", NOTIFY)]).await;
     bench.world.answer("https://sink.example/tell", [unavailable(), unavailable()]);
