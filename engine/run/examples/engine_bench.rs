@@ -110,7 +110,8 @@ async fn main() {
         let permit = Arc::clone(&slots).acquire_owned().await.expect("open");
         let (engine, data) = (engine.clone(), Arc::clone(&data));
         tokio::spawn(async move {
-            let incoming = Incoming { topic: "order.paid".into(), store: None, source: Source::Api, data, dedupe: None };
+            let incoming =
+                Incoming { topic: "order.paid".into(), store: None, source: Source::Api, data, dedupe: None };
             engine.accept(incoming).await.expect("accepted");
             drop(permit);
         });

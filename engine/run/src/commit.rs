@@ -71,7 +71,9 @@ pub(crate) fn deliver(inner: Arc<Inner>, shard: ShardId, events: Vec<NewEvent>) 
                         pause = (pause * 2).min(PAUSE_MAX);
                         continue;
                     }
-                    Err(error) => tracing::warn!(%error, event = %id, "an emitted event waits in the outbox for the next start"),
+                    Err(error) => {
+                        tracing::warn!(%error, event = %id, "an emitted event waits in the outbox for the next start")
+                    }
                 }
                 break;
             }

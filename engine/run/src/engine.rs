@@ -15,9 +15,7 @@ use cartwright_core::{
     workflow::WorkflowSet,
 };
 use cartwright_sandbox::Sandbox;
-use cartwright_storage::{
-    Counts, EventFilter, Page, RunFilter, Storage, StorageError, StoredEvent,
-};
+use cartwright_storage::{Counts, EventFilter, Page, RunFilter, Storage, StorageError, StoredEvent};
 use cartwright_woo::Vault;
 use futures_util::future::try_join_all;
 use tokio::sync::oneshot;
@@ -201,7 +199,12 @@ impl Engine {
     }
 
     /// Runs, newest first.
-    pub async fn runs(&self, filter: &RunFilter, cursor: Option<&str>, limit: usize) -> Result<Page<RunRow>, StorageError> {
+    pub async fn runs(
+        &self,
+        filter: &RunFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<RunRow>, StorageError> {
         self.inner.storage.query_runs(filter, cursor, limit).await
     }
 
@@ -248,7 +251,8 @@ impl Engine {
         match answer.await {
             Ok(answer) => answer.map_err(OperatorError::Refused),
             Err(_) => Err(OperatorError::Refused(
-                "the run could not be moved; the engine's log says why (its workflow or its storage may be damaged)".into(),
+                "the run could not be moved; the engine's log says why (its workflow or its storage may be damaged)"
+                    .into(),
             )),
         }
     }

@@ -58,7 +58,9 @@ async fn open_secrets(inner: &Inner, workflow: &Workflow, spec: &Json) -> Result
         workflow.grants.secret(&name).map_err(|missing| CallError::denied(&missing))?;
         let secret = inner.secrets.open(&name).await.map_err(|error| secret_missing(&error.to_string()))?;
         let secret = secret.ok_or_else(|| {
-            secret_missing(&format!("the secret `{name}` is not set; set it with `cartwright secret set {name}`, then retry the run"))
+            secret_missing(&format!(
+                "the secret `{name}` is not set; set it with `cartwright secret set {name}`, then retry the run"
+            ))
         })?;
         let text = secret.expose_text().ok_or_else(|| secret_missing(&format!("the secret `{name}` is not text")))?;
         opened.push((name, text.to_owned()));
@@ -155,6 +157,9 @@ fn increment(now: &Json, by: &Json) -> Result<Json, CallError> {
     };
     let sum = whole(now).zip(whole(by)).and_then(|(now, by)| now.checked_add(by));
     sum.map(|sum| json!(sum)).ok_or_else(|| {
-        CallError::r#final("type", format!("state::increment needs whole numbers; there is {now}, to be raised by {by}"))
+        CallError::r#final(
+            "type",
+            format!("state::increment needs whole numbers; there is {now}, to be raised by {by}"),
+        )
     })
 }

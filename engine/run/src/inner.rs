@@ -182,7 +182,12 @@ impl Inner {
     }
 
     /// A driver wants to go; `false`: something was said to it in the meantime.
-    pub(crate) fn leave(&self, run: &RunId, mailbox: &mut mpsc::UnboundedReceiver<Message>, unread: &mut Option<Message>) -> bool {
+    pub(crate) fn leave(
+        &self,
+        run: &RunId,
+        mailbox: &mut mpsc::UnboundedReceiver<Message>,
+        unread: &mut Option<Message>,
+    ) -> bool {
         let mut live = self.live.lock();
         if let Ok(message) = mailbox.try_recv() {
             *unread = Some(message);

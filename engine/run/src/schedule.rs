@@ -3,7 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cartwright_core::{event::{Event, Source}, id::EventId, time::Timestamp};
+use cartwright_core::{
+    event::{Event, Source},
+    id::EventId,
+    time::Timestamp,
+};
 use cartwright_storage::NewEvent;
 use serde_json::{json, value::to_raw_value};
 use sha2::{Digest, Sha256};

@@ -15,7 +15,7 @@ use tokio::runtime::{Handle, RuntimeFlavor};
 use crate::{clock::Entropy, inner::Inner};
 
 /// Operations that are executed right away; a script that needs more moves off the async workers.
-const INLINE_OPERATIONS_MAX: u64 = 20_000;
+const INLINE_OPERATIONS_MAX: u64 = 10_000;
 
 /// Executes the script of a step. `None`: the step is no script any more, which only a bug could cause.
 pub(crate) fn execute(inner: &Inner, context: &Context<'_>, state: &RunState, path: &StepPath) -> Option<ScriptResult> {
@@ -90,6 +90,7 @@ fn result(outcome: ScriptOutcome) -> ScriptResult {
 }
 
 fn calls(resolved: Vec<Resolved>) -> Vec<ResolvedCall> {
-    let call = |Resolved { index, function, fingerprint, outcome }| ResolvedCall { index, function, fingerprint, outcome };
+    let call =
+        |Resolved { index, function, fingerprint, outcome }| ResolvedCall { index, function, fingerprint, outcome };
     resolved.into_iter().map(call).collect()
 }

@@ -14,7 +14,9 @@ pub enum StoreError {
     #[error(transparent)]
     Invalid(#[from] InvalidStore),
     /// There is one already.
-    #[error("there is a store `{0}` already. Remove it first, or give a new webhook secret with --webhook-secret to rotate")]
+    #[error(
+        "there is a store `{0}` already. Remove it first, or give a new webhook secret with --webhook-secret to rotate"
+    )]
     Exists(StoreId),
     /// Storage refused.
     #[error(transparent)]
@@ -62,7 +64,12 @@ impl Stores {
     }
 
     /// Adds a store. On stable storage when it resolves.
-    pub async fn add(&self, id: StoreId, settings: &StoreSettings, now: Timestamp) -> Result<Arc<OpenStore>, StoreError> {
+    pub async fn add(
+        &self,
+        id: StoreId,
+        settings: &StoreSettings,
+        now: Timestamp,
+    ) -> Result<Arc<OpenStore>, StoreError> {
         let store = Store::new(&self.vault, id.clone(), settings, now)?;
         match self.write(&id, Expect::Absent, Some(store.to_bytes())).await {
             Ok(()) => self.remember(store),
@@ -72,7 +79,11 @@ impl Stores {
     }
 
     /// Adds a webhook secret beside those that are valid; `None`: no such store.
-    pub async fn add_webhook_secret(&self, id: &StoreId, secret: &Secret) -> Result<Option<Arc<OpenStore>>, StoreError> {
+    pub async fn add_webhook_secret(
+        &self,
+        id: &StoreId,
+        secret: &Secret,
+    ) -> Result<Option<Arc<OpenStore>>, StoreError> {
         let Some(record) = self.storage.record(Table::Stores, id.as_str()).await? else { return Ok(None) };
         let mut store = Store::from_bytes(&record.value)?;
         store.add_webhook_secret(&self.vault, secret)?;

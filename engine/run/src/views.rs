@@ -29,7 +29,8 @@ pub(crate) fn event_view(event: &Event) -> Json {
 fn source_view(source: &Source) -> Json {
     match source {
         Source::Http { path, method, query, headers, .. } => {
-            let map = |pairs: &[(String, String)]| -> Json { pairs.iter().cloned().map(|(k, v)| (k, json!(v))).collect() };
+            let map =
+                |pairs: &[(String, String)]| -> Json { pairs.iter().cloned().map(|(k, v)| (k, json!(v))).collect() };
             json!({"kind": "http", "path": path, "method": method, "query": map(query), "headers": map(headers)})
         }
         other => serde_json::to_value(other).unwrap_or(Json::Null),

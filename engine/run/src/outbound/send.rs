@@ -112,7 +112,9 @@ impl HttpOutbound {
             Some(Host::Ipv6(address)) => address.into(),
             Some(Host::Domain(_)) | None => return Ok(()),
         };
-        self.policy.check_target(&answer::host_of(url), address).map_err(|denied| CallError::r#final("denied", denied.to_string()))
+        self.policy
+            .check_target(&answer::host_of(url), address)
+            .map_err(|denied| CallError::r#final("denied", denied.to_string()))
     }
 
     async fn once(&self, prepared: &Prepared) -> Result<Response, reqwest::Error> {

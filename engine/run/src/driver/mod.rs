@@ -3,42 +3,42 @@
 //! A driver lives only while its run is doing something. A run that waits for a time, an event or a person is in
 //! storage and nowhere else.
 
+mod load;
+mod settle;
+
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
 use cartwright_core::{
-    call::{CallError, CallOutcome, ErrorClass},
+    call::CallOutcome,
     id::{RunId, StepPath},
     run::{
-        apply::{Illegal, apply, fold},
+        apply::Illegal,
         decide::{Context, DecideError, Decision, Effect, Input, decide},
-        entry::{Entry, What},
-        row::{RunError, RunStatus},
-        state::{Phase, RunState},
+        entry::Entry,
+        state::RunState,
     },
-    time::Timestamp,
     workflow::Workflow,
 };
-use cartwright_storage::{
-    Batch, CommitError, MailBody, MailKey, NewEvent, RecordWrite, RunWrite, StorageError, Timer, TimerKey, Wait, WaitKey,
-};
+use cartwright_storage::{Batch, CommitError, MailBody, NewEvent, RunWrite, StorageError, TimerKey, Wait, WaitKey};
 use futures_util::{
     StreamExt,
-    future::{AbortHandle, Abortable, Aborted, BoxFuture, FutureExt},
+    future::{AbortHandle, Aborted, BoxFuture, FutureExt},
     stream::FuturesUnordered,
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use self::settle::Pending;
 use crate::{
-    commit::commit_until_done,
     dispatch::Claim,
     host,
     inner::{Inner, Message, Reply},
     metrics::Metrics,
-    script, views::EventViews, wait,
+    script,
+    views::EventViews,
 };
 
 /// How a driver comes by its run.
@@ -120,36 +120,6 @@ struct Driver {
     _permit: OwnedSemaphorePermit,
 }
 
-/// What the next commit holds besides the run itself.
-#[derive(Default)]
-struct Pending {
-    prelude: Batch,
-    entries: Vec<Entry>,
-    timers: BTreeMap<TimerKey, Option<Timestamp>>,
-    waits: BTreeMap<(StepPath, u32), Option<Wait>>,
-    outbox: Vec<NewEvent>,
-    records: Vec<RecordWrite>,
-    mail_done: Vec<MailKey>,
-    lookbacks: Vec<Wait>,
-}
-
-impl Pending {
-    fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-            && self.timers.is_empty()
-            && self.waits.is_empty()
-            && self.records.is_empty()
-            && self.mail_done.is_empty()
-            && self.prelude.matched.is_empty()
-    }
-}
-
-/// What follows a commit.
-struct After {
-    ended: bool,
-    lookbacks: Vec<Wait>,
-}
-
 /// Why a run stopped moving; it is taken up again at the next start.
 #[derive(Debug, thiserror::Error)]
 enum Stuck {
@@ -168,74 +138,6 @@ impl From<StorageError> for Stuck {
 }
 
 impl Driver {
-    async fn fresh(inner: Arc<Inner>, fresh: Fresh, mailbox: mpsc::UnboundedReceiver<Message>) -> Option<Self> {
-        let permit = match fresh.permit {
-            Some(permit) => permit,
-            None => Arc::clone(&inner.slots).acquire_owned().await.ok()?,
-        };
-        let committed = if fresh.created.is_some() { 0 } else { fresh.state.len };
-        let mut pending = Pending { prelude: fresh.prelude, ..Pending::default() };
-        pending.entries.extend(fresh.created);
-        let mut driver = Self::new(inner, mailbox, fresh.workflow, fresh.views, fresh.state, committed, permit);
-        driver.pending = pending;
-        driver.claim = fresh.claim;
-        driver.inputs.push_back(resume());
-        Some(driver)
-    }
-
-    async fn stored(inner: Arc<Inner>, run: &RunId, mailbox: mpsc::UnboundedReceiver<Message>) -> Option<Self> {
-        let permit = Arc::clone(&inner.slots).acquire_owned().await.ok()?;
-        match load(&inner, run).await {
-            Ok(Some((state, workflow, views, wait_topics))) => {
-                let committed = state.len;
-                let mut driver = Self::new(inner, mailbox, workflow, views, state, committed, permit);
-                driver.wait_topics = wait_topics;
-                driver.inputs.push_back(resume());
-                Some(driver)
-            }
-            Ok(None) => {
-                inner.forget(run);
-                None
-            }
-            Err(error) => {
-                tracing::error!(%run, %error, "a run cannot be loaded");
-                inner.forget(run);
-                None
-            }
-        }
-    }
-
-    fn new(
-        inner: Arc<Inner>,
-        mailbox: mpsc::UnboundedReceiver<Message>,
-        workflow: Arc<Workflow>,
-        views: Arc<EventViews>,
-        state: RunState,
-        committed: u64,
-        permit: OwnedSemaphorePermit,
-    ) -> Self {
-        Self {
-            inner,
-            mailbox,
-            unread: None,
-            workflow,
-            views,
-            run: state.run.clone(),
-            state: Some(state),
-            committed,
-            inputs: VecDeque::new(),
-            effects: VecDeque::new(),
-            pending: Pending::default(),
-            to_make: Vec::new(),
-            calls: FuturesUnordered::new(),
-            under_way: BTreeMap::new(),
-            replies: Vec::new(),
-            wait_topics: BTreeMap::new(),
-            claim: None,
-            _permit: permit,
-        }
-    }
-
     fn state(&self) -> &RunState {
         self.state.as_ref().expect("a driver has its state between decisions")
     }
@@ -409,161 +311,6 @@ impl Driver {
         Ok(())
     }
 
-    /// Commits what is pending; afterwards its calls are made and its askers answered.
-    async fn commit(&mut self) -> Result<(), Stuck> {
-        if self.pending.is_empty() {
-            self.answer_all();
-            self.make_calls();
-            return Ok(());
-        }
-        let pending = std::mem::take(&mut self.pending);
-        let (batch, after) = self.batch(pending);
-        let shard = self.state().shard;
-        match commit_until_done(&self.inner, shard, batch).await {
-            Ok(()) => {
-                self.committed = self.state().len;
-                self.claim = None;
-                self.count(after.ended);
-                self.answer_all();
-                self.make_calls();
-                for wait in after.lookbacks {
-                    self.look_back(&wait).await?;
-                }
-                Ok(())
-            }
-            Err(CommitError::Conflict { what }) => self.start_over(&what).await,
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn batch(&self, pending: Pending) -> (Batch, After) {
-        let state = self.state();
-        let ended = pending.entries.iter().any(|entry| matches!(entry.what, What::RunFinished { .. } | What::RunParked { .. }));
-        let mut batch = pending.prelude;
-        if !pending.entries.is_empty() {
-            let (row, append) = (state.row(), pending.entries);
-            batch.runs.push(RunWrite { row, expected_len: self.committed, append });
-        }
-        for (key, due) in pending.timers {
-            match due {
-                Some(due) => batch.timers_set.push(Timer { key, due }),
-                None => batch.timers_clear.push(key),
-            }
-        }
-        for ((path, index), wait) in pending.waits {
-            match wait {
-                Some(wait) => batch.waits_set.push(wait),
-                None => batch.waits_clear.extend(self.topic_of(&path, index).map(|topic| WaitKey {
-                    topic,
-                    run: state.run.clone(),
-                    path,
-                    index,
-                })),
-            }
-        }
-        batch.outbox.extend(pending.outbox);
-        batch.records.extend(pending.records);
-        batch.mail_done.extend(pending.mail_done);
-        (batch, After { ended, lookbacks: pending.lookbacks })
-    }
-
-    fn topic_of(&self, path: &StepPath, index: u32) -> Option<String> {
-        self.wait_topics.get(&(path.clone(), index)).cloned()
-    }
-
-    fn count(&self, moved_to_end: bool) {
-        if !moved_to_end {
-            return;
-        }
-        let metrics = &self.inner.metrics;
-        match self.state().status() {
-            RunStatus::Succeeded => Metrics::add(&metrics.runs_succeeded),
-            RunStatus::Failed => Metrics::add(&metrics.runs_failed),
-            RunStatus::Cancelled => Metrics::add(&metrics.runs_cancelled),
-            RunStatus::Parked => {
-                Metrics::add(&metrics.runs_parked);
-                if matches!(&self.state().phase, Phase::Parked { error, .. } if error.code == "unknown") {
-                    Metrics::add(&metrics.steps_unknown);
-                }
-            }
-            RunStatus::Queued | RunStatus::Running | RunStatus::Waiting => {}
-        }
-    }
-
-    /// What people asked for is durable.
-    fn answer_all(&mut self) {
-        for reply in self.replies.drain(..) {
-            let _ = reply.send(Ok(()));
-        }
-    }
-
-    async fn look_back(&mut self, wait: &Wait) -> Result<(), Stuck> {
-        if let Some(event) = wait::find_past(&self.inner, wait, &self.state().store, &self.views).await? {
-            let outcome = CallOutcome::Ok(crate::views::event_view(&event));
-            self.inputs.push_back(Input::Call { path: wait.key.path.clone(), index: wait.key.index, outcome });
-        }
-        Ok(())
-    }
-
-    /// Makes the calls whose intents are durable now.
-    fn make_calls(&mut self) {
-        for effect in std::mem::take(&mut self.to_make) {
-            let Effect::Call { path, index, call, key } = effect else { continue };
-            let work = host::make_call(Arc::clone(&self.inner), Arc::clone(&self.workflow), call, key);
-            let work = std::panic::AssertUnwindSafe(work).catch_unwind().map(|outcome| {
-                outcome.unwrap_or_else(|_| {
-                    let error = CallError::r#final("internal", "the engine failed while making the call (a bug); it may have happened");
-                    CallOutcome::Err(CallError { class: ErrorClass::Unknown, ..error })
-                })
-            });
-            let (handle, registration) = AbortHandle::new_pair();
-            let work = Abortable::new(work, registration);
-            self.under_way.insert((path.clone(), index), handle);
-            self.calls.push(async move { (path, index, work.await) }.boxed());
-        }
-    }
-
-    /// Someone else moved the run, or the state it wants to change: read again and decide again.
-    async fn start_over(&mut self, what: &str) -> Result<(), Stuck> {
-        tracing::debug!(run = %self.state().run, what, "a commit was a conflict; deciding again");
-        for reply in self.replies.drain(..) {
-            let _ = reply.send(Err("the run moved in the same moment; look at it and try again".into()));
-        }
-        self.reload().await?;
-        let under_way = self.under_way.keys().map(|(path, _)| path.clone()).collect();
-        self.inputs.push_back(Input::Resume { under_way });
-        Ok(())
-    }
-
-    async fn reload(&mut self) -> Result<(), Stuck> {
-        self.inputs.clear();
-        self.effects.clear();
-        self.to_make.clear();
-        self.pending = Pending::default();
-        let run = match &self.state {
-            Some(state) => state.run.clone(),
-            None => self.run.clone(),
-        };
-        let journal = self.inner.storage.journal(&run).await?;
-        let state = fold(&journal)?.ok_or(Stuck::Gone)?;
-        self.committed = state.len;
-        self.state = Some(state);
-        Ok(())
-    }
-
-    /// A decision was impossible: a bug. The run waits for a person instead of moving on wrongly.
-    async fn park_broken(&mut self, reason: &str) -> Result<(), Stuck> {
-        tracing::error!(run = %self.run, reason, "a decision was impossible (a bug); the run is parked");
-        self.reload().await?;
-        self.abort(&StepPath::new(""));
-        let message = format!("the engine could not decide what comes next (a bug, please report it): {reason}");
-        let error = RunError { step: None, code: "internal".into(), message };
-        let entry = Entry { at: self.inner.clock.now(), what: What::RunParked { error } };
-        self.state = Some(apply(self.state.take(), &entry)?);
-        self.pending.entries.push(entry);
-        Ok(())
-    }
-
     /// Stops calls at or below a path. Effects still in the queue were asked for afterwards and stay.
     fn abort(&mut self, below: &StepPath) {
         let prefix = below.as_str();
@@ -578,35 +325,7 @@ impl Driver {
             !hit(path)
         });
         self.to_make.retain(|effect| !matches!(effect, Effect::Call { path, .. } if hit(path)));
-        self.inputs.retain(|input| !matches!(input, Input::Call { path, .. } | Input::Script { path, .. } if hit(path)));
+        self.inputs
+            .retain(|input| !matches!(input, Input::Call { path, .. } | Input::Script { path, .. } if hit(path)));
     }
-}
-
-fn resume() -> Input {
-    Input::Resume { under_way: BTreeSet::new() }
-}
-
-type LoadedRun = (RunState, Arc<Workflow>, Arc<EventViews>, BTreeMap<(StepPath, u32), String>);
-
-/// Reads a run from storage. `None`: there is none, or nothing can be done with it.
-async fn load(inner: &Inner, run: &RunId) -> Result<Option<LoadedRun>, Stuck> {
-    let journal = inner.storage.journal(run).await?;
-    let Some(state) = fold(&journal)? else { return Ok(None) };
-    let set = inner.workflows.load_full();
-    let found = inner.pinned.find(inner.storage.as_ref(), set.get(&state.workflow), &state.version).await?;
-    let Some(workflow) = found else {
-        tracing::error!(%run, workflow = %state.workflow, version = %state.version, "the definition a run is pinned to is gone");
-        return Ok(None);
-    };
-    let Some(stored) = inner.storage.event(&state.event).await? else {
-        tracing::error!(%run, event = %state.event, "the event of a run is gone");
-        return Ok(None);
-    };
-    let store = stored.event.store.as_ref().and_then(|id| inner.stores.get(id));
-    let views = Arc::new(EventViews::new(&stored.event, store.as_ref()));
-    let topics = journal.into_iter().filter_map(|entry| match entry.what {
-        What::WaitSet { path, index, topic, .. } => Some(((path, index), topic)),
-        _ => None,
-    });
-    Ok(Some((state, workflow, views, topics.collect())))
 }

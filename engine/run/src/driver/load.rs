@@ -1,0 +1,127 @@
+//! How a driver comes by its run: handed over by the dispatcher, or read from storage.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use cartwright_core::{
+    id::{RunId, StepPath},
+    run::{apply::fold, decide::Input, entry::What, state::RunState},
+    workflow::Workflow,
+};
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::{Driver, Fresh, Stuck, settle::Pending};
+use crate::{
+    inner::{Inner, Message},
+    views::EventViews,
+};
+
+impl Driver {
+    pub(super) async fn fresh(
+        inner: Arc<Inner>,
+        fresh: Fresh,
+        mailbox: mpsc::UnboundedReceiver<Message>,
+    ) -> Option<Self> {
+        let permit = match fresh.permit {
+            Some(permit) => permit,
+            None => Arc::clone(&inner.slots).acquire_owned().await.ok()?,
+        };
+        let committed = if fresh.created.is_some() { 0 } else { fresh.state.len };
+        let mut pending = Pending { prelude: fresh.prelude, ..Pending::default() };
+        pending.entries.extend(fresh.created);
+        let mut driver = Self::new(inner, mailbox, fresh.workflow, fresh.views, fresh.state, committed, permit);
+        driver.pending = pending;
+        driver.claim = fresh.claim;
+        driver.inputs.push_back(resume());
+        Some(driver)
+    }
+
+    pub(super) async fn stored(
+        inner: Arc<Inner>,
+        run: &RunId,
+        mailbox: mpsc::UnboundedReceiver<Message>,
+    ) -> Option<Self> {
+        let permit = Arc::clone(&inner.slots).acquire_owned().await.ok()?;
+        match load(&inner, run).await {
+            Ok(Some((state, workflow, views, wait_topics))) => {
+                let committed = state.len;
+                let mut driver = Self::new(inner, mailbox, workflow, views, state, committed, permit);
+                driver.wait_topics = wait_topics;
+                driver.inputs.push_back(resume());
+                Some(driver)
+            }
+            Ok(None) => {
+                inner.forget(run);
+                None
+            }
+            Err(error) => {
+                tracing::error!(%run, %error, "a run cannot be loaded");
+                inner.forget(run);
+                None
+            }
+        }
+    }
+
+    pub(super) fn new(
+        inner: Arc<Inner>,
+        mailbox: mpsc::UnboundedReceiver<Message>,
+        workflow: Arc<Workflow>,
+        views: Arc<EventViews>,
+        state: RunState,
+        committed: u64,
+        permit: OwnedSemaphorePermit,
+    ) -> Self {
+        Self {
+            inner,
+            mailbox,
+            unread: None,
+            workflow,
+            views,
+            run: state.run.clone(),
+            state: Some(state),
+            committed,
+            inputs: VecDeque::new(),
+            effects: VecDeque::new(),
+            pending: Pending::default(),
+            to_make: Vec::new(),
+            calls: FuturesUnordered::new(),
+            under_way: BTreeMap::new(),
+            replies: Vec::new(),
+            wait_topics: BTreeMap::new(),
+            claim: None,
+            _permit: permit,
+        }
+    }
+}
+
+fn resume() -> Input {
+    Input::Resume { under_way: BTreeSet::new() }
+}
+
+type LoadedRun = (RunState, Arc<Workflow>, Arc<EventViews>, BTreeMap<(StepPath, u32), String>);
+
+/// Reads a run from storage. `None`: there is none, or nothing can be done with it.
+async fn load(inner: &Inner, run: &RunId) -> Result<Option<LoadedRun>, Stuck> {
+    let journal = inner.storage.journal(run).await?;
+    let Some(state) = fold(&journal)? else { return Ok(None) };
+    let set = inner.workflows.load_full();
+    let found = inner.pinned.find(inner.storage.as_ref(), set.get(&state.workflow), &state.version).await?;
+    let Some(workflow) = found else {
+        tracing::error!(%run, workflow = %state.workflow, version = %state.version, "the definition a run is pinned to is gone");
+        return Ok(None);
+    };
+    let Some(stored) = inner.storage.event(&state.event).await? else {
+        tracing::error!(%run, event = %state.event, "the event of a run is gone");
+        return Ok(None);
+    };
+    let store = stored.event.store.as_ref().and_then(|id| inner.stores.get(id));
+    let views = Arc::new(EventViews::new(&stored.event, store.as_ref()));
+    let topics = journal.into_iter().filter_map(|entry| match entry.what {
+        What::WaitSet { path, index, topic, .. } => Some(((path, index), topic)),
+        _ => None,
+    });
+    Ok(Some((state, workflow, views, topics.collect())))
+}

@@ -1,0 +1,214 @@
+//! How what a driver decided becomes true: one commit, then its calls; and what follows when the commit is a conflict.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use cartwright_core::{
+    call::{CallError, CallOutcome, ErrorClass},
+    id::StepPath,
+    run::{
+        apply::{apply, fold},
+        decide::{Effect, Input},
+        entry::{Entry, What},
+        row::{RunError, RunStatus},
+        state::Phase,
+    },
+    time::Timestamp,
+};
+use cartwright_storage::{
+    Batch, CommitError, MailKey, NewEvent, RecordWrite, RunWrite, Timer, TimerKey, Wait, WaitKey,
+};
+use futures_util::future::{AbortHandle, Abortable, FutureExt};
+
+use super::{Driver, Stuck};
+use crate::{commit::commit_until_done, host, metrics::Metrics, wait};
+
+/// What the next commit holds besides the run itself.
+#[derive(Default)]
+pub(super) struct Pending {
+    pub(super) prelude: Batch,
+    pub(super) entries: Vec<Entry>,
+    pub(super) timers: BTreeMap<TimerKey, Option<Timestamp>>,
+    pub(super) waits: BTreeMap<(StepPath, u32), Option<Wait>>,
+    pub(super) outbox: Vec<NewEvent>,
+    pub(super) records: Vec<RecordWrite>,
+    pub(super) mail_done: Vec<MailKey>,
+    pub(super) lookbacks: Vec<Wait>,
+}
+
+impl Pending {
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+            && self.timers.is_empty()
+            && self.waits.is_empty()
+            && self.records.is_empty()
+            && self.mail_done.is_empty()
+            && self.prelude.matched.is_empty()
+    }
+}
+
+/// What follows a commit.
+struct After {
+    pub(super) ended: bool,
+    pub(super) lookbacks: Vec<Wait>,
+}
+
+impl Driver {
+    /// Commits what is pending; afterwards its calls are made and its askers answered.
+    pub(super) async fn commit(&mut self) -> Result<(), Stuck> {
+        if self.pending.is_empty() {
+            self.answer_all();
+            self.make_calls();
+            return Ok(());
+        }
+        let pending = std::mem::take(&mut self.pending);
+        let (batch, after) = self.batch(pending);
+        let shard = self.state().shard;
+        match commit_until_done(&self.inner, shard, batch).await {
+            Ok(()) => {
+                self.committed = self.state().len;
+                self.claim = None;
+                self.count(after.ended);
+                self.answer_all();
+                self.make_calls();
+                for wait in after.lookbacks {
+                    self.look_back(&wait).await?;
+                }
+                Ok(())
+            }
+            Err(CommitError::Conflict { what }) => self.start_over(&what).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn batch(&self, pending: Pending) -> (Batch, After) {
+        let state = self.state();
+        let ended =
+            pending.entries.iter().any(|entry| matches!(entry.what, What::RunFinished { .. } | What::RunParked { .. }));
+        let mut batch = pending.prelude;
+        if !pending.entries.is_empty() {
+            let (row, append) = (state.row(), pending.entries);
+            batch.runs.push(RunWrite { row, expected_len: self.committed, append });
+        }
+        for (key, due) in pending.timers {
+            match due {
+                Some(due) => batch.timers_set.push(Timer { key, due }),
+                None => batch.timers_clear.push(key),
+            }
+        }
+        for ((path, index), wait) in pending.waits {
+            match wait {
+                Some(wait) => batch.waits_set.push(wait),
+                None => batch.waits_clear.extend(self.topic_of(&path, index).map(|topic| WaitKey {
+                    topic,
+                    run: state.run.clone(),
+                    path,
+                    index,
+                })),
+            }
+        }
+        batch.outbox.extend(pending.outbox);
+        batch.records.extend(pending.records);
+        batch.mail_done.extend(pending.mail_done);
+        (batch, After { ended, lookbacks: pending.lookbacks })
+    }
+
+    pub(super) fn topic_of(&self, path: &StepPath, index: u32) -> Option<String> {
+        self.wait_topics.get(&(path.clone(), index)).cloned()
+    }
+
+    pub(super) fn count(&self, moved_to_end: bool) {
+        if !moved_to_end {
+            return;
+        }
+        let metrics = &self.inner.metrics;
+        match self.state().status() {
+            RunStatus::Succeeded => Metrics::add(&metrics.runs_succeeded),
+            RunStatus::Failed => Metrics::add(&metrics.runs_failed),
+            RunStatus::Cancelled => Metrics::add(&metrics.runs_cancelled),
+            RunStatus::Parked => {
+                Metrics::add(&metrics.runs_parked);
+                if matches!(&self.state().phase, Phase::Parked { error, .. } if error.code == "unknown") {
+                    Metrics::add(&metrics.steps_unknown);
+                }
+            }
+            RunStatus::Queued | RunStatus::Running | RunStatus::Waiting => {}
+        }
+    }
+
+    /// What people asked for is durable.
+    pub(super) fn answer_all(&mut self) {
+        for reply in self.replies.drain(..) {
+            let _ = reply.send(Ok(()));
+        }
+    }
+
+    pub(super) async fn look_back(&mut self, wait: &Wait) -> Result<(), Stuck> {
+        if let Some(event) = wait::find_past(&self.inner, wait, &self.state().store, &self.views).await? {
+            let outcome = CallOutcome::Ok(crate::views::event_view(&event));
+            self.inputs.push_back(Input::Call { path: wait.key.path.clone(), index: wait.key.index, outcome });
+        }
+        Ok(())
+    }
+
+    /// Makes the calls whose intents are durable now.
+    pub(super) fn make_calls(&mut self) {
+        for effect in std::mem::take(&mut self.to_make) {
+            let Effect::Call { path, index, call, key } = effect else { continue };
+            let work = host::make_call(Arc::clone(&self.inner), Arc::clone(&self.workflow), call, key);
+            let work = std::panic::AssertUnwindSafe(work).catch_unwind().map(|outcome| {
+                outcome.unwrap_or_else(|_| {
+                    let error = CallError::r#final(
+                        "internal",
+                        "the engine failed while making the call (a bug); it may have happened",
+                    );
+                    CallOutcome::Err(CallError { class: ErrorClass::Unknown, ..error })
+                })
+            });
+            let (handle, registration) = AbortHandle::new_pair();
+            let work = Abortable::new(work, registration);
+            self.under_way.insert((path.clone(), index), handle);
+            self.calls.push(async move { (path, index, work.await) }.boxed());
+        }
+    }
+
+    /// Someone else moved the run, or the state it wants to change: read again and decide again.
+    pub(super) async fn start_over(&mut self, what: &str) -> Result<(), Stuck> {
+        tracing::debug!(run = %self.state().run, what, "a commit was a conflict; deciding again");
+        for reply in self.replies.drain(..) {
+            let _ = reply.send(Err("the run moved in the same moment; look at it and try again".into()));
+        }
+        self.reload().await?;
+        let under_way = self.under_way.keys().map(|(path, _)| path.clone()).collect();
+        self.inputs.push_back(Input::Resume { under_way });
+        Ok(())
+    }
+
+    pub(super) async fn reload(&mut self) -> Result<(), Stuck> {
+        self.inputs.clear();
+        self.effects.clear();
+        self.to_make.clear();
+        self.pending = Pending::default();
+        let run = match &self.state {
+            Some(state) => state.run.clone(),
+            None => self.run.clone(),
+        };
+        let journal = self.inner.storage.journal(&run).await?;
+        let state = fold(&journal)?.ok_or(Stuck::Gone)?;
+        self.committed = state.len;
+        self.state = Some(state);
+        Ok(())
+    }
+
+    /// A decision was impossible: a bug. The run waits for a person instead of moving on wrongly.
+    pub(super) async fn park_broken(&mut self, reason: &str) -> Result<(), Stuck> {
+        tracing::error!(run = %self.run, reason, "a decision was impossible (a bug); the run is parked");
+        self.reload().await?;
+        self.abort(&StepPath::new(""));
+        let message = format!("the engine could not decide what comes next (a bug, please report it): {reason}");
+        let error = RunError { step: None, code: "internal".into(), message };
+        let entry = Entry { at: self.inner.clock.now(), what: What::RunParked { error } };
+        self.state = Some(apply(self.state.take(), &entry)?);
+        self.pending.entries.push(entry);
+        Ok(())
+    }
+}
