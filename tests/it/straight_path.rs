@@ -63,7 +63,7 @@ fn a_webhook_becomes_a_run_whose_call_arrives_outside() {
 #[test]
 fn an_event_tells_which_workflows_started_and_which_did_not() {
     let engine = Engine::running(&[
-        ("thanks.yaml", THANKS),
+        ("thanks.yaml", &THANKS.replace("SINK", "127.0.0.1:9")),
         ("other.yaml", "on: { woo: [product.*] }\nsteps: [{ stop: done }]\n"),
     ]);
     let event = engine.order("order.created", &order(1, "12.00"));
@@ -138,7 +138,7 @@ fn lists_are_filtered_and_paged() {
 
 #[test]
 fn operators_can_see_health_and_metrics() {
-    let engine = Engine::running(&[("thanks.yaml", THANKS)]);
+    let engine = Engine::running(&[("thanks.yaml", &THANKS.replace("SINK", "127.0.0.1:9"))]);
     for path in ["/healthz", "/readyz"] {
         let response = once(engine.address(), &cartwright_tests::wire::Request::new("GET", path)).unwrap();
         assert_eq!(response.status, 200, "{path}: {}", response.text());
