@@ -16,3 +16,4 @@ mod commands;
 mod crash;
 mod journals;
 mod hostile;
+mod hostile_webhooks;
