@@ -47,7 +47,7 @@ impl Pending {
 }
 
 /// What follows a commit.
-struct After {
+pub(super) struct After {
     pub(super) ended: bool,
     pub(super) lookbacks: Vec<Wait>,
 }
