@@ -4,7 +4,7 @@
 //! the queue is empty. The inbox entry goes in the same commit that creates the runs, so no crash can part them.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
@@ -38,6 +38,8 @@ use crate::{
 const QUEUE_EVENTS_MAX: usize = 4096;
 /// Events taken from the queue before a shard that is behind has its turn.
 const QUEUE_EVENTS_IN_A_ROW: usize = 256;
+/// Events that start nothing, taken out of the inbox in one commit.
+const UNHEARD_EVENTS_MAX: usize = 128;
 /// Events read from the inbox at once.
 const INBOX_PAGE: usize = 128;
 
@@ -94,6 +96,7 @@ pub(crate) async fn dispatch(inner: Arc<Inner>) {
     let Some(mut receiver) = inner.queue.receiver.lock().take() else { return };
     let mut stopping = inner.stopping.subscribe();
     let mut in_a_row = 0;
+    let mut unheard = Unheard::default();
     while !inner.is_stopping() {
         // What did not fit into the queue is older than what comes into it now.
         let behind = if in_a_row >= QUEUE_EVENTS_IN_A_ROW { inner.queue.next_behind() } else { None };
@@ -101,6 +104,7 @@ pub(crate) async fn dispatch(inner: Arc<Inner>) {
             Some(shard) => Turn::Inbox(shard),
             None => match receiver.try_recv() {
                 Ok(event) => Turn::Event(event),
+                Err(_) if unheard.count > 0 => Turn::Flush,
                 Err(_) => match inner.queue.next_behind() {
                     Some(shard) => Turn::Inbox(shard),
                     None => tokio::select! {
@@ -116,8 +120,16 @@ pub(crate) async fn dispatch(inner: Arc<Inner>) {
             Turn::Event(event) => {
                 in_a_row += 1;
                 let claim = Claim { inner: Arc::clone(&inner), event: event.id.clone() };
-                begin_matching(&inner, event, claim).await;
+                if is_unheard(&inner, &event) {
+                    unheard.add(event, claim);
+                } else {
+                    begin_matching(&inner, event, claim).await;
+                }
+                if unheard.count >= UNHEARD_EVENTS_MAX {
+                    unheard.flush(&inner);
+                }
             }
+            Turn::Flush => unheard.flush(&inner),
             Turn::Inbox(shard) => {
                 in_a_row = 0;
                 drain_inbox(&inner, shard).await;
@@ -131,7 +143,48 @@ pub(crate) async fn dispatch(inner: Arc<Inner>) {
 enum Turn {
     Event(Event),
     Inbox(ShardId),
+    Flush,
     Nothing,
+}
+
+/// Whether no workflow listens to an event and no run may wait for it: most of what a busy store sends.
+fn is_unheard(inner: &Inner, event: &Event) -> bool {
+    let store = event.store.as_ref().and_then(|id| inner.stores.get(id));
+    let tags = store.as_ref().map_or(&[][..], |store| store.tags.as_slice());
+    let nobody_waits = match &event.store {
+        Some(_) => !inner.may_wait(event.shard()),
+        None => !ShardId::all().any(|shard| inner.may_wait(shard)),
+    };
+    nobody_waits && trigger::listeners(&inner.workflows.load(), event, tags).is_empty()
+}
+
+/// Events that start nothing: taken out of the inbox many at once.
+#[derive(Default)]
+struct Unheard {
+    by_shard: BTreeMap<ShardId, Vec<(EventId, Claim)>>,
+    count: usize,
+}
+
+impl Unheard {
+    fn add(&mut self, event: Event, claim: Claim) {
+        self.by_shard.entry(event.shard()).or_default().push((event.id, claim));
+        self.count += 1;
+    }
+
+    fn flush(&mut self, inner: &Arc<Inner>) {
+        self.count = 0;
+        for (shard, events) in std::mem::take(&mut self.by_shard) {
+            let inner = Arc::clone(inner);
+            tokio::spawn(async move {
+                let matched = events.iter().map(|(id, _)| (id.clone(), Vec::new())).collect();
+                let batch = Batch { matched, ..Batch::default() };
+                if let Err(error) = commit_until_done(&inner, shard, batch).await {
+                    tracing::warn!(%error, "events that nobody listens to stay in the inbox for now");
+                    inner.queue.look_at(shard);
+                }
+            });
+        }
+    }
 }
 
 async fn drain_inbox(inner: &Arc<Inner>, shard: ShardId) {

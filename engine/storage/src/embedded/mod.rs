@@ -10,6 +10,7 @@ pub(crate) mod group;
 pub(crate) mod head;
 pub(crate) mod key;
 pub(crate) mod list;
+mod pack;
 pub(crate) mod prepare;
 pub(crate) mod purge;
 pub(crate) mod query;

@@ -9,6 +9,7 @@ use crate::{
     embedded::{
         key::{self, Id, Key},
         list::{self, ListId, RunLists},
+        pack,
     },
 };
 
@@ -38,7 +39,7 @@ pub(crate) struct RunIn {
     pub(crate) expected_len: u64,
     pub(crate) appended: u64,
     pub(crate) row_json: Vec<u8>,
-    /// Entries, one a line.
+    /// Entries, one a line, packed where that is smaller.
     pub(crate) journal: Vec<u8>,
 }
 
@@ -75,10 +76,32 @@ pub(crate) struct WaitValue {
 
 /// Tag of the event itself in its stream: length and JSON follow.
 pub(crate) const STREAM_EVENT: u8 = b'E';
+/// Tag of the event itself, packed (see [`pack`]).
+pub(crate) const STREAM_EVENT_PACKED: u8 = b'e';
 /// Tag of its matches.
 pub(crate) const STREAM_MATCHES: u8 = b'M';
 /// Tag of a run that it started: 16 bytes follow.
 pub(crate) const STREAM_RUN: u8 = b'R';
+
+/// An event as the first record of its stream, packed where that is smaller.
+fn event_stream(event: &Event) -> Result<Vec<u8>, StorageError> {
+    let plain = tagged(STREAM_EVENT, event)?;
+    Ok(match pack::pack(&plain[5..], pack::EVENTS) {
+        Some(packed) => [&[STREAM_EVENT_PACKED][..], &packed].concat(),
+        None => plain,
+    })
+}
+
+/// A journal's new lines, packed where that is smaller: no line begins with the tag.
+fn journal_piece(lines: Vec<u8>) -> Vec<u8> {
+    match pack::pack(&lines, pack::ENTRIES) {
+        Some(packed) => [&[JOURNAL_PACKED][..], &packed].concat(),
+        None => lines,
+    }
+}
+
+/// Tag of packed lines in a journal; plain lines begin with `{`.
+pub(crate) const JOURNAL_PACKED: u8 = 1;
 
 /// JSON with a tag and its length in front, for an event's stream.
 fn tagged<T: Serialize>(tag: u8, what: &T) -> Result<Vec<u8>, StorageError> {
@@ -119,7 +142,7 @@ pub(crate) fn events(events: &[NewEvent]) -> Result<Vec<EventIn>, StorageError> 
     let mut bytes = 0;
     let one = |new: &NewEvent| {
         key_text(&new.event.topic)?;
-        let json = tagged(STREAM_EVENT, &new.event)?;
+        let json = event_stream(&new.event)?;
         bytes += json.len();
         if bytes > MAX_BATCH_BYTES {
             return Err(too_large());
@@ -171,7 +194,7 @@ pub(crate) fn batch(shard: ShardId, batch: Batch) -> Result<BatchIn, CommitError
             expected_len: write.expected_len,
             appended: write.append.len() as u64,
             row_json: json(row)?,
-            journal,
+            journal: journal_piece(journal),
         });
     }
     let event_key = |tag, event| Ok::<_, StorageError>(key::in_shard(tag, shard, &key::event_id(event).ok_or_else(unknown_id)?));

@@ -1,5 +1,7 @@
 //! Turns stored bytes back into runs, journals and events.
 
+use std::borrow::Cow;
+
 use cartwright_core::{
     event::{Event, Match},
     run::{entry::Entry, row::RunRow},
@@ -12,7 +14,8 @@ use crate::{
         group::{EVENT, RUN, Stream},
         head::{EventHead, RunHead},
         key::{self, Id, damaged},
-        prepare::{STREAM_EVENT, STREAM_MATCHES, STREAM_RUN},
+        pack,
+        prepare::{JOURNAL_PACKED, STREAM_EVENT, STREAM_EVENT_PACKED, STREAM_MATCHES, STREAM_RUN},
         view::View,
     },
 };
@@ -66,15 +69,36 @@ pub(crate) fn journal(view: &View, id: &Id) -> Result<Vec<Entry>, StorageError> 
             Err(_) if attempt < MAX_REREADS => continue,
             Err(error) => return Err(error),
         };
-        let lines = bytes.split_inclusive(|&b| b == b'\n');
-        let entries: Vec<Entry> =
-            lines.map(serde_json::from_slice).collect::<Result<_, _>>().map_err(|_| damaged("a run's journal"))?;
+        let entries = entries(&bytes)?;
         if entries.len() as u64 != head.entries {
             return Err(damaged("a run's journal"));
         }
         return Ok(entries);
     }
     Ok(Vec::new())
+}
+
+/// The entries in a journal's pieces, each plain lines or packed ones.
+fn entries(mut bytes: &[u8]) -> Result<Vec<Entry>, StorageError> {
+    let mut entries = Vec::new();
+    while let Some((&tag, rest)) = bytes.split_first() {
+        if tag == JOURNAL_PACKED {
+            let (lines, rest) = pack::unpack(rest, pack::ENTRIES)?;
+            for line in lines.split_inclusive(|&b| b == b'\n') {
+                entries.push(entry(line)?);
+            }
+            bytes = rest;
+        } else {
+            let end = bytes.iter().position(|&b| b == b'\n').map_or(bytes.len(), |at| at + 1);
+            entries.push(entry(&bytes[..end])?);
+            bytes = &bytes[end..];
+        }
+    }
+    Ok(entries)
+}
+
+fn entry(line: &[u8]) -> Result<Entry, StorageError> {
+    serde_json::from_slice(line).map_err(|_| damaged("a run's journal"))
 }
 
 /// An event with its matches and the runs it started.
@@ -113,7 +137,7 @@ fn event_parts(mut bytes: &[u8], matched: bool) -> Result<EventParts, StorageErr
     let mut runs = Vec::new();
     while let Some((record, rest)) = next(bytes)? {
         match record {
-            Record::Event(json) => event = Some(serde_json::from_slice(json).map_err(|_| damaged("an event"))?),
+            Record::Event(json) => event = Some(serde_json::from_slice(&json).map_err(|_| damaged("an event"))?),
             Record::Matches(json) => matches = serde_json::from_slice(json).map_err(|_| damaged("an event's matches"))?,
             Record::Run(id) => runs.push(id),
         }
@@ -130,7 +154,7 @@ pub(crate) fn event_runs(bytes: &[u8]) -> Result<(Event, Vec<Id>), StorageError>
 }
 
 enum Record<'a> {
-    Event(&'a [u8]),
+    Event(Cow<'a, [u8]>),
     Matches(&'a [u8]),
     Run(Id),
 }
@@ -138,12 +162,16 @@ enum Record<'a> {
 /// The next record of an event's stream.
 fn next(bytes: &[u8]) -> Result<Option<(Record<'_>, &[u8])>, StorageError> {
     let Some((&tag, rest)) = bytes.split_first() else { return Ok(None) };
+    if tag == STREAM_EVENT_PACKED {
+        let (json, rest) = pack::unpack(rest, pack::EVENTS)?;
+        return Ok(Some((Record::Event(json.into()), rest)));
+    }
     let read = || match tag {
         STREAM_RUN => rest.split_first_chunk().map(|(id, rest)| (Record::Run(*id), rest)),
         STREAM_EVENT | STREAM_MATCHES => {
             let (length, rest) = rest.split_first_chunk()?;
             let (json, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-            Some((if tag == STREAM_EVENT { Record::Event(json) } else { Record::Matches(json) }, rest))
+            Some((if tag == STREAM_EVENT { Record::Event(json.into()) } else { Record::Matches(json) }, rest))
         }
         _ => None,
     };
