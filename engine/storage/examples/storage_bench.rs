@@ -75,7 +75,15 @@ impl Bench {
         let data = Arc::from(serde_json::value::to_raw_value(&order)?);
         let now = std::process::id(); // new ids each time, without reading a clock
         let begin_millis = 1_795_000_000_000 + i64::from(now) * 86_400_000;
-        Ok(Arc::new(Self { storage, fences, next: AtomicU64::new(0), done: AtomicU64::new(0), data, begin_millis, begin: Instant::now() }))
+        Ok(Arc::new(Self {
+            storage,
+            fences,
+            next: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            data,
+            begin_millis,
+            begin: Instant::now(),
+        }))
     }
 
     fn now(&self) -> Timestamp {
@@ -99,7 +107,11 @@ impl Bench {
         let shard = event.shard();
         let fence = self.fences[usize::from(shard.number())];
         let mut key = [0; 32];
-        key[..16].copy_from_slice(&(u128::from(n) << 64 | u128::from(self.begin_millis as u64)).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835).to_be_bytes());
+        key[..16].copy_from_slice(
+            &(u128::from(n) << 64 | u128::from(self.begin_millis as u64))
+                .wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835)
+                .to_be_bytes(),
+        );
         self.storage.accept(vec![NewEvent { event, dedupe: Some(key) }]).await?;
         let run = RunId::derived(at, &id, &workflow);
         let version = Version::of(&[workflow.as_str().as_bytes()]);
@@ -120,7 +132,15 @@ impl Bench {
         };
         let fingerprint = "0123456789abcdef0123456789abcdef".to_owned();
         let first = vec![
-            entry(What::RunStarted { run: run.clone(), workflow: workflow.clone(), version, event: id.clone(), store: Some(store), shard, hops: 0 }),
+            entry(What::RunStarted {
+                run: run.clone(),
+                workflow: workflow.clone(),
+                version,
+                event: id.clone(),
+                store: Some(store),
+                shard,
+                hops: 0,
+            }),
             entry(What::StepStarted { path: path.clone(), attempt: 1, kind: "http".to_owned() }),
             entry(What::CallIntended {
                 path: path.clone(),
@@ -132,11 +152,24 @@ impl Bench {
             }),
         ];
         let matches = vec![Match { workflow, outcome: MatchOutcome::Started { run: run.clone() } }];
-        let begin = Batch { runs: vec![RunWrite { row: row.clone(), expected_len: 0, append: first }], matched: vec![(id, matches)], ..Batch::default() };
+        let begin = Batch {
+            runs: vec![RunWrite { row: row.clone(), expected_len: 0, append: first }],
+            matched: vec![(id, matches)],
+            ..Batch::default()
+        };
         self.storage.commit(shard, fence, begin).await?;
-        let outcome = CallOutcome::Ok(json!({"status": 200, "headers": {"content-type": "application/json"}, "body": {"ok": true, "id": n}}));
-        let resolved = vec![entry(What::CallResolved { path: path.clone(), index: 0, function: "http::post".to_owned(), fingerprint, outcome })];
-        let batch = Batch { runs: vec![RunWrite { row: row.clone(), expected_len: 3, append: resolved }], ..Batch::default() };
+        let outcome = CallOutcome::Ok(
+            json!({"status": 200, "headers": {"content-type": "application/json"}, "body": {"ok": true, "id": n}}),
+        );
+        let resolved = vec![entry(What::CallResolved {
+            path: path.clone(),
+            index: 0,
+            function: "http::post".to_owned(),
+            fingerprint,
+            outcome,
+        })];
+        let batch =
+            Batch { runs: vec![RunWrite { row: row.clone(), expected_len: 3, append: resolved }], ..Batch::default() };
         self.storage.commit(shard, fence, batch).await?;
         row.status = RunStatus::Succeeded;
         row.finished = Some(at);
@@ -208,7 +241,12 @@ async fn load(folder: &Path, seconds: u64, tasks: u64, keep_runs: Option<u64>) -
         let counts = bench.storage.counts().await?;
         let per_run = (cpu_now - cpu) * 1000.0 / (runs_now - runs).max(1) as f64;
         let kept: u64 = counts.runs.iter().sum();
-        println!("{second} | {} | {per_run:.3} | {} | {} | {kept}", runs_now - runs, counts.disk_bytes >> 20, memory_mib());
+        println!(
+            "{second} | {} | {per_run:.3} | {} | {} | {kept}",
+            runs_now - runs,
+            counts.disk_bytes >> 20,
+            memory_mib()
+        );
         (runs, cpu) = (runs_now, cpu_now);
     }
     while let Some(ended) = running.join_next().await {
@@ -247,7 +285,12 @@ async fn history(folder: &Path, runs: u64) -> Result<()> {
     while let Some(ended) = running.join_next().await {
         ended??;
     }
-    println!("{runs} runs in {:?}; disk {} MiB, memory {} MiB", begin.elapsed(), bench.storage.counts().await?.disk_bytes >> 20, memory_mib());
+    println!(
+        "{runs} runs in {:?}; disk {} MiB, memory {} MiB",
+        begin.elapsed(),
+        bench.storage.counts().await?.disk_bytes >> 20,
+        memory_mib()
+    );
     let storage = Arc::clone(&bench.storage);
     drop(bench);
     drop(storage); // as a crash would: the log is not moved to sled

@@ -275,4 +275,3 @@ pub struct Purged {
     /// There is more to do.
     pub more: bool,
 }
-

@@ -39,7 +39,13 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Takes a shard for `owner` until `until` when it is free, its lease is over at `now`, or it is the owner's
     /// already. The fence is higher than any before. `None`: someone else owns it.
-    async fn acquire(&self, shard: ShardId, owner: &str, now: Timestamp, until: Timestamp) -> Result<Option<Fence>, StorageError>;
+    async fn acquire(
+        &self,
+        shard: ShardId,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Fence>, StorageError>;
 
     /// Extends a lease; `false`: it is lost.
     async fn renew(&self, shard: ShardId, fence: Fence, until: Timestamp) -> Result<bool, StorageError>;
@@ -60,7 +66,12 @@ pub trait Storage: Send + Sync + 'static {
     async fn inbox(&self, shard: ShardId, after: Option<&EventId>, limit: usize) -> Result<Vec<Event>, StorageError>;
 
     /// Runs of a shard that are queued or running, oldest first, after `after`: what a new owner goes on with.
-    async fn active_runs(&self, shard: ShardId, after: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, StorageError>;
+    async fn active_runs(
+        &self,
+        shard: ShardId,
+        after: Option<&RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunRow>, StorageError>;
 
     /// Timers of a shard due at `now` or before, earliest first.
     async fn due_timers(&self, shard: ShardId, now: Timestamp, limit: usize) -> Result<Vec<Timer>, StorageError>;
@@ -84,13 +95,29 @@ pub trait Storage: Send + Sync + 'static {
     async fn record(&self, table: Table, key: &str) -> Result<Option<Record>, StorageError>;
 
     /// Records whose key starts with `prefix`, by key, after `after`.
-    async fn records(&self, table: Table, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Record>, StorageError>;
+    async fn records(
+        &self,
+        table: Table,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StorageError>;
 
     /// Runs, newest first. `cursor` comes from the page before.
-    async fn query_runs(&self, filter: &RunFilter, cursor: Option<&str>, limit: usize) -> Result<Page<RunRow>, StorageError>;
+    async fn query_runs(
+        &self,
+        filter: &RunFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<RunRow>, StorageError>;
 
     /// Events, newest first.
-    async fn query_events(&self, filter: &EventFilter, cursor: Option<&str>, limit: usize) -> Result<Page<StoredEvent>, StorageError>;
+    async fn query_events(
+        &self,
+        filter: &EventFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<StoredEvent>, StorageError>;
 
     /// How much there is.
     async fn counts(&self) -> Result<Counts, StorageError>;

@@ -42,7 +42,10 @@ async fn child_writes_until_it_is_killed() {
                 row.status = RunStatus::Succeeded;
                 row.finished = Some(event.time);
                 let write = RunWrite { row, expected_len: 1, append: vec![entry(1), entry(2)] };
-                storage.commit(shard(), fence, Batch { runs: vec![write], ..Batch::default() }).await.expect("committed");
+                storage
+                    .commit(shard(), fence, Batch { runs: vec![write], ..Batch::default() })
+                    .await
+                    .expect("committed");
                 println!("ack 3 {}", event.id);
             }
         });
@@ -84,7 +87,9 @@ async fn what_was_acknowledged_survives_kill_9() {
         for (entries, id) in &acknowledged {
             let kept = storage.event(id).await.expect("works").unwrap_or_else(|| panic!("round {round}: {id} is lost"));
             let matches = kept.matches.expect("matched");
-            let cartwright_core::event::MatchOutcome::Started { run } = &matches[0].outcome else { panic!("{matches:?}") };
+            let cartwright_core::event::MatchOutcome::Started { run } = &matches[0].outcome else {
+                panic!("{matches:?}")
+            };
             assert!(storage.journal(run).await.expect("works").len() >= *entries, "round {round}: {run} lost entries");
         }
         let counts = storage.counts().await.expect("works");

@@ -26,7 +26,9 @@ contract!(async { InMemory(MemoryStorage::new()) });
 
 #[tokio::test]
 async fn faults_strike_before_or_after_and_a_dead_handle_answers_nothing() {
-    for (fault, kept, alive) in [(Fault::Refuse, false, true), (Fault::Crash, false, false), (Fault::ApplyThenCrash, true, false)] {
+    for (fault, kept, alive) in
+        [(Fault::Refuse, false, true), (Fault::Crash, false, false), (Fault::ApplyThenCrash, true, false)]
+    {
         let storage = MemoryStorage::new();
         storage.set_faults(Some(Arc::new(move |write| if write == Write::Accept { fault } else { Fault::None })));
         let result = storage.accept(vec![new(event(1))]).await;

@@ -91,7 +91,9 @@ fn failed(error: tokio_postgres::Error) -> StorageError {
 fn refused(error: tokio_postgres::Error) -> CommitError {
     match error.code().map(SqlState::code) {
         Some("CW001") => CommitError::Fenced,
-        Some("CW002") => CommitError::Conflict { what: error.as_db_error().map_or_else(String::new, |e| e.message().to_owned()) },
+        Some("CW002") => {
+            CommitError::Conflict { what: error.as_db_error().map_or_else(String::new, |e| e.message().to_owned()) }
+        }
         _ => failed(error).into(),
     }
 }
@@ -139,7 +141,11 @@ impl Spike {
         Self { client, accept, commit, records, trips }
     }
 
-    async fn text(&self, sql: &str, params: &[&(dyn tokio_postgres::types::ToSql + Sync)]) -> Result<Vec<String>, StorageError> {
+    async fn text(
+        &self,
+        sql: &str,
+        params: &[&(dyn tokio_postgres::types::ToSql + Sync)],
+    ) -> Result<Vec<String>, StorageError> {
         let rows = self.client.query(sql, params).await.map_err(failed)?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
@@ -156,9 +162,7 @@ fn not_in_the_spike<T>() -> Result<T, StorageError> {
 #[async_trait]
 impl Storage for Spike {
     async fn accept(&self, events: Vec<NewEvent>) -> Result<Vec<Accepted>, StorageError> {
-        let one = |new: &NewEvent| {
-            json!({"id": new.event.id, "shard": new.event.shard().number(), "dedupe": new.dedupe.map(|hash| hex(&hash)), "body": new.event})
-        };
+        let one = |new: &NewEvent| json!({"id": new.event.id, "shard": new.event.shard().number(), "dedupe": new.dedupe.map(|hash| hex(&hash)), "body": new.event});
         let events = Value::from_iter(events.iter().map(one)).to_string();
         let rows = self.client.query(&self.accept, &[&events]).await.map_err(failed)?;
         let answer = |row: &tokio_postgres::Row| {
@@ -172,17 +176,20 @@ impl Storage for Spike {
     async fn commit(&self, shard: ShardId, fence: Fence, batch: Batch) -> Result<(), CommitError> {
         let run = |write: &RunWrite| json!({"id": write.row.id, "expected": write.expected_len, "data": write.row, "append": write.append});
         let runs = Value::from_iter(batch.runs.iter().map(run)).to_string();
-        let matched = Value::from_iter(batch.matched.iter().map(|(id, matches)| json!({"id": id, "matches": matches}))).to_string();
-        let set = |timer: &Timer| {
-            json!({"run": timer.key.run, "path": timer.key.path, "kind": kind(&timer.key), "due": timer.due.as_millis(), "body": timer})
-        };
+        let matched = Value::from_iter(batch.matched.iter().map(|(id, matches)| json!({"id": id, "matches": matches})))
+            .to_string();
+        let set = |timer: &Timer| json!({"run": timer.key.run, "path": timer.key.path, "kind": kind(&timer.key), "due": timer.due.as_millis(), "body": timer});
         let set = Value::from_iter(batch.timers_set.iter().map(set)).to_string();
         let clear = |key: &TimerKey| json!({"run": key.run, "path": key.path, "kind": kind(key)});
         let clear = Value::from_iter(batch.timers_clear.iter().map(clear)).to_string();
         let records = records_json(&batch.records);
         let fence = i64::try_from(fence.0).unwrap_or(-1);
         for attempt in 0.. {
-            match self.client.execute(&self.commit, &[&number(shard), &fence, &runs, &matched, &set, &clear, &records]).await {
+            match self
+                .client
+                .execute(&self.commit, &[&number(shard), &fence, &runs, &matched, &set, &clear, &records])
+                .await
+            {
                 Ok(_) => return Ok(()),
                 Err(error) if may_retry(&error) && attempt < RETRIES => {}
                 Err(error) => return Err(refused(error)),
@@ -200,8 +207,15 @@ impl Storage for Spike {
         self.client.execute(&self.records, &[&records_json(&records)]).await.map(drop).map_err(refused)
     }
 
-    async fn acquire(&self, shard: ShardId, owner: &str, now: Timestamp, until: Timestamp) -> Result<Option<Fence>, StorageError> {
-        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 4] = [&number(shard), &owner, &now.as_millis(), &until.as_millis()];
+    async fn acquire(
+        &self,
+        shard: ShardId,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Fence>, StorageError> {
+        let params: [&(dyn tokio_postgres::types::ToSql + Sync); 4] =
+            [&number(shard), &owner, &now.as_millis(), &until.as_millis()];
         let row = self.client.query_opt(ACQUIRE, &params).await.map_err(failed)?;
         Ok(row.map(|row| Fence(row.get::<_, i64>(0) as u64)))
     }
@@ -249,7 +263,11 @@ impl Storage for Spike {
     }
 
     async fn next_timer(&self, shard: ShardId) -> Result<Option<Timestamp>, StorageError> {
-        let row = self.client.query_one("select min(due) from timers where shard = $1", &[&number(shard)]).await.map_err(failed)?;
+        let row = self
+            .client
+            .query_one("select min(due) from timers where shard = $1", &[&number(shard)])
+            .await
+            .map_err(failed)?;
         Ok(row.get::<_, Option<i64>>(0).map(Timestamp::from_millis))
     }
 
@@ -261,7 +279,11 @@ impl Storage for Spike {
 
     async fn counts(&self) -> Result<Counts, StorageError> {
         // The backend keeps counters in the commit; for the spike, counting is enough.
-        let row = self.client.query_one("select (select count(*) from events), (select count(*) from timers)", &[]).await.map_err(failed)?;
+        let row = self
+            .client
+            .query_one("select (select count(*) from events), (select count(*) from timers)", &[])
+            .await
+            .map_err(failed)?;
         Ok(Counts { events: row.get::<_, i64>(0) as u64, timers: row.get::<_, i64>(1) as u64, ..Counts::default() })
     }
 
@@ -286,7 +308,12 @@ impl Storage for Spike {
     async fn query_runs(&self, _: &RunFilter, _: Option<&str>, _: usize) -> Result<Page<RunRow>, StorageError> {
         not_in_the_spike()
     }
-    async fn query_events(&self, _: &EventFilter, _: Option<&str>, _: usize) -> Result<Page<StoredEvent>, StorageError> {
+    async fn query_events(
+        &self,
+        _: &EventFilter,
+        _: Option<&str>,
+        _: usize,
+    ) -> Result<Page<StoredEvent>, StorageError> {
         not_in_the_spike()
     }
     async fn purge(&self, _: Purge) -> Result<Purged, StorageError> {
@@ -329,7 +356,9 @@ impl Fixture for OnServer {
 #[tokio::test]
 async fn the_contracts_core_holds_on_postgresql_with_one_round_trip_a_commit() {
     let Some(bin) = server::find() else {
-        println!("SKIPPED: no PostgreSQL found by pg_config or in /usr/lib/postgresql (Debian: apt install postgresql)");
+        println!(
+            "SKIPPED: no PostgreSQL found by pg_config or in /usr/lib/postgresql (Debian: apt install postgresql)"
+        );
         return;
     };
     let server = match server::Server::start(&bin) {

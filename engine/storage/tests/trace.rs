@@ -70,7 +70,9 @@ fn nothing_is_acknowledged_before_the_disk_confirmed_it() {
     let (acknowledged, removed, syncs) = check(&trace);
     assert_eq!(acknowledged, WRITES, "every acknowledgement was looked at");
     assert!(removed >= 2, "segments went: {removed}");
-    println!("{acknowledged} acknowledgements of 2 commits each, {syncs} syncs of log segments, {removed} segments removed, none too early");
+    println!(
+        "{acknowledged} acknowledgements of 2 commits each, {syncs} syncs of log segments, {removed} segments removed, none too early"
+    );
 }
 
 /// Reads the trace in order: an interrupted call counts from the line where it ended, except that a write makes its
@@ -108,7 +110,8 @@ fn check(trace: &str) -> (i64, usize, usize) {
             "write" | "pwrite64" => {
                 if call.contains("ACKNOWLEDGED") {
                     acknowledged += 1;
-                    let dirty: Vec<_> = files.values().filter(|file| file.path.ends_with(".log") && file.dirty).collect();
+                    let dirty: Vec<_> =
+                        files.values().filter(|file| file.path.ends_with(".log") && file.dirty).collect();
                     assert!(dirty.is_empty(), "acknowledged before {} was synced:\n{line}", dirty[0].path);
                     assert!(syncs >= 2 * acknowledged as usize, "two commits, two syncs");
                 }
@@ -152,7 +155,11 @@ fn the_check_notices_what_it_is_for() {
                 1 fdatasync(5 <unfinished ...>\n2 openat(AT_FDCWD, \"d/sled/db\", O_RDWR) = 6\n1 <... fdatasync resumed>) = 0\n\
                 2 write(1, \"ACKNOWLEDGED 0\", 14) = 14\n2 pwrite64(6, \"x\", 1, 0) = 1\n2 fdatasync(6) = 0\n2 unlink(\"d/log/1.log\") = 0\n";
     assert_eq!(check(good), (1, 1, 2));
-    for (from, to) in [("fdatasync(5) = 0", "getpid() = 0"), ("resumed>) = 0", "resumed>) = -1 EIO"), ("fdatasync(6) = 0", "sync_file_range(6) = 0")] {
+    for (from, to) in [
+        ("fdatasync(5) = 0", "getpid() = 0"),
+        ("resumed>) = 0", "resumed>) = -1 EIO"),
+        ("fdatasync(6) = 0", "sync_file_range(6) = 0"),
+    ] {
         let bad = good.replace(from, to);
         assert!(std::panic::catch_unwind(|| check(&bad)).is_err(), "{from} → {to}");
     }

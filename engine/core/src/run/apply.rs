@@ -158,7 +158,8 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 Inner::Loop { .. } => drop_below(state, path.as_str()),
                 Inner::None | Inner::Branch(_) => clear_timers(state, path.as_str()),
             }
-            let result = show(state, path, Json::from_iter([("status", Json::from("succeeded")), ("output", output.clone())]));
+            let result =
+                show(state, path, Json::from_iter([("status", Json::from("succeeded")), ("output", output.clone())]));
             state.steps.insert(path.clone(), StepState::Succeeded { attempt, result });
             Ok(())
         }

@@ -185,8 +185,12 @@ mod tests {
 
     #[test]
     fn the_logs_form_reads_back_and_truncation_is_noticed() {
-        let changes: Changes =
-            [(b"a".to_vec(), Change::Put(b"v".to_vec())), (b"b".to_vec(), p(b"h", 3, b"t")), (b"c".to_vec(), Change::Delete)].into();
+        let changes: Changes = [
+            (b"a".to_vec(), Change::Put(b"v".to_vec())),
+            (b"b".to_vec(), p(b"h", 3, b"t")),
+            (b"c".to_vec(), Change::Delete),
+        ]
+        .into();
         let mut out = Vec::new();
         encode(&changes, &mut out);
         assert_eq!(decode(&out), Some(changes.into_iter().collect()));

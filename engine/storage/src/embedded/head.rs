@@ -117,7 +117,8 @@ impl EventHead {
         let mut reader = Reader(head);
         let mut read = || {
             let [form, matched] = reader.take()?;
-            let head = Self { matched: matched == 1, bytes: reader.number()?, shard: reader.shard()?, dedupe: reader.take() };
+            let head =
+                Self { matched: matched == 1, bytes: reader.number()?, shard: reader.shard()?, dedupe: reader.take() };
             (form == FORM).then_some(head)
         };
         read().ok_or_else(|| damaged("an event"))

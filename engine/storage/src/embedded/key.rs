@@ -153,7 +153,9 @@ pub(crate) fn millis(id: &Id) -> u64 {
 /// What to say when something stored cannot be read.
 pub(crate) fn damaged(what: &str) -> StorageError {
     StorageError::Corrupt {
-        reason: format!("{what} cannot be read; stop the engine, check the disk, and restore the data folder from a backup"),
+        reason: format!(
+            "{what} cannot be read; stop the engine, check the disk, and restore the data folder from a backup"
+        ),
     }
 }
 
@@ -333,7 +335,11 @@ mod tests {
 
     #[test]
     fn timers_sort_by_time_even_before_1970_and_parse_back() {
-        let run = RunId::derived(Timestamp::from_millis(5), &EventId::new(Timestamp::default(), [0; 10]), &"w".parse().expect("id"));
+        let run = RunId::derived(
+            Timestamp::from_millis(5),
+            &EventId::new(Timestamp::default(), [0; 10]),
+            &"w".parse().expect("id"),
+        );
         let id = run_id(&run).expect("ours");
         let shard = ShardId::of("x");
         let key = TimerKey { run, path: StepPath::new("a[3]/ü"), kind: TimerKind::Wait(300) };

@@ -161,7 +161,13 @@ pub(crate) fn begin(group: &mut Group<'_>, id: &Id, lists: RunLists, status: Run
 }
 
 /// Moves a run from the lists of one status to those of another.
-pub(crate) fn step(group: &mut Group<'_>, id: &Id, lists: RunLists, from: RunStatus, to: RunStatus) -> Result<(), StorageError> {
+pub(crate) fn step(
+    group: &mut Group<'_>,
+    id: &Id,
+    lists: RunLists,
+    from: RunStatus,
+    to: RunStatus,
+) -> Result<(), StorageError> {
     for list in lists.passing(from) {
         if from.is_ended() { drop_from(group, block(list, id), &[*id])? } else { group.delete(open(list, id)) }
     }
@@ -195,6 +201,10 @@ pub(crate) fn drop_from(group: &mut Group<'_>, block: Key, gone: &[Id]) -> Resul
     let Some(value) = group.get(&block)? else { return Ok(()) };
     let (_, tail) = super::change::parts(&value)?;
     let left: Vec<u8> = ids(tail).filter(|id| !gone.contains(id)).flatten().collect();
-    if left.is_empty() { group.delete(block) } else { group.put(block, super::change::value(&[], &left)) }
+    if left.is_empty() {
+        group.delete(block)
+    } else {
+        group.put(block, super::change::value(&[], &left))
+    }
     Ok(())
 }

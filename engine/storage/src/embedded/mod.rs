@@ -34,8 +34,8 @@ use self::{
     view::{Range, View},
 };
 use crate::{
-    Accepted, Batch, CommitError, Counts, EventFilter, Mail, MailKey, NewEvent, Page, Purge, Purged, Record, RecordWrite,
-    RunFilter, Storage, StorageError, StoredEvent, Table, Timer, Wait,
+    Accepted, Batch, CommitError, Counts, EventFilter, Mail, MailKey, NewEvent, Page, Purge, Purged, Record,
+    RecordWrite, RunFilter, Storage, StorageError, StoredEvent, Table, Timer, Wait,
 };
 
 /// What makes groups of commits durable.
@@ -98,7 +98,12 @@ impl<S: Sink> Embedded<S> {
         })
     }
 
-    async fn purge_ids(&self, purged: &mut Purged, ids: &[key::Id], of: impl Fn(Vec<key::Id>) -> Request) -> Result<(), StorageError> {
+    async fn purge_ids(
+        &self,
+        purged: &mut Purged,
+        ids: &[key::Id],
+        of: impl Fn(Vec<key::Id>) -> Request,
+    ) -> Result<(), StorageError> {
         for part in ids.chunks(MAX_PER_REQUEST) {
             if let Answer::Purged(step) = self.ask_plain(of(part.to_vec())).await? {
                 purged.runs += step.runs;
@@ -111,7 +116,9 @@ impl<S: Sink> Embedded<S> {
 }
 
 fn wrong_answer() -> StorageError {
-    StorageError::Invalid { reason: "storage gave the answer to another question; this is a bug in the engine".to_owned() }
+    StorageError::Invalid {
+        reason: "storage gave the answer to another question; this is a bug in the engine".to_owned(),
+    }
 }
 
 #[async_trait]
@@ -132,7 +139,13 @@ impl<S: Sink> Storage for Embedded<S> {
         self.ask(Request::Records(prepare::records(records)?)).await.map(drop)
     }
 
-    async fn acquire(&self, shard: ShardId, owner: &str, now: Timestamp, until: Timestamp) -> Result<Option<Fence>, StorageError> {
+    async fn acquire(
+        &self,
+        shard: ShardId,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Fence>, StorageError> {
         match self.ask_plain(Request::Acquire { shard, owner: owner.to_owned(), now, until }).await? {
             Answer::Acquired(fence) => Ok(fence),
             _ => Err(wrong_answer()),
@@ -180,7 +193,12 @@ impl<S: Sink> Storage for Embedded<S> {
         Ok(events)
     }
 
-    async fn active_runs(&self, shard: ShardId, after: Option<&RunId>, limit: usize) -> Result<Vec<RunRow>, StorageError> {
+    async fn active_runs(
+        &self,
+        shard: ShardId,
+        after: Option<&RunId>,
+        limit: usize,
+    ) -> Result<Vec<RunRow>, StorageError> {
         let view = self.view()?;
         let mut range = Range::prefix(&key::shard_prefix(key::ACTIVE, shard));
         if let Some(id) = after.and_then(key::run_id) {
@@ -252,7 +270,9 @@ impl<S: Sink> Storage for Embedded<S> {
         let view = self.view()?;
         let Some(id) = key::run_id(run) else { return Ok(Vec::new()) };
         let items = view.scan(Range::prefix(&key::with_id(key::MAIL, &id)), false, usize::MAX)?.into_iter();
-        items.map(|(key, body)| mail_of(key.get(1..).unwrap_or_default(), &body).ok_or_else(|| damaged("a message"))).collect()
+        items
+            .map(|(key, body)| mail_of(key.get(1..).unwrap_or_default(), &body).ok_or_else(|| damaged("a message")))
+            .collect()
     }
 
     async fn record(&self, table: Table, key: &str) -> Result<Option<Record>, StorageError> {
@@ -260,24 +280,41 @@ impl<S: Sink> Storage for Embedded<S> {
         value.map(|value| record_of(key.to_owned(), value)).transpose()
     }
 
-    async fn records(&self, table: Table, prefix: &str, after: Option<&str>, limit: usize) -> Result<Vec<Record>, StorageError> {
+    async fn records(
+        &self,
+        table: Table,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StorageError> {
         let mut range = Range::prefix(&key::record(table, prefix));
         if let Some(after) = after.filter(|after| *after >= prefix) {
             range = range.after(key::record(table, after));
         }
         let items = self.view()?.scan(range, false, limit)?.into_iter();
         let read = |(key, value): (key::Key, Vec<u8>)| {
-            let key = String::from_utf8(key.get(2..).unwrap_or_default().to_vec()).map_err(|_| damaged("a record's key"))?;
+            let key =
+                String::from_utf8(key.get(2..).unwrap_or_default().to_vec()).map_err(|_| damaged("a record's key"))?;
             record_of(key, value)
         };
         items.map(read).collect()
     }
 
-    async fn query_runs(&self, filter: &RunFilter, cursor: Option<&str>, limit: usize) -> Result<Page<RunRow>, StorageError> {
+    async fn query_runs(
+        &self,
+        filter: &RunFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<RunRow>, StorageError> {
         query::runs(self.view()?, filter, cursor, limit)
     }
 
-    async fn query_events(&self, filter: &EventFilter, cursor: Option<&str>, limit: usize) -> Result<Page<StoredEvent>, StorageError> {
+    async fn query_events(
+        &self,
+        filter: &EventFilter,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<StoredEvent>, StorageError> {
         query::events(self.view()?, filter, cursor, limit)
     }
 

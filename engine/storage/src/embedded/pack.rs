@@ -46,7 +46,8 @@ pub(crate) fn unpack(bytes: &[u8], dictionary: Dictionary) -> Result<(Vec<u8>, &
     let read = || {
         let (length, rest) = bytes.split_first_chunk()?;
         let (packed, rest) = rest.split_first_chunk()?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).ok().filter(|length| *length <= UNPACKED_MAX_BYTES)?;
+        let length =
+            usize::try_from(u32::from_le_bytes(*length)).ok().filter(|length| *length <= UNPACKED_MAX_BYTES)?;
         let (block, rest) = rest.split_at_checked(u32::from_le_bytes(*packed) as usize)?;
         let text = decompress_with_dict(block, length, dictionary.0).ok()?;
         (text.len() == length).then_some((text, rest))

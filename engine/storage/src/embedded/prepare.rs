@@ -122,7 +122,9 @@ fn unwritable(error: serde_json::Error) -> StorageError {
 }
 
 fn too_large() -> StorageError {
-    StorageError::Invalid { reason: format!("a commit holds at most {} MiB; write less at once", MAX_BATCH_BYTES >> 20) }
+    StorageError::Invalid {
+        reason: format!("a commit holds at most {} MiB; write less at once", MAX_BATCH_BYTES >> 20),
+    }
 }
 
 fn unknown_id() -> StorageError {
@@ -134,7 +136,9 @@ fn key_text(text: &str) -> Result<(), StorageError> {
         return Ok(());
     }
     let start: String = text.chars().take(40).collect();
-    Err(StorageError::Invalid { reason: format!("`{start}…` is longer than {MAX_KEY_TEXT_BYTES} bytes; use a shorter name") })
+    Err(StorageError::Invalid {
+        reason: format!("`{start}…` is longer than {MAX_KEY_TEXT_BYTES} bytes; use a shorter name"),
+    })
 }
 
 /// Events in bytes.
@@ -162,7 +166,9 @@ pub(crate) fn records(records: Vec<RecordWrite>) -> Result<Vec<RecordWrite>, Sto
         key_text(&write.key)?;
         bytes += write.value.as_ref().map_or(0, Vec::len);
         if !seen.insert((write.table, write.key.as_str())) {
-            return Err(StorageError::Invalid { reason: format!("record `{}` is written twice in one commit", write.key) });
+            return Err(StorageError::Invalid {
+                reason: format!("record `{}` is written twice in one commit", write.key),
+            });
         }
     }
     if bytes > MAX_BATCH_BYTES { Err(too_large()) } else { Ok(records) }
@@ -197,7 +203,8 @@ pub(crate) fn batch(shard: ShardId, batch: Batch) -> Result<BatchIn, CommitError
             journal: journal_piece(journal),
         });
     }
-    let event_key = |tag, event| Ok::<_, StorageError>(key::in_shard(tag, shard, &key::event_id(event).ok_or_else(unknown_id)?));
+    let event_key =
+        |tag, event| Ok::<_, StorageError>(key::in_shard(tag, shard, &key::event_id(event).ok_or_else(unknown_id)?));
     let mut outbox = Vec::with_capacity(batch.outbox.len());
     for new in &batch.outbox {
         key_text(&new.event.topic)?;

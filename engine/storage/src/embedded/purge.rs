@@ -44,7 +44,12 @@ pub(crate) struct Candidates {
 }
 
 /// Ended runs, oldest first by status: those that began before `before` (`None`: however young), at most `limit`.
-pub(crate) fn find_runs(view: &View, progress: &Progress, before: Option<Timestamp>, limit: usize) -> Result<Candidates, StorageError> {
+pub(crate) fn find_runs(
+    view: &View,
+    progress: &Progress,
+    before: Option<Timestamp>,
+    limit: usize,
+) -> Result<Candidates, StorageError> {
     let mut found = Candidates { ids: Vec::new(), looked: 0, more: false };
     for status in RunStatus::ALL.into_iter().filter(|status| status.is_ended()) {
         let prefix = list::block_prefix(list::by_status(status));
@@ -86,7 +91,12 @@ pub(crate) fn find_runs(view: &View, progress: &Progress, before: Option<Timesta
 }
 
 /// Events accepted before `before`, oldest first.
-pub(crate) fn find_events(view: &View, progress: &Progress, before: Timestamp, limit: usize) -> Result<Candidates, StorageError> {
+pub(crate) fn find_events(
+    view: &View,
+    progress: &Progress,
+    before: Timestamp,
+    limit: usize,
+) -> Result<Candidates, StorageError> {
     let mut position = progress.events.lock();
     let mut range = Range::prefix(&[EVENT_TAG]);
     if let Some(done) = position.take() {

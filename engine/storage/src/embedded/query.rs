@@ -30,7 +30,12 @@ fn bad_cursor() -> StorageError {
 }
 
 /// One page of runs.
-pub(crate) fn runs(view: &View, filter: &RunFilter, cursor: Option<&str>, limit: usize) -> Result<Page<RunRow>, StorageError> {
+pub(crate) fn runs(
+    view: &View,
+    filter: &RunFilter,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Result<Page<RunRow>, StorageError> {
     let cursor = cursor.map(|text| {
         let id: RunId = text.parse().map_err(|_| bad_cursor())?;
         key::run_id(&id).ok_or_else(bad_cursor)
@@ -60,7 +65,12 @@ fn wanted(head: &[u8], filter: &RunFilter) -> Result<Option<RunRow>, StorageErro
 }
 
 /// One page of events.
-pub(crate) fn events(view: &View, filter: &EventFilter, cursor: Option<&str>, limit: usize) -> Result<Page<StoredEvent>, StorageError> {
+pub(crate) fn events(
+    view: &View,
+    filter: &EventFilter,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Result<Page<StoredEvent>, StorageError> {
     let cursor = cursor.map(|text| {
         let id: EventId = text.parse().map_err(|_| bad_cursor())?;
         key::event_id(&id).ok_or_else(bad_cursor)
@@ -115,7 +125,8 @@ impl From {
         let status = filter.status.map(list::by_status);
         // Most runs succeed: with all three given, another status is the rare thing, and its lists are short.
         let rare = filter.status.is_some_and(|status| status != RunStatus::Succeeded);
-        let with_status = |list| if filter.status.is_some_and(|s| !s.is_ended()) { Self::Open(list) } else { Self::Blocks(list) };
+        let with_status =
+            |list| if filter.status.is_some_and(|s| !s.is_ended()) { Self::Open(list) } else { Self::Blocks(list) };
         Ok(match (workflow, store, status) {
             (None, None, None) => Self::All(key::RUN),
             (Some(list), None, None) | (None, Some(list), None) => Self::Blocks(list),

@@ -47,9 +47,7 @@ pub(crate) fn stream(
 
 /// A run's row.
 pub(crate) fn row(view: &View, id: &Id) -> Result<Option<RunRow>, StorageError> {
-    view.with(&key::with_id(key::RUN, id), |value| {
-        value.map(|value| RunHead::row(parts(value)?.0)).transpose()
-    })?
+    view.with(&key::with_id(key::RUN, id), |value| value.map(|value| RunHead::row(parts(value)?.0)).transpose())?
 }
 
 /// A run's journal.
@@ -138,7 +136,9 @@ fn event_parts(mut bytes: &[u8], matched: bool) -> Result<EventParts, StorageErr
     while let Some((record, rest)) = next(bytes)? {
         match record {
             Record::Event(json) => event = Some(serde_json::from_slice(&json).map_err(|_| damaged("an event"))?),
-            Record::Matches(json) => matches = serde_json::from_slice(json).map_err(|_| damaged("an event's matches"))?,
+            Record::Matches(json) => {
+                matches = serde_json::from_slice(json).map_err(|_| damaged("an event's matches"))?
+            }
             Record::Run(id) => runs.push(id),
         }
         bytes = rest;

@@ -21,15 +21,37 @@ use crate::{
 /// What is asked of the one thread that orders commits.
 pub(crate) enum Request {
     Accept(Vec<EventIn>),
-    Commit { shard: ShardId, fence: Fence, batch: Box<BatchIn> },
+    Commit {
+        shard: ShardId,
+        fence: Fence,
+        batch: Box<BatchIn>,
+    },
     Records(Vec<RecordWrite>),
-    Acquire { shard: ShardId, owner: String, now: Timestamp, until: Timestamp },
-    Renew { shard: ShardId, fence: Fence, until: Timestamp },
-    Release { shard: ShardId, fence: Fence },
+    Acquire {
+        shard: ShardId,
+        owner: String,
+        now: Timestamp,
+        until: Timestamp,
+    },
+    Renew {
+        shard: ShardId,
+        fence: Fence,
+        until: Timestamp,
+    },
+    Release {
+        shard: ShardId,
+        fence: Fence,
+    },
     /// Runs to remove; `before`: only those that ended before it.
-    PurgeRuns { runs: Vec<Id>, before: Option<Timestamp> },
+    PurgeRuns {
+        runs: Vec<Id>,
+        before: Option<Timestamp>,
+    },
     /// Events to remove.
-    PurgeEvents { events: Vec<Id>, before: Timestamp },
+    PurgeEvents {
+        events: Vec<Id>,
+        before: Timestamp,
+    },
 }
 
 /// What came of a request.

@@ -91,7 +91,8 @@ impl Range {
     pub(crate) fn bounds(&self) -> Option<Bounds<'_>> {
         let bounds = (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice));
         let empty = match bounds {
-            (Bound::Excluded(a) | Bound::Included(a), Bound::Excluded(b)) | (Bound::Excluded(a), Bound::Included(b)) => a >= b,
+            (Bound::Excluded(a) | Bound::Included(a), Bound::Excluded(b))
+            | (Bound::Excluded(a), Bound::Included(b)) => a >= b,
             (Bound::Included(a), Bound::Included(b)) => a > b,
             _ => false,
         };
@@ -159,7 +160,9 @@ impl View {
     /// From now on the ceilings are known: what the base noted, and what the replayed log brought.
     pub(crate) fn settle(&self) -> Result<(), StorageError> {
         let noted = match self.base.get(&key::ceilings())? {
-            Some(value) => value.split_first_chunk().and_then(|(run, event)| Some(Ceilings { run: *run, event: *event.first_chunk()? })),
+            Some(value) => value
+                .split_first_chunk()
+                .and_then(|(run, event)| Some(Ceilings { run: *run, event: *event.first_chunk()? })),
             None => Some(Ceilings::default()),
         };
         let noted = noted.ok_or_else(|| key::damaged("the ceilings"))?;
@@ -187,7 +190,9 @@ impl View {
         let mut below = BTreeMap::new();
         {
             let tables = self.tables.read();
-            let patched = changes.iter().filter(|(key, change)| matches!(change, Change::Patch { .. }) && !tables.active.contains_key(*key));
+            let patched = changes
+                .iter()
+                .filter(|(key, change)| matches!(change, Change::Patch { .. }) && !tables.active.contains_key(*key));
             below.extend(patched.map(|(key, _)| (key.clone(), None)));
         }
         for (key, value) in &mut below {

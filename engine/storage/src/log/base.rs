@@ -39,10 +39,13 @@ pub(crate) struct SledBase {
 fn refused(source: sled::Error) -> StorageError {
     match source {
         sled::Error::Corruption { .. } => StorageError::Corrupt {
-            reason: "the sled folder does not read; check the disk and restore the data folder from a backup".to_owned(),
+            reason: "the sled folder does not read; check the disk and restore the data folder from a backup"
+                .to_owned(),
         },
         source => StorageError::Unavailable {
-            reason: format!("the data folder cannot be read or written ({source}); check disk space and permissions, then restart"),
+            reason: format!(
+                "the data folder cannot be read or written ({source}); check disk space and permissions, then restart"
+            ),
             source: Some(Box::new(source)),
         },
     }
@@ -55,7 +58,9 @@ impl SledBase {
         for _ in 0..REOPEN_TRIES {
             match config.open() {
                 // sled closes its file on a thread of its own some time after the last handle is gone.
-                Err(sled::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("lock") => {
+                Err(sled::Error::Io(error))
+                    if error.kind() == io::ErrorKind::WouldBlock || error.to_string().contains("lock") =>
+                {
                     std::thread::sleep(REOPEN_PAUSE);
                 }
                 opened => return opened.map(|db| Self { db, folder: folder.to_owned() }).map_err(refused),

@@ -118,7 +118,8 @@ impl Checkpointer {
                 }
                 Ok(Ok(false)) => "storage is closed".to_owned(),
                 Ok(Err(error)) => error.to_string(),
-                Err(_) => "sled failed while it was written; everything is in the log: check disk space, then restart".to_owned(),
+                Err(_) => "sled failed while it was written; everything is in the log: check disk space, then restart"
+                    .to_owned(),
             };
             tracing::error!(problem, "a checkpoint did not finish");
             self.queue.stop(&problem);

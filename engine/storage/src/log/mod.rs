@@ -129,7 +129,9 @@ impl SledStorage {
 /// the folder open.
 fn next_fence(view: &View, writer: &mut segment::Writer, folder: &Path) -> Result<u64, StorageError> {
     let period = match view.get(&key::period())? {
-        Some(bytes) => bytes.first_chunk().map(|b| u32::from_le_bytes(*b)).ok_or_else(|| key::damaged("the period"))? + 1,
+        Some(bytes) => {
+            bytes.first_chunk().map(|b| u32::from_le_bytes(*b)).ok_or_else(|| key::damaged("the period"))? + 1
+        }
         None => 1,
     };
     let changes = Changes::from([(key::period(), Change::Put(period.to_le_bytes().to_vec()))]);
@@ -155,7 +157,8 @@ fn lock(folder: &Path) -> Result<File, StorageError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            let reason = format!("the data folder {} is open in another process; stop that one first", folder.display());
+            let reason =
+                format!("the data folder {} is open in another process; stop that one first", folder.display());
             Err(StorageError::Unavailable { reason, source: None })
         }
         Err(TryLockError::Error(error)) => Err(unavailable(folder, "cannot be locked", error)),
@@ -168,7 +171,9 @@ impl Log {
         let guarded = move || {
             let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
             if ended.is_err() {
-                queue.stop("storage failed inside; this is a bug in the engine. Restart it: nothing acknowledged is lost");
+                queue.stop(
+                    "storage failed inside; this is a bug in the engine. Restart it: nothing acknowledged is lost",
+                );
             }
         };
         let thread = std::thread::Builder::new().name(name.to_owned()).spawn(guarded);

@@ -8,11 +8,7 @@ use std::{
 
 use crate::{
     StorageError,
-    embedded::{
-        change::decode,
-        key,
-        view::View,
-    },
+    embedded::{change::decode, key, view::View},
     log::{Hooks, base::SledBase, segment, segment::Writer},
 };
 
@@ -45,7 +41,8 @@ pub(crate) fn open(sled: &Path, log: &Path, hooks: &Hooks) -> Result<Opened, Sto
     let view = View::over(Box::new(base.clone()));
     let (number, sequence) = replay(&view, log, applied.unwrap_or(0), hooks)?;
     view.settle()?;
-    let writer = Writer::create(&*hooks.files, log, number + 1, sequence).map_err(|error| unavailable("write in", log, error))?;
+    let writer = Writer::create(&*hooks.files, log, number + 1, sequence)
+        .map_err(|error| unavailable("write in", log, error))?;
     Ok(Opened { view, base, writer })
 }
 

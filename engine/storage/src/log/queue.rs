@@ -41,7 +41,10 @@ struct Inner {
 
 impl Queue {
     /// Leaves a request.
-    pub(crate) fn push(&self, request: Request) -> Result<oneshot::Receiver<Result<Answer, CommitError>>, StorageError> {
+    pub(crate) fn push(
+        &self,
+        request: Request,
+    ) -> Result<oneshot::Receiver<Result<Answer, CommitError>>, StorageError> {
         let (reply, answer) = oneshot::channel();
         let mut inner = self.inner.lock();
         if inner.closing || inner.stopped.is_some() {

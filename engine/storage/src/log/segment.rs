@@ -112,7 +112,12 @@ pub(crate) struct Read<'a> {
 
 /// Reads a segment. `sequence`: what it must begin with, when known. `last`: whether it may end in the middle of a
 /// record.
-pub(crate) fn read<'a>(bytes: &'a [u8], number: u64, sequence: Option<u64>, last: bool) -> Result<Option<Read<'a>>, StorageError> {
+pub(crate) fn read<'a>(
+    bytes: &'a [u8],
+    number: u64,
+    sequence: Option<u64>,
+    last: bool,
+) -> Result<Option<Read<'a>>, StorageError> {
     let Some(first) = header(bytes, number) else {
         if last && bytes.len() <= HEADER_BYTES {
             return Ok(None); // the crash came while it was created; no record can have followed
@@ -124,7 +129,9 @@ pub(crate) fn read<'a>(bytes: &'a [u8], number: u64, sequence: Option<u64>, last
     }
     let mut read = Read { records: Vec::new(), good: HEADER_BYTES, next_sequence: first };
     while read.good < bytes.len() {
-        let Some((sequence, record)) = record(&bytes[read.good..]).filter(|(sequence, _)| *sequence == read.next_sequence) else {
+        let Some((sequence, record)) =
+            record(&bytes[read.good..]).filter(|(sequence, _)| *sequence == read.next_sequence)
+        else {
             if !last || followed(&bytes[read.good..], read.next_sequence) {
                 return Err(damaged(number, read.good));
             }

@@ -5,7 +5,8 @@ use cartwright_core::{
     shard::ShardId,
 };
 use cartwright_storage::{
-    Batch, CommitError, Expect, Mail, MailBody, MailKey, Record, RecordWrite, RunWrite, Storage, StorageError, Table, Wait, WaitKey,
+    Batch, CommitError, Expect, Mail, MailBody, MailKey, Record, RecordWrite, RunWrite, Storage, StorageError, Table,
+    Wait, WaitKey,
 };
 use tokio::task::JoinSet;
 
@@ -233,7 +234,8 @@ pub async fn everything_survives(f: &mut dyn Fixture) {
     for n in 0..50 {
         let status = RunStatus::ALL[n as usize % 7];
         rows.push(run(&*f.storage(), fence, &event(n * 100), "w", status).await);
-        let batch = Batch { timers_set: vec![timer(&rows[n as usize].id, "a", TimerKind::Retry, n)], ..Batch::default() };
+        let batch =
+            Batch { timers_set: vec![timer(&rows[n as usize].id, "a", TimerKind::Retry, n)], ..Batch::default() };
         f.storage().commit(shard(), fence, batch).await.expect("committed");
     }
     let before = counts(&*f.storage()).await;

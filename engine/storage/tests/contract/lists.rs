@@ -52,9 +52,20 @@ fn filters(rows: &[RunRow]) -> Vec<RunFilter> {
     let mut filters = Vec::new();
     for workflow in [None, Some("a"), Some("b/c"), Some("none")] {
         for of in [None, Some("shop"), Some("none")] {
-            for status in [None, Some(RunStatus::Queued), Some(RunStatus::Parked), Some(RunStatus::Succeeded), Some(RunStatus::Failed)] {
+            for status in [
+                None,
+                Some(RunStatus::Queued),
+                Some(RunStatus::Parked),
+                Some(RunStatus::Succeeded),
+                Some(RunStatus::Failed),
+            ] {
                 for event in [None, Some(rows[0].event.clone())] {
-                    filters.push(RunFilter { workflow: workflow.map(workflow_id), store: of.map(store), status, event });
+                    filters.push(RunFilter {
+                        workflow: workflow.map(workflow_id),
+                        store: of.map(store),
+                        status,
+                        event,
+                    });
                 }
             }
         }
@@ -162,7 +173,12 @@ pub async fn lists_follow_status(f: &mut dyn Fixture) {
         let write = RunWrite { row: now.clone(), expected_len: n as u64 + 1, append: vec![entry(n as u32)] };
         f.storage().commit(shard(), fence, Batch { runs: vec![write], ..Batch::default() }).await.expect("moved");
         for other in RunStatus::ALL {
-            for (workflow, of) in [(None, None), (Some(workflow("w")), None), (None, Some(store("shop"))), (Some(workflow("w")), Some(store("shop")))] {
+            for (workflow, of) in [
+                (None, None),
+                (Some(workflow("w")), None),
+                (None, Some(store("shop"))),
+                (Some(workflow("w")), Some(store("shop"))),
+            ] {
                 let filter = RunFilter { workflow, store: of, status: Some(other), event: None };
                 let found = all(&*f.storage(), &filter, 9).await;
                 assert_eq!(found.len(), usize::from(other == status), "{filter:?} when {status:?}");

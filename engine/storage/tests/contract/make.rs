@@ -102,7 +102,11 @@ pub async fn own(storage: &dyn Storage, shard: ShardId) -> Fence {
 pub async fn run(storage: &dyn Storage, fence: Fence, event: &Event, of: &str, status: RunStatus) -> RunRow {
     storage.accept(vec![new(event.clone())]).await.expect("accepted");
     let row = row(event, of, status);
-    let batch = Batch { runs: vec![begin(row.clone())], matched: vec![(event.id.clone(), started(&row.id, of))], ..Batch::default() };
+    let batch = Batch {
+        runs: vec![begin(row.clone())],
+        matched: vec![(event.id.clone(), started(&row.id, of))],
+        ..Batch::default()
+    };
     storage.commit(event.shard(), fence, batch).await.expect("committed");
     row
 }

@@ -46,7 +46,11 @@ pub async fn old_ended_runs_go_and_open_ones_stay(f: &mut dyn Fixture) {
         for row in &rows {
             assert_eq!(s.run(&row.id).await.expect("works").is_none(), gone(row), "{row:?}");
             assert_eq!(s.journal(&row.id).await.expect("works").is_empty(), gone(row));
-            assert_eq!(s.event(&row.event).await.expect("works").is_none(), gone(row), "an event goes with its last run");
+            assert_eq!(
+                s.event(&row.event).await.expect("works").is_none(),
+                gone(row),
+                "an event goes with its last run"
+            );
         }
         let left: u64 = s.counts().await.expect("works").runs.iter().sum();
         assert_eq!(left, 70 - purged.runs);
@@ -76,7 +80,14 @@ pub async fn events_go_after_their_runs(f: &mut dyn Fixture) {
     for (event, kept) in [(&waiting, true), (&unmatched, true), (&no_run, false), (&old.event, false), (&young, true)] {
         assert_eq!(s.event(&event.id).await.expect("works").is_some(), kept, "{event:?}");
     }
-    assert_eq!(s.query_events(&EventFilter { store: Some(store("shop")), topic: None }, None, 99).await.expect("works").items.len(), 3);
+    assert_eq!(
+        s.query_events(&EventFilter { store: Some(store("shop")), topic: None }, None, 99)
+            .await
+            .expect("works")
+            .items
+            .len(),
+        3
+    );
     assert_eq!(s.counts().await.expect("works").events, 3);
     let again = keyed(event(9500), 4);
     let id = again.event.id.clone();
@@ -106,7 +117,8 @@ pub async fn a_step_is_bounded(f: &mut dyn Fixture) {
     }
     let mut steps = 0;
     loop {
-        let step = f.storage().purge(Purge { before: at(1_000_000), keep_runs: u64::MAX, budget: 5 }).await.expect("works");
+        let step =
+            f.storage().purge(Purge { before: at(1_000_000), keep_runs: u64::MAX, budget: 5 }).await.expect("works");
         assert!(step.runs <= 8 && step.events <= 8, "{step:?}");
         steps += 1;
         assert!(steps < 100);

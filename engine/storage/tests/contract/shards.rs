@@ -37,7 +37,10 @@ pub async fn an_old_fence_is_refused(f: &mut dyn Fixture) {
     let e = event(1);
     let row = run(&*s, old, &e, "w", Running).await;
     let now = own(&*s, shard()).await;
-    let append = |n| Batch { runs: vec![RunWrite { row: row.clone(), expected_len: n, append: vec![entry(1)] }], ..Batch::default() };
+    let append = |n| Batch {
+        runs: vec![RunWrite { row: row.clone(), expected_len: n, append: vec![entry(1)] }],
+        ..Batch::default()
+    };
     for fence in [old, Fence(0), Fence(now.0 + 1)] {
         assert!(matches!(s.commit(shard(), fence, append(1)).await, Err(CommitError::Fenced)), "{fence:?}");
     }

@@ -19,7 +19,8 @@ pub struct Server {
 pub fn find() -> Option<PathBuf> {
     let told = Command::new("pg_config").arg("--bindir").output().ok();
     let told = told.and_then(|output| String::from_utf8(output.stdout).ok()).map(|text| PathBuf::from(text.trim()));
-    let debian = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let debian =
+        std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let mut places: Vec<PathBuf> = told.into_iter().chain(debian).collect();
     places.sort();
     places.into_iter().rev().find(|bin| bin.join("initdb").exists() && bin.join("postgres").exists())
@@ -35,7 +36,10 @@ impl Server {
     pub fn start(bin: &Path) -> Result<Self, String> {
         // PostgreSQL refuses to run as root.
         let user = if number_of(&["-u"]) == Some(0) {
-            Some(number_of(&["-u", "postgres"]).ok_or("this is root and there is no user `postgres` to run the server as")?)
+            Some(
+                number_of(&["-u", "postgres"])
+                    .ok_or("this is root and there is no user `postgres` to run the server as")?,
+            )
         } else {
             None
         };
@@ -92,7 +96,8 @@ fn as_user(program: PathBuf, user: Option<u32>) -> Command {
 impl Drop for Server {
     fn drop(&mut self) {
         let data = self.folder.path().join("data");
-        let stop = as_user(self.bin.join("pg_ctl"), self.user).args(["stop", "-m", "immediate", "-D"]).arg(data).output();
+        let stop =
+            as_user(self.bin.join("pg_ctl"), self.user).args(["stop", "-m", "immediate", "-D"]).arg(data).output();
         if stop.is_err() {
             self.child.kill().ok();
         }

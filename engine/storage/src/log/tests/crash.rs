@@ -72,7 +72,8 @@ async fn a_flipped_bit_is_noticed_unless_it_is_in_the_last_record() {
     let (bytes, lengths) = recorded(&list).await;
     let folder = tempfile::tempdir().expect("a folder");
     let path = segment::path(folder.path(), 1);
-    let last_record = lengths[..].iter().rev().find(|&&length| length < bytes.len()).copied().expect("there are records");
+    let last_record =
+        lengths[..].iter().rev().find(|&&length| length < bytes.len()).copied().expect("there are records");
     let before_last = states[lengths.iter().position(|&length| length == last_record).expect("found")].clone();
     let mut random = super::model::Random(3);
     let mut places: Vec<usize> = (0..600).map(|_| random.below(bytes.len() as u64) as usize).collect();
@@ -148,7 +149,10 @@ async fn a_checkpoint_may_stop_anywhere() {
             let storage = SledStorage::open(folder.path(), options).expect("opens");
             let now = dump(storage.view().expect("alive"));
             let next = states.get(done + 1); // its record may be in the log though nobody was told
-            assert!(now == states[done] || Some(&now) == next, "stopped at {stop_at}, {done} acknowledged, reopening {reopening}");
+            assert!(
+                now == states[done] || Some(&now) == next,
+                "stopped at {stop_at}, {done} acknowledged, reopening {reopening}"
+            );
             storage.close().await.expect("closes");
         }
     }

@@ -110,7 +110,10 @@ impl Growing for FaultyFile {
 }
 
 /// Does operations on a disk with this plan; says how many were acknowledged before, and which failed.
-async fn strike(plan: Plan, memtable_bytes: usize) -> (tempfile::TempDir, Arc<SledStorage>, Vec<Result<(), StorageError>>) {
+async fn strike(
+    plan: Plan,
+    memtable_bytes: usize,
+) -> (tempfile::TempDir, Arc<SledStorage>, Vec<Result<(), StorageError>>) {
     let folder = tempfile::tempdir().expect("a folder");
     let hooks = Hooks { files: Arc::new(Faulty::new(plan)), step: None };
     let storage = SledStorage::open_with(folder.path(), Options { memtable_bytes }, hooks).expect("opens");
@@ -148,7 +151,10 @@ async fn a_sync_that_fails_stops_everything_until_opened_again() {
     for plan in [Plan::Sync(2), Plan::Sync(7), Plan::FullAndStuck(5)] {
         let (folder, storage, results) = strike(plan, 1 << 20).await;
         let done = results.iter().position(Result::is_err).expect("it strikes");
-        assert!(results[done..].iter().all(|result| matches!(result, Err(StorageError::Unavailable { .. }))), "{plan:?}");
+        assert!(
+            results[done..].iter().all(|result| matches!(result, Err(StorageError::Unavailable { .. }))),
+            "{plan:?}"
+        );
         assert!(storage.counts().await.is_err(), "{plan:?}: nothing is read either, since nobody knows what is true");
         assert!(storage.close().await.is_err(), "{plan:?}");
         drop(storage);

@@ -16,7 +16,7 @@ use cartwright_core::{
 use crate::{
     Batch, Expect, MemoryStorage, NewEvent, RecordWrite, RunWrite, Storage, StorageError, Table, Timer, TimerKey,
     embedded::{
-        key::{META, Key},
+        key::{Key, META},
         view::{Range, View},
     },
 };
