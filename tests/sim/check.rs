@@ -102,6 +102,9 @@ fn effects_happen_once(history: &History) -> Vec<String> {
         if EITHER.iter().all(|name| times(format!("{name}-{number}")) == 1) {
             wrong.push(format!("order {number}: its wait ended both ways"));
         }
+        if times(format!("{}-{number}", EITHER[0])) > 0 && !history.updated.contains(number) {
+            wrong.push(format!("order {number}: its wait ended with a change that was never sent"));
+        }
     }
     wrong
 }

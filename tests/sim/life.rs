@@ -43,6 +43,7 @@ pub(crate) struct History {
     pub(crate) seed: u64,
     pub(crate) honours_keys: bool,
     pub(crate) accepted: BTreeMap<u64, EventId>,
+    /// The orders whose change was acknowledged.
     pub(crate) updated: BTreeSet<u64>,
     pub(crate) runs: Vec<(RunRow, Vec<Entry>)>,
     pub(crate) events: Vec<StoredEvent>,

@@ -135,7 +135,7 @@ async fn take_hook(
             "the credentials are missing or wrong",
         )
         .help("The workflow's `auth` says what to send; `cartwright secret ls` shows whether its secret is set.")
-        .about(workflow));
+        .about(&workflow));
     }
     door.limits.admit(&format!("hook {path}")).map_err(Problem::too_many)?;
     let key = hook::idempotency_key(&headers)

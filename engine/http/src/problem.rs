@@ -38,7 +38,7 @@ impl Problem {
     }
 
     /// With whom it concerns, for the log.
-    pub fn about(mut self, whom: impl ToString) -> Self {
+    pub fn about(mut self, whom: &impl ToString) -> Self {
         self.about = Some(whom.to_string());
         self
     }

@@ -72,7 +72,7 @@ pub(crate) fn deliver(inner: Arc<Inner>, shard: ShardId, events: Vec<NewEvent>) 
                         continue;
                     }
                     Err(error) => {
-                        tracing::warn!(%error, event = %id, "an emitted event waits in the outbox for the next start")
+                        tracing::warn!(%error, event = %id, "an emitted event waits in the outbox for the next start");
                     }
                 }
                 break;

@@ -272,8 +272,8 @@ pub struct Step {
 pub enum StepKind {
     /// A Rhai script.
     Script(Script),
-    /// An outbound HTTP call.
-    Http(HttpStep),
+    /// An outbound HTTP call; by far the largest kind, hence the box.
+    Http(Box<HttpStep>),
     /// Raises an event.
     Emit {
         /// Its topic.

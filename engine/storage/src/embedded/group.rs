@@ -196,9 +196,9 @@ impl<'a> Group<'a> {
             let (piece, later) = rest.split_at(rest.len().min(CHUNK_BYTES - offset));
             let key = key::chunk(stream.rest, id, u32::try_from(number).unwrap_or(u32::MAX));
             if offset == 0 {
-                self.put(key, value(&[], piece))
+                self.put(key, value(&[], piece));
             } else {
-                self.patch_at(key, &[], offset, piece)
+                self.patch_at(key, &[], offset, piece);
             }
             at += piece.len();
             rest = later;

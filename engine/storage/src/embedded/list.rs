@@ -202,9 +202,9 @@ pub(crate) fn drop_from(group: &mut Group<'_>, block: Key, gone: &[Id]) -> Resul
     let (_, tail) = super::change::parts(&value)?;
     let left: Vec<u8> = ids(tail).filter(|id| !gone.contains(id)).flatten().collect();
     if left.is_empty() {
-        group.delete(block)
+        group.delete(block);
     } else {
-        group.put(block, super::change::value(&[], &left))
+        group.put(block, super::change::value(&[], &left));
     }
     Ok(())
 }

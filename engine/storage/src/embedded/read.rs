@@ -137,7 +137,7 @@ fn event_parts(mut bytes: &[u8], matched: bool) -> Result<EventParts, StorageErr
         match record {
             Record::Event(json) => event = Some(serde_json::from_slice(&json).map_err(|_| damaged("an event"))?),
             Record::Matches(json) => {
-                matches = serde_json::from_slice(json).map_err(|_| damaged("an event's matches"))?
+                matches = serde_json::from_slice(json).map_err(|_| damaged("an event's matches"))?;
             }
             Record::Run(id) => runs.push(id),
         }

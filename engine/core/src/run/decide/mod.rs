@@ -350,10 +350,11 @@ impl<'a> Decider<'a> {
         if let Phase::Ended { status, .. } = &self.state().phase {
             return Err(Stop::Refused(format!("the run is over: it {}", past(*status))));
         }
-        self.record(What::CancelRequested { by: by.clone() })?;
+        let message = format!("cancelled by {by}");
+        self.record(What::CancelRequested { by })?;
         self.effects.clear();
         self.effects.push(Effect::Abort { path: StepPath::new("") });
-        let error = RunError { step: None, code: "cancelled".into(), message: format!("cancelled by {by}") };
+        let error = RunError { step: None, code: "cancelled".into(), message };
         let status = RunStatus::Cancelled;
         Ok(self.record(What::RunFinished { status, output: Json::Null, error: Some(error) })?)
     }

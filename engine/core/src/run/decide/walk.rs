@@ -48,7 +48,7 @@ impl<'a> Decider<'a> {
                     }
                     match self.run_block(&workflow.steps, &Frame::root(""))? {
                         Flow::Pending => return Ok(()),
-                        Flow::Done(last) => self.finish(last)?,
+                        Flow::Done(last) => self.finish(last.as_deref())?,
                         Flow::Goto(_) => self.finish(None)?,
                         Flow::Stop(why) => self.end(RunStatus::Succeeded, why, None)?,
                         Flow::Failed(error) => self.fail_run(error)?,
@@ -92,10 +92,10 @@ impl<'a> Decider<'a> {
 
     /// Looks at a step, begins it if it is next, and goes into it if it is a container.
     pub(super) fn run_step(&mut self, step: &'a Step, path: &StepPath, frame: &Frame) -> Result<Flow, Illegal> {
-        if matches!(self.state().steps.get(path), None | Some(StepState::Reopened { .. })) {
-            if let Some(stop) = self.begin(step, path, frame)? {
-                return Ok(stop);
-            }
+        if matches!(self.state().steps.get(path), None | Some(StepState::Reopened { .. }))
+            && let Some(stop) = self.begin(step, path, frame)?
+        {
+            return Ok(stop);
         }
         match self.state().steps.get(path) {
             Some(StepState::Active(active)) => match (&step.kind, &active.inner) {
@@ -242,10 +242,10 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn finish(&mut self, last: Option<Arc<Prepared>>) -> Result<(), Illegal> {
+    fn finish(&mut self, last: Option<&Prepared>) -> Result<(), Illegal> {
         let workflow = self.context.workflow;
         let output = match &workflow.output {
-            None => Ok(output_of(last.as_deref())),
+            None => Ok(output_of(last)),
             Some(expression) => self.evaluate(expression, &Frame::root("")),
         };
         match output {

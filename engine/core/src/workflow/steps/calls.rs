@@ -113,7 +113,7 @@ pub(crate) fn http(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepK
     let idempotent = fields.value("idempotent").and_then(|node| reader.boolean("`idempotent`", node));
     let (method, url) = call?;
     let harmless = matches!(method.as_str(), "GET" | "HEAD" | "PUT" | "DELETE" | "OPTIONS");
-    Some(StepKind::Http(HttpStep {
+    Some(StepKind::Http(Box::new(HttpStep {
         method,
         url,
         headers: headers.map(|(template, _)| template),
@@ -124,7 +124,7 @@ pub(crate) fn http(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepK
         expect,
         parse,
         idempotent: idempotent.unwrap_or(harmless),
-    }))
+    })))
 }
 
 /// The limit of one call: `timeout` ends the whole step, and one call of it may take as long where that is more than
