@@ -13,17 +13,19 @@ use crate::stores::OpenStore;
 
 /// `event`: `{id, topic, store, time, data, source}`.
 pub(crate) fn event_view(event: &Event) -> Json {
-    // Accepted data was checked to be JSON; anything else would be shown as text.
-    let data = serde_json::from_str(event.data.get()).unwrap_or_else(|_| json!(event.data.get()));
-    // Built by hand: `json!` would copy the data.
-    Json::from_iter([
-        ("id", json!(event.id)),
-        ("topic", json!(event.topic)),
-        ("store", json!(event.store)),
-        ("time", json!(event.time)),
-        ("data", data),
-        ("source", source_view(&event.source)),
-    ])
+    prepared_event(event).json().clone()
+}
+
+/// The same for expressions; its data is parsed as far as they ask for it.
+fn prepared_event(event: &Event) -> Prepared {
+    let map = serde_json::Map::from_iter([
+        ("id".to_owned(), json!(event.id)),
+        ("topic".to_owned(), json!(event.topic)),
+        ("store".to_owned(), json!(event.store)),
+        ("time".to_owned(), json!(event.time)),
+        ("source".to_owned(), source_view(&event.source)),
+    ]);
+    Prepared::deferring(map, "data", Arc::clone(&event.data))
 }
 
 fn source_view(source: &Source) -> Json {
@@ -56,6 +58,6 @@ impl EventViews {
             (Some(id), None) => Some(Prepared::new(json!({"id": id, "url": null, "tags": []}))),
             (None, None) => None,
         };
-        Self { event: Prepared::new(event_view(event)), store }
+        Self { event: prepared_event(event), store }
     }
 }

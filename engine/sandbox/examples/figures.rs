@@ -32,7 +32,7 @@ fn main() -> std::io::Result<()> {
     writeln!(out, "building the sandbox once        {:>9.1} µs", started.elapsed().as_secs_f64() * 1e6)?;
 
     let event = Prepared::new(order());
-    writeln!(out, "event                            {:>9} bytes", event.json.to_string().len())?;
+    writeln!(out, "event                            {:>9} bytes", event.json().to_string().len())?;
     let steps = BTreeMap::from([("get".to_owned(), Arc::new(Prepared::new(json!({ "output": { "n": 5 } }))))]);
     let scope = Scope { event: Some(&event), steps: Some(&steps), ..Scope::default() };
     for source in [

@@ -118,7 +118,10 @@ impl Path {
     /// because many a path is never asked for: what was meant is suggested only where `hints` says so.
     pub(crate) fn resolve(&self, scope: &Scope<'_>, marks: &SecretMarks, hints: bool) -> Resolved {
         let json = |prepared: Option<&cartwright_core::evaluate::Prepared>| match prepared {
-            Some(prepared) => self.walk(&prepared.json, 0, hints),
+            Some(prepared) => {
+                let (value, followed) = prepared.descend(self.plain_key(0), self.plain_key(1));
+                self.walk(value, followed, hints)
+            }
             None => self.absent(),
         };
         match self.root {
@@ -141,6 +144,14 @@ impl Path {
         }
     }
 
+    /// The name of a segment that is a key.
+    fn plain_key(&self, at: usize) -> Option<&str> {
+        match self.segments.get(at) {
+            Some(Segment::Key { name, .. }) => Some(name),
+            Some(Segment::Index { .. } | Segment::Length { .. }) | None => None,
+        }
+    }
+
     fn absent(&self) -> Resolved {
         Err(format!("`{}` does not exist here: {}", self.root.name(), self.root.lives()).into())
     }
@@ -150,7 +161,7 @@ impl Path {
         let Some(first) = self.segments.first() else {
             let mut all = rhai::Map::new();
             for (id, step) in steps {
-                all.insert(id.as_str().into(), value::from_json(&step.json));
+                all.insert(id.as_str().into(), value::from_json(step.json()));
             }
             return Ok(Dynamic::from_map(all));
         };
@@ -158,7 +169,7 @@ impl Path {
             return Err("`steps` has no numbers; name the step: steps.some_id.output".into());
         };
         match steps.get(name) {
-            Some(step) => self.walk(&step.json, 1, hints),
+            Some(step) => self.walk(step.json(), 1, hints),
             None if *optional => Ok(self.walk(&Json::Null, 1, hints).unwrap_or_default()),
             None => {
                 let hint = suggest(name, steps.keys().map(String::as_str));

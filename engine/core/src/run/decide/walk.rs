@@ -300,5 +300,5 @@ fn failed(step: &Step, path: &StepPath, error: &CallError) -> Flow {
 
 /// What a step gave, out of what expressions see of it.
 fn output_of(view: Option<&Prepared>) -> Json {
-    view.and_then(|view| view.json.get("output")).cloned().unwrap_or(Json::Null)
+    view.and_then(|view| view.json().get("output")).cloned().unwrap_or(Json::Null)
 }
