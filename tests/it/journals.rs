@@ -253,7 +253,7 @@ fn essence(state: &RunState) -> Json {
     let mut row = serde_json::to_value(state.row()).expect("JSON");
     row["finished"] = Json::Null;
     let output = if let Phase::Ended { output, .. } = &state.phase { output.clone() } else { Json::Null };
-    let steps: BTreeMap<&String, &Json> = state.visible.iter().map(|(id, result)| (id, &result.json)).collect();
+    let steps: BTreeMap<&String, &Json> = state.visible.iter().map(|(id, result)| (id, result.json())).collect();
     json!({ "row": row, "output": output, "steps": steps })
 }
 
