@@ -120,6 +120,13 @@ fn runs_and_events_are_shown_with_and_without_an_engine() {
             assert!(shown["steps"][0].get(key).is_some(), "`{key}` in {shown}");
         }
         assert_eq!(shown["journal"][0]["type"], "run_started");
+        assert_eq!(shown["output"], Value::Null, "it failed");
+        let fine = json(&engine.command_ok(&["runs", "ls", "--workflow", "fine", "--json"]));
+        let fine = fine[0]["id"].as_str().unwrap();
+        assert_eq!(json(&engine.command_ok(&["runs", "show", fine, "--json"]))["output"], 7);
+        assert!(
+            engine.command_ok(&["runs", "show", fine]).lines().any(|line| line.split_whitespace().eq(["output", "7"]))
+        );
         assert!(engine.command_ok(&["runs", "show", id]).contains("as wanted"));
         assert!(engine.command_ok(&["replay", id]).contains("failed"));
         let events = json(&engine.command_ok(&["events", "ls", "--json"]));

@@ -8,7 +8,9 @@ use std::{
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// Nearly all files stay under 350 lines; past this one, split it.
-const MOST_LINES: usize = 650;
+const MOST_LINES: usize = 500;
+/// Tables of cases may be longer.
+const MOST_LINES_OF_TESTS: usize = 600;
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(folder) else { return };
@@ -38,7 +40,8 @@ fn every_file_says_what_it_is_and_stays_readable() {
             wrong.push(format!("{name}: starts without `//!`"));
         }
         let lines = text.lines().count();
-        if lines > MOST_LINES {
+        let is_test = name.contains("/tests/") || name.trim_start_matches('/').starts_with("tests/");
+        if lines > if is_test { MOST_LINES_OF_TESTS } else { MOST_LINES } {
             wrong.push(format!("{name}: {lines} lines"));
         }
         if text.contains(concat!("/wo", "rk/")) || text.contains(concat!("/ro", "ot/")) {

@@ -35,6 +35,7 @@ pub struct Engine {
     address: Option<SocketAddr>,
     output: Arc<Mutex<String>>,
     variables: Vec<(&'static str, String)>,
+    outbound: Vec<String>,
 }
 
 impl Engine {
@@ -44,7 +45,9 @@ impl Engine {
     /// When the folder cannot be written.
     pub fn new(workflows: &[(&str, &str)]) -> Self {
         let folder = TempDir::new().expect("a temporary folder");
-        let engine = Self { folder, process: None, address: None, output: Arc::default(), variables: Vec::new() };
+        let outbound = vec!["127.0.0.0/8".to_owned()];
+        let (output, variables) = (Arc::default(), Vec::new());
+        let engine = Self { folder, process: None, address: None, output, variables, outbound };
         fs::create_dir_all(engine.workflows()).expect("a workflows folder");
         for (name, text) in workflows {
             engine.write_workflow(name, text);
@@ -63,6 +66,11 @@ impl Engine {
     /// Another environment variable for the binary.
     pub fn variable(&mut self, name: &'static str, value: &str) {
         self.variables.push((name, value.to_owned()));
+    }
+
+    /// What `serve` is told with `--allow-outbound`; the loopback network unless told.
+    pub fn allow_outbound(&mut self, ranges: &[&str]) {
+        self.outbound = ranges.iter().map(|range| (*range).to_owned()).collect();
     }
 
     /// The data folder.
@@ -105,7 +113,8 @@ impl Engine {
     /// When it does not within [`START_TIMEOUT`].
     pub fn start(&mut self) {
         let mut command = self.binary();
-        command.args(["serve", "--listen", "127.0.0.1:0", "--allow-outbound", "127.0.0.0/8"]);
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        command.args(self.outbound.iter().flat_map(|range| ["--allow-outbound", range.as_str()]));
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
         let streams: [Box<dyn io::Read + Send>; 2] =

@@ -122,6 +122,9 @@ fn show(run: &Json, context: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Outputs are shown whole with `--json`.
+const MAX_OUTPUT_CHARS: usize = 200;
+
 fn facts(run: &Json, context: &Context) {
     let terminal = &context.terminal;
     terminal.fact("event", &field(run, "event"));
@@ -136,11 +139,11 @@ fn facts(run: &Json, context: &Context) {
     if let Some(why) = error_of(run) {
         terminal.error_fact("error", &why);
     }
+    let output = run.get("output").filter(|output| !output.is_null()).map(one_line).unwrap_or_default();
+    terminal.fact("output", &shorten(&output, MAX_OUTPUT_CHARS));
 }
 
 fn steps_table(steps: &[Json]) -> Table {
-    /// Outputs are shown whole with `--json`.
-    const MAX_OUTPUT_CHARS: usize = 200;
     let mut table = Table::new(&["STEP~", "KIND", "STATUS", "TRIES", "OUTPUT~"]);
     for step in steps {
         let status = field(step, "status");

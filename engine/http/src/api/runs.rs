@@ -7,9 +7,10 @@ use axum::{
     http::{StatusCode, Uri},
 };
 use cartwright_core::{
+    Json,
     id::RunId,
     run::{
-        entry::Entry,
+        entry::{Entry, What},
         row::{RunRow, RunStatus},
         steps::StepView,
     },
@@ -43,18 +44,28 @@ fn status(text: &str) -> Result<RunStatus, Problem> {
 /// A run with its history.
 #[derive(Serialize)]
 struct Shown {
-    // Flattened: a run shown alone has the keys that it has in lists, and two more.
+    // Flattened: a run shown alone has the keys that it has in lists, and three more.
     #[serde(flatten)]
     row: RunRow,
     steps: Vec<StepView>,
+    /// What the run gave; null until it ended well.
+    output: Json,
     journal: Vec<Entry>,
 }
 
-/// `GET /runs/{id}`: the row with `steps` and `journal`
+/// What the last entry says: nothing follows the end of a run, until it is retried.
+fn output(journal: &[Entry]) -> Json {
+    match journal.last().map(|entry| &entry.what) {
+        Some(What::RunFinished { output, .. }) => output.clone(),
+        _ => Json::Null,
+    }
+}
+
+/// `GET /runs/{id}`: the row with `steps`, `output` and `journal`
 pub(super) async fn show(State(door): State<Arc<Door>>, Segment(id): Segment) -> Answer {
     let run = parse(&id)?;
     let RunDetail { row, steps, journal } = door.engine.run_detail(&run).await?.ok_or_else(unknown)?;
-    json(StatusCode::OK, &Shown { row, steps, journal })
+    json(StatusCode::OK, &Shown { row, steps, output: output(&journal), journal })
 }
 
 /// `POST /runs/{id}/cancel` → 202

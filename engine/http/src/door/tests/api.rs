@@ -35,6 +35,7 @@ async fn an_event_brought_in_starts_its_workflow() {
     let shown = house.get(&format!("/runs/{}", run["id"].as_str().expect("an id"))).await;
     assert_eq!(shown["id"], run["id"]);
     assert_eq!(shown["journal"][0]["type"], "run_started");
+    assert_eq!(shown["output"], shown["journal"].as_array().and_then(|all| all.last()).expect("entries")["output"]);
     assert!(shown["steps"].is_array());
     for query in ["workflow=a/low", "store=shop&status=succeeded", "limit=1"] {
         assert_eq!(house.get(&format!("/runs?{query}")).await["items"][0]["id"], run["id"], "{query}");
