@@ -1,7 +1,7 @@
 //! Puts the crates together: storage, vault, sandbox, outbound calls and workflows become an engine, and an engine
 //! becomes an API.
 
-use std::{sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use axum::Router;
 use cartwright_core::secret::SecretMarks;
@@ -16,7 +16,7 @@ use cartwright_woo::Vault;
 
 use crate::{
     client::Client,
-    config::{Config, Retention, StorageChoice},
+    config::{Config, Door, Retention, StorageChoice},
     data::DataFolder,
     failure::{Failure, OrFail as _, Result, environment},
 };
@@ -111,9 +111,22 @@ pub(crate) fn outbound(config: &Config) -> Result<Arc<dyn Outbound>> {
     Ok(Arc::new(HttpOutbound::new(options).or_environment("cannot make the HTTP client")?))
 }
 
+/// How many seconds' worth of refusals one address may cause at once.
+const REFUSED_BURST_SECONDS: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+
 /// The API of an engine. `findings` is what the loader of workflows found wrong.
-pub(crate) fn router(engine: &Engine, token: &str, loopback: bool, findings: Findings) -> Router {
-    let config = DoorConfig { loopback, findings, ..DoorConfig::local(AdminToken::new(token.as_bytes())) };
+pub(crate) fn router(engine: &Engine, token: &str, loopback: bool, findings: Findings, door: &Door) -> Router {
+    let usual = DoorConfig::local(AdminToken::new(token.as_bytes()));
+    let mut quotas = usual.quotas;
+    if let Some(limit) = door.store_requests_per_second {
+        quotas.accepted_per_second = limit;
+    }
+    if let Some(limit) = door.refused_requests_per_second {
+        quotas.refused_per_second = limit;
+        quotas.refused_burst = limit.saturating_mul(REFUSED_BURST_SECONDS);
+    }
+    let body_limit_bytes = door.body_limit_bytes.unwrap_or(usual.body_limit_bytes);
+    let config = DoorConfig { loopback, findings, quotas, body_limit_bytes, hosts: door.hosts.clone(), ..usual };
     cartwright_http::router(engine.clone(), config)
 }
 
@@ -135,7 +148,7 @@ async fn administration(storage: Arc<dyn Storage>, vault: Vault, token: String) 
     let foundation =
         Foundation { storage, vault, outbound: Arc::new(NoOutbound), retention, mode: Mode::Administration };
     let engine = start(foundation, Vec::new()).await?;
-    let client = Client::own(router(&engine, &token, true, Findings::default()), token);
+    let client = Client::own(router(&engine, &token, true, Findings::default(), &Door::default()), token);
     Ok((engine, client))
 }
 

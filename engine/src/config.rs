@@ -1,6 +1,7 @@
 //! The configuration: `cartwright.toml`, then `CARTWRIGHT_*` in the environment, then flags, each over the one before.
 //! The only place that reads the environment.
 
+use std::num::NonZeroU32;
 use std::{
     collections::BTreeMap,
     fs,
@@ -79,6 +80,8 @@ struct File {
     log: Option<String>,
     #[serde(default)]
     retention: RetentionFile,
+    #[serde(default)]
+    http: Door,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -86,6 +89,21 @@ struct File {
 struct RetentionFile {
     days: Option<u32>,
     runs: Option<u64>,
+}
+
+/// `[http]`: how the door is set up where the usual limits do not fit.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Door {
+    /// Names under which people reach the API and the status page besides the loopback ones, behind a proxy say.
+    #[serde(default)]
+    pub(crate) hosts: Vec<String>,
+    /// Larger bodies are refused, in bytes.
+    pub(crate) body_limit_bytes: Option<usize>,
+    /// Requests a second of one store or one hook.
+    pub(crate) store_requests_per_second: Option<NonZeroU32>,
+    /// Refused requests a second of one address, and ten times as many at once.
+    pub(crate) refused_requests_per_second: Option<NonZeroU32>,
 }
 
 /// What flags say, as far as a command has them.
@@ -110,6 +128,7 @@ pub(crate) struct Config {
     /// A filter as `tracing-subscriber` reads it: `info`, `cartwright_run=debug`.
     pub(crate) log: String,
     pub(crate) retention: Retention,
+    pub(crate) http: Door,
 }
 
 /// Where runs and stores are kept.
@@ -173,7 +192,7 @@ impl Config {
             days: file.retention.days.unwrap_or(DEFAULT_RETENTION.days),
             runs: file.retention.runs.unwrap_or(DEFAULT_RETENTION.runs),
         };
-        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention })
+        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention, http: file.http })
     }
 }
 
@@ -264,6 +283,15 @@ mod tests {
         for url in ["", "sled:", "sled", "mysql://x", "postgres://u:hunter2@h/db"] {
             let error = parse_storage(url).expect_err(url);
             assert!(!format!("{:?}", error.error).contains("hunter2"), "passwords are not shown");
+        }
+    }
+
+    #[test]
+    fn the_door_is_configured_and_misspelt_keys_are_errors() {
+        let file: File = toml::from_str("[http]\nhosts = [\"cart.example\"]\nbody_limit_bytes = 2048\n").expect("valid");
+        assert_eq!((file.http.hosts, file.http.body_limit_bytes), (vec!["cart.example".to_owned()], Some(2048)));
+        for wrong in ["[http]\nhost = []", "[http]\nstore_requests_per_second = 0", "[htp]"] {
+            assert!(toml::from_str::<File>(wrong).is_err(), "{wrong}");
         }
     }
 }

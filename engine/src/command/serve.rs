@@ -92,7 +92,7 @@ pub(crate) async fn start(
     let foundation = Foundation { storage, vault, outbound, retention: config.retention, mode: Mode::Work };
     let engine = assembly::start(foundation, loaded).await?;
     let reloading = reload::watch(folder, engine.clone(), findings.clone());
-    let router = assembly::router(&engine, &token, address.ip().is_loopback(), findings);
+    let router = assembly::router(&engine, &token, address.ip().is_loopback(), findings, &config.http);
     let client = Client::own(router.clone(), token);
     let (close, closed) = oneshot::channel::<()>();
     let server = tokio::spawn(cartwright_http::serve::serve(listener, router, async { drop(closed.await) }));
