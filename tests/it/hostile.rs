@@ -1,12 +1,8 @@
 //! What careless and hostile authors can write, made up at random: the fuzz targets' entry points in every test run.
 //! Nothing panics, everything is bounded, and every refusal says why.
 
-use cartwright_core::{
-    evaluate::{Evaluate, Prepared, Scope},
-    secret::SecretMarks,
-    workflow::{Expression, parse},
-};
-use cartwright_sandbox::{Limits, Sandbox};
+use cartwright_core::workflow::parse;
+use cartwright_tests::entrances;
 use proptest::prelude::*;
 
 const WORKFLOW: &str = r#"
@@ -73,17 +69,6 @@ fn damaged() -> impl Strategy<Value = String> {
         }
         text.into_iter().collect()
     })
-}
-
-fn check_workflow(text: &str) {
-    let none = |name: &str| Err(format!("`{name}` was not found"));
-    let parsed = parse("some/flow".parse().expect("an id"), text, &none);
-    for diagnostic in &parsed.diagnostics {
-        assert!(diagnostic.span.start <= diagnostic.span.end, "{diagnostic:?}");
-        assert!(diagnostic.span.end <= text.len(), "{diagnostic:?} lies outside {} bytes", text.len());
-        assert!(!diagnostic.message.is_empty());
-    }
-    assert!(parsed.workflow.is_some() || !parsed.diagnostics.is_empty(), "refused without a reason: {text}");
 }
 
 #[test]
@@ -159,34 +144,21 @@ fn expression() -> impl Strategy<Value = String> {
     prop::collection::vec(words, 0..14).prop_map(|words| words.concat())
 }
 
-fn check_expression(sandbox: &Sandbox, source: &str) {
-    let event =
-        Prepared::new(serde_json::json!({ "data": { "id": 7, "list": [1, 2.5], "text": "x" }, "topic": "a.b" }));
-    let scope = Scope { event: Some(&event), ..Scope::default() };
-    let begun = std::time::Instant::now();
-    if let Err(error) = sandbox.expression(&Expression::new(source, 0..source.len()), &scope) {
-        assert!(!error.message.is_empty(), "{source}");
-        assert!(error.offset.is_none_or(|offset| offset <= source.len()), "{error:?} in {source}");
-    }
-    assert!(begun.elapsed().as_secs() < 5, "{source}");
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: u32::try_from(cartwright_tests::environment::number("CARTWRIGHT_CASES", 300)).unwrap_or(300), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn damaged_workflows_are_refused_with_a_place(text in damaged()) {
-        check_workflow(&text);
+        entrances::workflow(&text);
     }
 
     #[test]
     fn any_text_is_no_workflow_and_no_panic(text in "\\PC{0,200}") {
-        check_workflow(&text);
+        entrances::workflow(&text);
     }
 
     #[test]
     fn any_expression_ends(source in expression()) {
-        thread_local!(static SANDBOX: Sandbox = Sandbox::new(Limits::default(), SecretMarks::new([1; 32])));
-        SANDBOX.with(|sandbox| check_expression(sandbox, &source));
+        entrances::expression(&source);
     }
 }

@@ -1,25 +1,8 @@
 //! What strangers can post, made up at random: only what is signed is verified, and nothing panics.
 
 use axum::http::{HeaderMap, HeaderValue};
-use cartwright_http::{
-    hook,
-    verify::{WebhookKeys, verify},
-    webhook::{Incoming, read},
-};
-use cartwright_tests::sign;
+use cartwright_tests::{entrances, sign};
 use proptest::prelude::*;
-
-fn check_webhook(headers: &HeaderMap, body: &[u8], secret: &str) {
-    let keys = WebhookKeys::new([secret.as_bytes()]);
-    let store = "shop".parse().expect("an id");
-    if let Ok(Incoming::Delivery(raw)) = read(headers, body.to_vec().into()) {
-        let right = raw.signature == sign::woo(body, secret);
-        if verify(&store, &keys, &raw).is_ok() {
-            assert!(right, "accepted with a wrong signature");
-        }
-    }
-    let _ = hook::data(headers, body);
-}
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: u32::try_from(cartwright_tests::environment::number("CARTWRIGHT_CASES", 300)).unwrap_or(300), failure_persistence: None, ..ProptestConfig::default() })]
@@ -49,6 +32,13 @@ proptest! {
         ] {
             headers.insert(name, HeaderValue::from_str(value).expect("a header value"));
         }
-        check_webhook(&headers, &body, "secret");
+        entrances::webhook(&headers, &body, "secret");
+    }
+    #[test]
+    fn any_bytes_are_no_webhook_and_no_panic(
+        signature in "[ -~]{0,50}", topic in "[ -~]{0,20}", body in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        entrances::webhook_bytes(&[signature.as_bytes(), b"\n", topic.as_bytes(), b"\n", &body].concat());
+        entrances::webhook_bytes(&body);
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod corpus;
 pub mod engine;
+pub mod entrances;
 pub mod environment;
 pub mod orders;
 pub mod random;

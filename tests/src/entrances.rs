@@ -1,0 +1,90 @@
+//! The entrances that strangers reach, each as one function from raw input to what must hold: called with made-up
+//! input by `tests/it/hostile.rs` and `hostile_webhooks.rs` in every test run, and with a fuzzer's by `fuzz/`.
+
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, HeaderValue};
+use cartwright_core::{
+    evaluate::{Evaluate, Prepared, Scope},
+    secret::SecretMarks,
+    workflow::{Expression, parse},
+};
+use cartwright_http::{
+    hook,
+    verify::{WebhookKeys, verify},
+    webhook::{Incoming, read},
+};
+use cartwright_sandbox::{Limits, Sandbox};
+
+use crate::sign;
+
+/// An expression's limits end it far earlier, whatever the machine is busy with.
+const LONGEST_EXPRESSION: Duration = Duration::from_secs(5);
+
+/// A workflow file is parsed, or refused with places that lie inside it.
+///
+/// # Panics
+/// When it is not.
+pub fn workflow(text: &str) {
+    let none = |name: &str| Err(format!("`{name}` was not found"));
+    let parsed = parse("some/flow".parse().expect("an id"), text, &none);
+    for diagnostic in &parsed.diagnostics {
+        assert!(diagnostic.span.start <= diagnostic.span.end, "{diagnostic:?}");
+        assert!(diagnostic.span.end <= text.len(), "{diagnostic:?} lies outside {} bytes", text.len());
+        assert!(!diagnostic.message.is_empty());
+    }
+    assert!(parsed.workflow.is_some() || !parsed.diagnostics.is_empty(), "refused without a reason: {text}");
+}
+
+/// An expression gives a value or an error that says why, soon.
+///
+/// # Panics
+/// When it does not.
+pub fn expression(source: &str) {
+    thread_local!(static SANDBOX: Sandbox = Sandbox::new(Limits::default(), SecretMarks::new([1; 32])));
+    let event =
+        Prepared::new(serde_json::json!({ "data": { "id": 7, "list": [1, 2.5], "text": "x" }, "topic": "a.b" }));
+    let scope = Scope { event: Some(&event), ..Scope::default() };
+    let begun = Instant::now();
+    let outcome = SANDBOX.with(|sandbox| sandbox.expression(&Expression::new(source, 0..source.len()), &scope));
+    if let Err(error) = outcome {
+        assert!(!error.message.is_empty(), "{source}");
+        assert!(error.offset.is_none_or(|offset| offset <= source.len()), "{error:?} in {source}");
+    }
+    assert!(begun.elapsed() < LONGEST_EXPRESSION, "{source}");
+}
+
+/// A webhook request is verified only with the signature of its body.
+///
+/// # Panics
+/// When it is verified without.
+pub fn webhook(headers: &HeaderMap, body: &[u8], secret: &str) {
+    let keys = WebhookKeys::new([secret.as_bytes()]);
+    let store = "shop".parse().expect("an id");
+    if let Ok(Incoming::Delivery(raw)) = read(headers, body.to_vec().into()) {
+        let right = raw.signature == sign::woo(body, secret);
+        if verify(&store, &keys, &raw).is_ok() {
+            assert!(right, "accepted with a wrong signature");
+        }
+    }
+    let _ = hook::data(headers, body);
+}
+
+/// As [`webhook`], from one run of bytes: the first line is the signature, the second the topic and the content type,
+/// the rest the body.
+///
+/// # Panics
+/// When it is verified without the right signature.
+pub fn webhook_bytes(input: &[u8]) {
+    let mut parts = input.splitn(3, |byte| *byte == b'\n');
+    let (signature, topic) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let body = parts.next().unwrap_or_default();
+    let mut headers = HeaderMap::new();
+    let fixed: [(&str, &[u8]); 2] = [("x-wc-webhook-id", b"4"), ("x-wc-webhook-delivery-id", b"665d")];
+    let given = [("x-wc-webhook-signature", signature), ("x-wc-webhook-topic", topic), ("content-type", topic)];
+    for (name, value) in fixed.into_iter().chain(given) {
+        let Ok(value) = HeaderValue::from_bytes(value) else { return };
+        headers.insert(name, value);
+    }
+    webhook(&headers, body, "a secret that nobody outside knows");
+}
