@@ -24,8 +24,8 @@ use crate::{
     accept::{AcceptError, Acceptance, Incoming},
     clock::{Clock, Entropy},
     definition::Loaded,
-    dispatch::{Queue, dispatch},
-    inner::{Foundation, Inner, Message},
+    dispatch::dispatch,
+    inner::{Inner, Message},
     metrics::Metrics,
     outbound::Outbound,
     recover::recover,
@@ -140,20 +140,7 @@ impl Engine {
         let fences = acquire_all(&parts).await?;
         let stores = Stores::load(Arc::clone(&parts.storage), Arc::clone(&parts.vault)).await?;
         let any_waiting = parts.storage.counts().await?.runs[2] > 0;
-        let inner = Arc::new(Inner::new(Foundation {
-            secrets: Secrets::new(Arc::clone(&parts.storage), Arc::clone(&parts.vault)),
-            storage: parts.storage,
-            clock: parts.clock,
-            entropy: parts.entropy,
-            outbound: parts.outbound,
-            sandbox: parts.sandbox,
-            marks: parts.marks,
-            stores,
-            options: parts.options,
-            fences,
-            queue: Queue::new(),
-            any_waiting,
-        }));
+        let inner = Arc::new(Inner::new(parts, stores, fences, any_waiting));
         let engine = Self { inner };
         engine.set_workflows(workflows).await?;
         tokio::spawn(dispatch(Arc::clone(&engine.inner)));

@@ -26,7 +26,7 @@ use crate::{
     definition::Pinned,
     dispatch::Queue,
     driver::{self, Start},
-    engine::Options,
+    engine::{Options, Parts},
     metrics::Metrics,
     outbound::Outbound,
     secrets::Secrets,
@@ -84,49 +84,31 @@ pub(crate) enum Message {
 /// Answered once what was asked is durable, or why it cannot be done.
 pub(crate) type Reply = oneshot::Sender<Result<(), String>>;
 
-/// The parts that an [`Inner`] is put together from.
-pub(crate) struct Foundation {
-    pub(crate) storage: Arc<dyn Storage>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) entropy: Arc<dyn Entropy>,
-    pub(crate) outbound: Arc<dyn Outbound>,
-    pub(crate) sandbox: Sandbox,
-    pub(crate) marks: SecretMarks,
-    pub(crate) secrets: Secrets,
-    pub(crate) stores: Stores,
-    pub(crate) options: Options,
-    pub(crate) fences: Vec<Fence>,
-    pub(crate) queue: Queue,
-    /// Some run waits, perhaps for an event.
-    pub(crate) any_waiting: bool,
-}
-
 impl Inner {
-    pub(crate) fn new(from: Foundation) -> Self {
-        let slots = Arc::new(Semaphore::new(from.options.runs_in_memory_max));
-        let paused = from.options.paused;
+    /// Over what storage holds: its stores, the fences of all shards, and whether some run waits, perhaps for an event.
+    pub(crate) fn new(parts: Parts, stores: Stores, fences: Vec<Fence>, any_waiting: bool) -> Self {
         Self {
-            storage: from.storage,
-            clock: from.clock,
-            entropy: from.entropy,
-            outbound: from.outbound,
-            sandbox: from.sandbox,
-            marks: from.marks,
-            secrets: from.secrets,
-            stores: from.stores,
-            options: from.options,
+            secrets: Secrets::new(Arc::clone(&parts.storage), parts.vault),
+            storage: parts.storage,
+            clock: parts.clock,
+            entropy: parts.entropy,
+            outbound: parts.outbound,
+            sandbox: parts.sandbox,
+            marks: parts.marks,
+            stores,
             metrics: Metrics::default(),
             workflows: ArcSwap::from_pointee(WorkflowSet::default()),
             workflows_changed: watch::Sender::new(0),
             pinned: Pinned::default(),
-            fences: from.fences,
-            queue: from.queue,
+            fences,
+            queue: Queue::new(),
             timers: Timers::default(),
             state_locks: (0..STATE_LOCKS).map(|_| tokio::sync::Mutex::default()).collect(),
-            slots,
-            stopping: watch::Sender::new(paused),
+            slots: Arc::new(Semaphore::new(parts.options.runs_in_memory_max)),
+            options: parts.options,
+            stopping: watch::Sender::new(false),
             live: Mutex::default(),
-            may_wait: ShardId::all().map(|_| AtomicBool::new(from.any_waiting)).collect(),
+            may_wait: ShardId::all().map(|_| AtomicBool::new(any_waiting)).collect(),
         }
     }
 
