@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn the_door_is_configured_and_misspelt_keys_are_errors() {
-        let file: File = toml::from_str("[http]\nhosts = [\"cart.example\"]\nbody_limit_bytes = 2048\n").expect("valid");
+        let file: File =
+            toml::from_str("[http]\nhosts = [\"cart.example\"]\nbody_limit_bytes = 2048\n").expect("valid");
         assert_eq!((file.http.hosts, file.http.body_limit_bytes), (vec!["cart.example".to_owned()], Some(2048)));
         for wrong in ["[http]\nhost = []", "[http]\nstore_requests_per_second = 0", "[htp]"] {
             assert!(toml::from_str::<File>(wrong).is_err(), "{wrong}");

@@ -31,8 +31,15 @@ async fn recover_shard(inner: &Arc<Inner>, shard: ShardId) -> Result<(), Storage
         inner.timers.set(shard, due);
     }
     inner.queue.look_at(shard);
-    let outbox = inner.storage.outbox(shard, PAGE).await?;
-    if !outbox.is_empty() {
+    let mut oldest = None;
+    loop {
+        let outbox = inner.storage.outbox(shard, PAGE).await?;
+        let next = outbox.first().map(|new| new.event.id.clone());
+        // One that is still there could not be dropped; the next start sees it again.
+        if next.is_none() || next == oldest {
+            break;
+        }
+        oldest = next;
         deliver(Arc::clone(inner), shard, outbox).await;
     }
     let mut after = None;

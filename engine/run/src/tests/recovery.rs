@@ -1,9 +1,17 @@
 //! What a crash leaves, and what the next process makes of it.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use cartwright_core::run::{apply::fold, row::RunStatus, steps::StepStatus};
-use serde_json::json;
+use cartwright_core::{
+    event::{Event, Source},
+    id::EventId,
+    run::{apply::fold, row::RunStatus, steps::StepStatus},
+    shard::ShardId,
+    time::Timestamp,
+};
+use cartwright_storage::{Batch, MemoryStorage, NewEvent, Storage};
+use serde_json::{json, value::to_raw_value};
+use tokio::time::Instant;
 
 use super::{Answer, Bench};
 
@@ -45,6 +53,34 @@ async fn an_accepted_event_is_matched_after_a_crash() {
     bench.emit("go", json!({})).await;
     let bench = bench.crash().await;
     bench.one(RunStatus::Succeeded).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_event_in_the_outbox_is_delivered_after_a_crash() {
+    const EVENTS: u64 = 300;
+    let storage = MemoryStorage::new();
+    let (shard, now) = (ShardId::all().next().expect("shards"), Timestamp::from_millis(1));
+    let fence = storage.acquire(shard, "the one before", now, now).await.expect("taken").expect("free");
+    let outbox = (0..EVENTS).map(|number| {
+        let mut entropy = [0; 10];
+        entropy[2..].copy_from_slice(&number.to_be_bytes());
+        let (topic, source) = ("nobody.listens".into(), Source::Api);
+        let data = Arc::from(to_raw_value(&number).expect("JSON"));
+        let id = EventId::new(now, entropy);
+        NewEvent { event: Event { id, topic, store: None, time: now, source, hops: 1, data }, dedupe: None }
+    });
+    let batch = Batch { outbox: outbox.collect(), ..Batch::default() };
+    storage.commit(shard, fence, batch).await.expect("committed");
+    let bench = Bench::over(storage.reopen(), Arc::default(), Instant::now(), Vec::new()).await;
+    for _ in 0..100 {
+        let counts = bench.storage.counts().await.expect("counted");
+        if counts.outbox == 0 && counts.inbox == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    let counts = bench.storage.counts().await.expect("counted");
+    assert_eq!((counts.outbox, counts.inbox, counts.events), (0, 0, EVENTS));
 }
 
 #[tokio::test(start_paused = true)]
