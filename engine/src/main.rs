@@ -22,10 +22,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// A run makes and drops many small values; the C library's allocator spent a quarter of the engine's time on them.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let environment = config::Environment::read();

@@ -25,10 +25,6 @@ use cartwright_woo::Vault;
 use serde_json::{json, value::to_raw_value};
 use tokio::sync::{Notify, Semaphore};
 
-// As in the binary.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const WORKFLOW: &str = r#"
 on: { event: [order.paid] }
 grants: { http: ["127.0.0.1"] }
