@@ -15,8 +15,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cartwright-woo", &["core"]),
     ("cartwright-run", &["core", "storage", "sandbox", "woo"]),
     ("cartwright-http", &["core", "run"]),
-    ("cartwright", &["core", "storage", "sandbox", "woo", "run", "http"]),
-    ("cartwright-tests", &["core", "storage", "sandbox", "woo", "run", "http"]),
+    ("cartwright", &["core", "storage", "sandbox", "woo", "run", "http", "store-sim"]),
+    ("cartwright-store-sim", &[]),
+    ("cartwright-tests", &["core", "storage", "sandbox", "woo", "run", "http", "store-sim"]),
 ];
 
 /// Crates that bring a clock, randomness, an executor or the network: the core is pure and has none of them.

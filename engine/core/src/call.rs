@@ -21,6 +21,7 @@ pub struct Call {
     pub kind: CallKind,
     /// Its arguments, by position. Every `http::*` function and the `http` step give one map:
     /// `{method, url, headers?, query?, body?, form?, timeout_ms?, expect?: ["2xx"], parse?: auto|json|text|none}`.
+    /// Every `woo::*` function and the `woo` step give one map, see [`crate::woo`].
     pub args: Vec<Json>,
     /// SHA-256 over function and arguments with secrets replaced by their names, 32 hex digits: how replay notices
     /// that a script asks something else than it did.
@@ -39,7 +40,9 @@ pub enum CallKind {
     Storage,
     /// Touches the world outside: journaled as intended before it starts.
     Outside {
-        /// May be repeated with the same key when a crash or a lost connection hides its outcome.
+        /// May be asked for again with the same key when a crash or a lost connection hides its outcome: because
+        /// repeating is harmless, or because whoever makes it first finds out whether it happened (`woo::*`; such a
+        /// repeat says so, see `again` of [`crate::run::decide::Effect::Call`]).
         repeatable: bool,
     },
     /// Waits for a time: `clock::sleep`.
@@ -87,6 +90,10 @@ pub enum ErrorClass {
     Unknown,
     /// Nobody but a person can mend it (a missing secret, revoked credentials): the run is parked.
     Park,
+    /// It was not made, and nothing is wrong with it: the store cannot be reached, is in maintenance, asked for
+    /// patience, or an earlier try of it may still be running there. It is made later (`retry_after_ms` at the
+    /// earliest) and counts as no attempt.
+    Deferred,
 }
 
 impl CallError {
@@ -104,6 +111,11 @@ impl CallError {
     /// A failure that may pass.
     pub fn retryable(code: &str, message: impl Into<String>) -> Self {
         Self { class: ErrorClass::Retryable, ..Self::r#final(code, message) }
+    }
+
+    /// A call that could not be made now and will be made later.
+    pub fn deferred(code: &str, message: impl Into<String>, retry_after_ms: Option<u64>) -> Self {
+        Self { class: ErrorClass::Deferred, retry_after_ms, ..Self::r#final(code, message) }
     }
 
     /// A call that was not granted. `missing` is the grant to add: `http: ["hooks.slack.com"]`.

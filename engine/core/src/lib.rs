@@ -8,6 +8,7 @@ pub mod time;
 pub mod shard;
 pub mod event;
 pub mod call;
+pub mod woo;
 pub mod secret;
 pub mod evaluate;
 pub mod workflow;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use cartwright_core::{
     Json,
     call::{Call, CallError, CallKind, CallOutcome, ErrorClass},
-    id::WorkflowId,
+    id::{StoreId, WorkflowId},
     run::decide::ResolvedCall,
+    time::Timestamp,
     workflow::Workflow,
 };
 use cartwright_storage::{Expect, Record, RecordWrite, StorageError, Table};
@@ -18,6 +19,7 @@ use crate::{
     inner::Inner,
     metrics::Metrics,
     outbound::{Allow, OutboundRequest},
+    store_call,
 };
 
 /// A value in a workflow's state, as JSON text.
@@ -25,10 +27,22 @@ const STATE_VALUE_BYTES_MAX: usize = 64 * 1024;
 /// A key in a workflow's state.
 const STATE_KEY_BYTES_MAX: usize = 200;
 
-/// Makes an outbound call whose intent is durable.
-pub(crate) async fn make_call(inner: Arc<Inner>, workflow: Arc<Workflow>, call: Call, key: String) -> CallOutcome {
+/// Makes an outbound call whose intent is durable. `own` is the run's store; `again` as in
+/// [`cartwright_core::run::decide::Effect::Call`].
+pub(crate) async fn make_call(
+    inner: Arc<Inner>,
+    workflow: Arc<Workflow>,
+    own: Option<StoreId>,
+    call: Call,
+    key: String,
+    again: Option<Timestamp>,
+) -> CallOutcome {
     Metrics::add(&inner.metrics.calls);
-    match send(&inner, &workflow, &call, key).await {
+    let made = match call.function.starts_with("woo::") {
+        true => store_call::make(&inner, &workflow, own.as_ref(), &call, &key, again).await,
+        false => send(&inner, &workflow, &call, key).await,
+    };
+    match made {
         Ok(answer) => CallOutcome::Ok(answer),
         Err(error) => {
             Metrics::add(&inner.metrics.call_errors);

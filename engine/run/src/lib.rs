@@ -19,6 +19,7 @@ mod retention;
 mod schedule;
 mod script;
 mod secrets;
+mod store_call;
 mod stores;
 mod timers;
 mod views;

@@ -8,6 +8,7 @@ pub mod seal;
 pub mod secret;
 pub mod store;
 pub mod vault;
+pub mod transport;
 
 pub use seal::{DataKey, Scope, Sealed, Secret, WrappedKey};
 pub use secret::{InvalidSecret, NamedSecret};

@@ -153,8 +153,10 @@ impl Driver {
     /// Makes the calls whose intents are durable now.
     pub(super) fn make_calls(&mut self) {
         for effect in std::mem::take(&mut self.to_make) {
-            let Effect::Call { path, index, call, key } = effect else { continue };
-            let work = host::make_call(Arc::clone(&self.inner), Arc::clone(&self.workflow), call, key);
+            let Effect::Call { path, index, call, key, again } = effect else { continue };
+            let own_store = self.state().store.clone();
+            let work =
+                host::make_call(Arc::clone(&self.inner), Arc::clone(&self.workflow), own_store, call, key, again);
             let work = std::panic::AssertUnwindSafe(work).catch_unwind().map(|outcome| {
                 outcome.unwrap_or_else(|_| {
                     let error = CallError::r#final(

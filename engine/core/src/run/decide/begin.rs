@@ -217,7 +217,7 @@ impl<'a> Decider<'a> {
     pub(super) fn ask_for(&mut self, path: &StepPath, index: u32, call: Call) {
         let state = self.state();
         let key = idempotency_key(&state.run, path, index, state.generation);
-        self.effects.push(Effect::Call { path: path.clone(), index, call, key });
+        self.effects.push(Effect::Call { path: path.clone(), index, call, key, again: None });
     }
 
     /// Asks again for the call of an `http` step whose intent is in the journal.

@@ -36,7 +36,7 @@ impl Decider<'_> {
     ) -> Result<(), Illegal> {
         match error.class {
             ErrorClass::Final | ErrorClass::Park => self.fail_step(step, path, error, call),
-            ErrorClass::Retryable => self.try_again(step, path, error, call),
+            ErrorClass::Retryable | ErrorClass::Deferred => self.try_again(step, path, error, call),
             ErrorClass::Unknown => match (self.on_unknown(step), call) {
                 (OnUnknown::Retry, _) => self.try_again(step, path, error, call),
                 (OnUnknown::Fail, _) | (OnUnknown::Park, None) => self.fail_step(step, path, error, call),

@@ -184,6 +184,9 @@ pub enum Effect {
         call: Call,
         /// Its idempotency key.
         key: String,
+        /// An earlier try under this key may have reached the other side, and this is the last moment at which it
+        /// may have been sent: whoever makes the call finds out first whether it happened. `None`: the first try.
+        again: Option<Timestamp>,
     },
     /// Make a call on the engine's own storage; answer with [`Input::Stored`], its effect in the same commit.
     Store {

@@ -293,7 +293,7 @@ fn failed(step: &Step, path: &StepPath, error: &CallError) -> Flow {
     match (&step.on_error, error.class) {
         (Some(OnError::Fail), _) => Flow::Failed(blamed),
         (Some(OnError::Park), _) => Flow::Parked(blamed),
-        (_, ErrorClass::Retryable | ErrorClass::Park) => Flow::Parked(blamed),
+        (_, ErrorClass::Retryable | ErrorClass::Deferred | ErrorClass::Park) => Flow::Parked(blamed),
         (_, ErrorClass::Final | ErrorClass::Unknown) => Flow::Failed(blamed),
     }
 }

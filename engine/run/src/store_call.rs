@@ -1,0 +1,36 @@
+//! Calls to a store's REST API (`woo::*`): behind the workflow's grants, through the store's client.
+
+use cartwright_core::{
+    Json,
+    call::{Call, CallError},
+    id::StoreId,
+    time::Timestamp,
+    woo::WooRequest,
+    workflow::Workflow,
+};
+
+use crate::inner::Inner;
+
+/// Makes the call. `own` is the run's store, `key` the call's idempotency key; `again` as in
+/// [`cartwright_core::run::decide::Effect::Call`].
+pub(crate) async fn make(
+    inner: &Inner,
+    workflow: &Workflow,
+    own: Option<&StoreId>,
+    call: &Call,
+    key: &str,
+    again: Option<Timestamp>,
+) -> Result<Json, CallError> {
+    let request = WooRequest::parse(call.args.first().unwrap_or(&Json::Null));
+    let request = request.map_err(|problem| CallError::r#final("invalid", problem))?;
+    workflow.grants.woo(request.method.as_str(), &request.path).map_err(|missing| CallError::denied(&missing))?;
+    let id =
+        request.store.as_ref().or(own).ok_or_else(|| {
+            CallError::r#final("invalid", "this run's event has no store; say which one with `store`")
+        })?;
+    let unknown = || CallError::r#final("store", format!("there is no store `{id}`; `cartwright store ls` lists them"));
+    let store = inner.stores.get(id).ok_or_else(unknown)?;
+    workflow.grants.store(id, &store.tags, own).map_err(|missing| CallError::denied(&missing))?;
+    let _ = (key, again);
+    Err(CallError::r#final("store", "this engine has no client for stores yet"))
+}

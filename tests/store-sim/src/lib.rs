@@ -1,0 +1,10 @@
+//! A look-alike of a WooCommerce store: its REST API and webhooks as measured on WooCommerce 11.0.1, over state in
+//! memory. Hundreds of them fit into one process. It depends on nothing else of ours, so that it can be wrong only on
+//! its own.
+//!
+//! `Shop::handle` is the whole REST API as a function from request to answer; the server around it adds faults, and
+//! the queue beside it sends webhooks.
+
+pub mod wire;
+
+pub use wire::{Request, Response};

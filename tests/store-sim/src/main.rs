@@ -1,0 +1,2 @@
+//! `store-sim`: look-alike stores behind one address.
+fn main() {}
