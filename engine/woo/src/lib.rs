@@ -10,6 +10,9 @@ pub mod store;
 pub mod vault;
 pub mod transport;
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the client calls it before it sends"))]
+mod check;
+
 pub use seal::{DataKey, Scope, Sealed, Secret, WrappedKey};
 pub use secret::{InvalidSecret, NamedSecret};
 pub use store::{InvalidStore, Store, StoreSettings};
