@@ -1,0 +1,120 @@
+//! When a request may go to a store: a token bucket and a cap on how many are on their way, both of one store. Time is
+//! tokio's, so that tests and the simulator can advance it.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use governor::{
+    Quota, RateLimiter,
+    clock::Clock,
+    middleware::NoOpMiddleware,
+    state::{InMemoryState, NotKeyed},
+};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{Mutex as AsyncMutex, Semaphore, SemaphorePermit},
+    time::{Instant, sleep},
+};
+
+use super::ClientOptions;
+
+/// Each step down halves the rate.
+const STEPS_MAX: u32 = 16;
+/// The slowest, as a span between two requests: 0.2 a second.
+const LONGEST_SPAN: Duration = Duration::from_secs(5);
+/// So many good answers in a row take one step up again.
+const ANSWERS_PER_STEP: u32 = 10;
+
+type Bucket = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>;
+
+/// One store's lane.
+pub(super) struct Lane {
+    running: Semaphore,
+    /// Held while waiting for a token, so that requests go in the order in which they came.
+    turn: AsyncMutex<()>,
+    pace: Mutex<Pace>,
+    full: Quota,
+    clock: TokioClock,
+}
+
+/// How fast it goes now.
+struct Pace {
+    bucket: Bucket,
+    /// Steps below the full rate.
+    steps: u32,
+    /// Good answers since the last step.
+    good: u32,
+}
+
+impl Lane {
+    /// At full rate.
+    pub(super) fn new(options: &ClientOptions) -> Self {
+        let clock = TokioClock { start: Instant::now() };
+        let full = Quota::per_second(options.requests_per_second).allow_burst(options.burst);
+        let pace = Pace { bucket: RateLimiter::direct_with_clock(full, clock.clone()), steps: 0, good: 0 };
+        let running = Semaphore::new(options.requests_at_once.max(1));
+        Self { running, turn: AsyncMutex::default(), pace: Mutex::new(pace), full, clock }
+    }
+
+    /// Waits until a request may go; it is on its way until the permit is dropped.
+    pub(super) async fn enter(&self) -> SemaphorePermit<'_> {
+        let permit = self.running.acquire().await.expect("it is never closed");
+        let _turn = self.turn.lock().await;
+        // The rate may change while we wait, so each wait is followed by a new look.
+        while let Err(wait) = self.token() {
+            sleep(wait).await;
+        }
+        permit
+    }
+
+    fn token(&self) -> Result<(), Duration> {
+        let now = self.clock.now();
+        self.pace.lock().bucket.check().map_err(|refused| refused.wait_time_from(now).max(Duration::from_millis(1)))
+    }
+
+    /// Learns from an answer: the store's host asks for fewer requests, or it is content.
+    pub(super) fn answered(&self, status: u16) {
+        let mut pace = self.pace.lock();
+        if matches!(status, 429 | 503 | 508) {
+            pace.good = 0;
+            if pace.steps < STEPS_MAX && self.span(pace.steps) < LONGEST_SPAN {
+                self.change(&mut pace, |steps| steps + 1);
+            }
+        } else if status < 500 && pace.steps > 0 {
+            pace.good += 1;
+            if pace.good >= ANSWERS_PER_STEP {
+                self.change(&mut pace, |steps| steps - 1);
+            }
+        }
+    }
+
+    fn change(&self, pace: &mut Pace, step: fn(u32) -> u32) {
+        let steps = step(pace.steps);
+        let slow = |span| Quota::with_period(span).expect("not zero").allow_burst(NonZeroU32::MIN);
+        let quota = if steps == 0 { self.full } else { slow(self.span(steps)) };
+        let bucket = RateLimiter::direct_with_clock(quota, self.clock.clone());
+        if steps > 0 {
+            // A new bucket is full; the store just asked for patience.
+            let _ = bucket.check();
+        }
+        *pace = Pace { bucket, steps, good: 0 };
+    }
+
+    /// Between two requests.
+    fn span(&self, steps: u32) -> Duration {
+        self.full.replenish_interval().saturating_mul(2_u32.saturating_pow(steps)).min(LONGEST_SPAN)
+    }
+}
+
+/// tokio's clock for governor, as the span since the lane was made.
+#[derive(Debug, Clone)]
+struct TokioClock {
+    start: Instant,
+}
+
+impl Clock for TokioClock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
