@@ -4,7 +4,15 @@
 //!
 //! `Shop::handle` is the whole REST API as a function from request to answer; the server around it adds faults, and
 //! the queue beside it sends webhooks.
+//!
+//! To add a resource: one file under `rest/` with a `Resource` (or plain `Route`s) and its handlers, one line in
+//! `rest/route.rs`. `rest/terms.rs` is the shortest example.
 
+pub mod date;
+pub mod rest;
+pub mod shop;
+pub mod state;
 pub mod wire;
 
+pub use shop::{Happened, Listener, Shop, ShopConfig, TaxSettings};
 pub use wire::{Request, Response};

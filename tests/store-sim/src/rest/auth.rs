@@ -1,0 +1,110 @@
+//! Who asks. WooCommerce looks at its own routes only (the address must show `wp-json/wc/` or `wp-json/wc-`): Basic
+//! or query credentials over HTTPS, OAuth 1.0a otherwise. Then WordPress looks for an application password.
+
+use base64::Engine as _;
+use serde_json::Value;
+
+use super::params::Target;
+use super::{Ctx, RestError, oauth};
+use crate::state::{Permissions, User};
+use crate::wire::Request;
+
+/// The user these credentials belong to; none without valid ones, which is an error only where the original says so.
+pub(crate) fn authenticate(
+    ctx: &mut Ctx<'_>,
+    request: &Request,
+    target: &Target<'_>,
+    method: &str,
+) -> Result<Option<User>, RestError> {
+    let basic = basic(request);
+    let woocommerce = request.target.contains("wp-json/wc/") || request.target.contains("wp-json/wc-");
+    if woocommerce {
+        if let Some(found) = key_of(ctx, request, target, basic.as_ref())? {
+            allowed(found.1, method)?;
+            return Ok(ctx.state.access.users.get(&found.0).cloned());
+        }
+    }
+    match basic {
+        Some((login, password)) if request.https => application_password(ctx, &login, &password, woocommerce),
+        _ => Ok(None),
+    }
+}
+
+/// User and permissions of a key, over whichever way it came.
+fn key_of(
+    ctx: &mut Ctx<'_>,
+    request: &Request,
+    target: &Target<'_>,
+    basic: Option<&(String, String)>,
+) -> Result<Option<(u64, Permissions)>, RestError> {
+    let mut wrong_secret = None;
+    if request.https {
+        let text = |name: &str| target.get.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let in_query = text("consumer_key").zip(text("consumer_secret"));
+        let credentials = in_query.or_else(|| basic.map(|(key, secret)| (key.as_str(), secret.as_str())));
+        if let Some((key, secret)) = credentials.filter(|(key, secret)| !key.is_empty() && !secret.is_empty()) {
+            match ctx.state.access.keys.get(key) {
+                Some(row) if row.secret == secret => return Ok(Some((row.user, row.permissions))),
+                Some(_) => wrong_secret = Some(refused("Consumer secret is invalid.")),
+                None => {}
+            }
+        }
+    }
+    match (oauth::verify(ctx, request, target)?, wrong_secret) {
+        (Some(found), _) => Ok(Some(found)),
+        (None, Some(error)) => Err(error),
+        (None, None) => Ok(None),
+    }
+}
+
+/// WordPress says why an application password is wrong, except where WooCommerce answers.
+fn application_password(
+    ctx: &Ctx<'_>,
+    login: &str,
+    password: &str,
+    woocommerce: bool,
+) -> Result<Option<User>, RestError> {
+    let password = password.replace(' ', "");
+    let error = match ctx.state.access.by_login(login) {
+        Some(user) if user.passwords.contains(&password) => return Ok(Some(user.clone())),
+        Some(_) => {
+            RestError::new("incorrect_password", "The provided password is an invalid application password.", 401)
+        }
+        None => RestError::new(
+            "invalid_username",
+            "<strong>Error:</strong> Unknown username. Check again or try your email address.",
+            401,
+        ),
+    };
+    if woocommerce { Ok(None) } else { Err(error) }
+}
+
+/// Whether a key of these permissions may be used with this method.
+fn allowed(permissions: Permissions, method: &str) -> Result<(), RestError> {
+    let (needs, lacking) = match method {
+        "GET" | "HEAD" => ("read", Permissions::Write),
+        "OPTIONS" => return Ok(()),
+        _ => ("write", Permissions::Read),
+    };
+    if permissions == lacking {
+        return Err(refused(&format!("The API key provided does not have {needs} permissions.")));
+    }
+    Ok(())
+}
+
+/// User and password of an `Authorization: Basic` header.
+fn basic(request: &Request) -> Option<(String, String)> {
+    let header = request.header("authorization")?;
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded.trim()).ok()?;
+    let decoded = String::from_utf8(decoded).ok()?;
+    decoded.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
+}
+
+/// `woocommerce_rest_authentication_error` in these words.
+pub(super) fn refused(message: &str) -> RestError {
+    RestError::new("woocommerce_rest_authentication_error", message.to_owned(), 401)
+}
