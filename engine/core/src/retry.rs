@@ -17,6 +17,14 @@ pub const MAX_ATTEMPTS: u32 = 100;
 /// Longest wait that the other side's `Retry-After` can cause.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The pause after a call was put off for the first time.
+pub const DEFERRAL_FIRST: Duration = Duration::from_secs(5);
+/// The longest pause before a call that was put off is asked for again, unless the other side asks for more.
+pub const DEFERRAL_PAUSE_MAX: Duration = Duration::from_secs(600);
+/// A call that is put off for this long in a row is given up: a store that comes back after a week is a matter for
+/// people.
+pub const DEFERRAL_MAX: Duration = Duration::from_secs(7 * 24 * 3600);
+
 /// The policy of a step: its own, else its workflow's, else [`DEFAULT_RETRY`].
 pub fn policy(workflow: &Workflow, step: &Step) -> RetryPolicy {
     step.retry.or(workflow.retry).unwrap_or(DEFAULT_RETRY)
@@ -36,6 +44,18 @@ pub fn delay(
     if failed_attempt >= policy.attempts {
         return None;
     }
+    Some(pause(policy, failed_attempt, jitter_seed, retry_after))
+}
+
+/// How long to wait before a call is asked for again that was put off `times` times in a row (from 1): from
+/// [`DEFERRAL_FIRST`] to [`DEFERRAL_PAUSE_MAX`], each wait twice the one before, with jitter as in [`delay`]; at least
+/// what the other side asked for.
+pub fn deferral_pause(times: u32, jitter_seed: u64, retry_after: Option<Duration>) -> Duration {
+    let policy = RetryPolicy { attempts: u32::MAX, initial: DEFERRAL_FIRST, factor: 2.0, max: DEFERRAL_PAUSE_MAX };
+    pause(&policy, times, jitter_seed, retry_after)
+}
+
+fn pause(policy: &RetryPolicy, failed_attempt: u32, jitter_seed: u64, retry_after: Option<Duration>) -> Duration {
     let exponent = i32::try_from(failed_attempt.saturating_sub(1)).unwrap_or(i32::MAX);
     let max = policy.max.as_secs_f64();
     // NaN and infinity end at `max`.
@@ -43,7 +63,7 @@ pub fn delay(
     let jittered = full * (1.0 - 0.25 * fraction(jitter_seed, failed_attempt));
     let wait = Duration::try_from_secs_f64(jittered).unwrap_or(policy.max);
     let wait = Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-    Some(wait.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER)))
+    wait.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
 }
 
 /// A number in `0.0..1.0` that looks random and is the same for the same seed and attempt.

@@ -123,7 +123,7 @@ impl WooRequest {
         let method = text("method")?.unwrap_or("GET");
         let method = WooMethod::parse(method)
             .ok_or_else(|| format!("the method is GET, POST, PUT or DELETE, not `{method}`"))?;
-        let path = path(text("path")?.unwrap_or_default())?;
+        let path = parse_path(text("path")?.unwrap_or_default())?;
         let store = text("store")?.map(|id| id.parse().map_err(|error| format!("`store`: {error}"))).transpose()?;
         let query = match map.get("query") {
             None | Some(Json::Null) => Map::new(),
@@ -238,10 +238,9 @@ fn is_object(parts: &[&str]) -> bool {
     parts.len() >= 2 && parts.last().is_some_and(|last| !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Checks a path and strips what people write around it: slashes, `wp-json/wc/v3/`.
-fn path(text: &str) -> Result<String, String> {
-    let text = text.trim_start_matches('/');
-    let text = text.strip_prefix("wp-json/wc/v3/").unwrap_or(text).trim_end_matches('/');
+/// Checks a path and strips what people write around it: slashes, `wp-json/wc/v3/`. The error is text for people.
+pub(crate) fn parse_path(text: &str) -> Result<String, String> {
+    let text = bare_path(text).trim_end_matches('/');
     if text.is_empty() {
         return Err("the path is missing: write it as `orders/61`".into());
     }
@@ -257,4 +256,10 @@ fn path(text: &str) -> Result<String, String> {
         return Err(format!("`{}` is not a path such as `orders/61`", text.chars().take(80).collect::<String>()));
     }
     Ok(text.to_owned())
+}
+
+/// A path, or its beginning, without what people write before it.
+pub(crate) fn bare_path(text: &str) -> &str {
+    let text = text.trim_start_matches('/');
+    text.strip_prefix("wp-json/wc/v3/").unwrap_or(text)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cartwright_core::{
     Json,
+    woo::WooMethod,
     workflow::{
         Code, HmacAlgorithm, HmacEncoding, HttpAuth, OnError, OnUnknown, ParseBody, Parsed, StatusPattern, Step,
         StepKind, StoreSelector, Template, TextPart, TriggerKind, Workflow, codes, parse, parse_bytes, render,
@@ -100,7 +101,10 @@ fn steps_in_all_their_forms() {
     let ids: Vec<&str> = workflow.steps.iter().map(|step| step.id.as_str()).collect();
     assert_eq!(
         ids,
-        ["step1", "file", "tell", "step4", "step5", "step6", "step7", "step8", "step9", "pick", "each", "end"]
+        [
+            "step1", "file", "tell", "step4", "step5", "step6", "step7", "step8", "step9", "pick", "each", "orders",
+            "note", "step17", "end"
+        ]
     );
     let StepKind::Script(script) = &step(&workflow, "file").kind else { panic!() };
     assert_eq!((&*script.source, script.file.as_deref()), ("40 + 2", Some("./score.rhai")));
@@ -123,6 +127,13 @@ fn steps_in_all_their_forms() {
     assert_eq!(&*wake.source, "event.data.wake_at");
     let StepKind::Choose(branches) = &step(&workflow, "pick").kind else { panic!() };
     assert_eq!(branches.iter().map(|branch| branch.condition.is_some()).collect::<Vec<_>>(), [true, false]);
+    let StepKind::Woo(orders) = &step(&workflow, "orders").kind else { panic!() };
+    assert_eq!((orders.method, orders.all, orders.body.is_some()), (WooMethod::Get, true, false));
+    assert_eq!(orders.store.as_ref().map(literal), Some(&Json::from("other")));
+    let StepKind::Woo(note) = &step(&workflow, "note").kind else { panic!() };
+    assert_eq!((note.method, note.all, note.store.is_some()), (WooMethod::Post, false, false));
+    assert!(matches!(&note.path, Template::Text(parts) if parts.len() == 3));
+    assert!(matches!(&note.body, Some(Template::Map(body)) if body.contains_key("note")));
     let each = step(&workflow, "each");
     let StepKind::ForEach(loops) = &each.kind else { panic!() };
     assert_eq!((loops.parallel, loops.continue_on_error, &each.on_error), (5, true, &None));

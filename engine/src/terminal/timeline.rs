@@ -91,6 +91,13 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
             line(Some(path.as_str()), '·', Tone::Plain, format!("item {} done: {}", index + 1, one_line(output)))
         }
         What::CallIntended { path, summary, .. } => line(Some(path.as_str()), '→', Tone::Move, summary.clone()),
+        What::CallDeferred { path, error, .. } => {
+            line(Some(path.as_str()), '◷', Tone::Wait, format!("put off: {} ({})", error.message, error.code))
+        }
+        What::CallRepeated { path, again, .. } => {
+            let what = if again.is_some() { "asks again; an earlier try may have arrived" } else { "asks again" };
+            line(Some(path.as_str()), '→', Tone::Move, what.into())
+        }
         What::CallResolved { path, function, outcome, .. } => match outcome {
             CallOutcome::Ok(value) => {
                 line(Some(path.as_str()), '←', Tone::Plain, format!("{function} gives {}", answer(value)))

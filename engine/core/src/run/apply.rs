@@ -11,14 +11,15 @@ use serde_json::json;
 
 use crate::{
     Json,
-    call::CallOutcome,
+    call::{CallOutcome, ErrorClass},
     evaluate::Prepared,
     id::StepPath,
     run::{
         decide::failed_view,
+        doubt::{Doubts, doubt_open},
         entry::{Entry, TimerKind, What},
         row::RunStatus,
-        state::{Active, CallState, Inner, Phase, RunState, StepState},
+        state::{Active, CallState, Deferral, Inner, Phase, RunState, StepState},
     },
     time::Timestamp,
 };
@@ -67,6 +68,7 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
                 visible: BTreeMap::new(),
                 timers: BTreeMap::new(),
                 waits: BTreeSet::new(),
+                doubts: Doubts::default(),
                 view: RunState::view_of(run, workflow, 0, entry.at),
                 phase: Phase::Main,
             });
@@ -109,6 +111,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
         }
         What::IterationEnded { path, index, output } => {
             drop_below(state, &format!("{path}[{index}]/"));
+            state.doubts.forget(&format!("{path}[{index}]"));
             match &mut active(state, path)?.inner {
                 Inner::Loop { outputs, .. } => outputs.insert(*index, output.clone()),
                 Inner::None | Inner::Branch(_) => return Err("the step is no loop"),
@@ -122,8 +125,13 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 summary: summary.clone(),
                 repeatable: *repeatable,
                 outcome: None,
+                deferral: None,
             };
-            add_call(active(state, path)?, *index, call)
+            add_call(active(state, path)?, *index, call)?;
+            if *repeatable {
+                state.doubts.inherit(path, *index);
+            }
+            Ok(())
         }
         What::WaitSet { path, index, function, fingerprint, .. } => {
             let call = CallState {
@@ -132,6 +140,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 summary: String::new(),
                 repeatable: true,
                 outcome: None,
+                deferral: None,
             };
             add_call(active(state, path)?, *index, call)?;
             state.waits.insert((path.clone(), *index));
@@ -142,7 +151,33 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             state.timers.retain(|(of, kind), _| {
                 of != path || (*kind != TimerKind::Call(*index) && *kind != TimerKind::Wait(*index))
             });
-            resolve(active(state, path)?, *index, function, fingerprint, outcome)
+            resolve(active(state, path)?, *index, function, fingerprint, outcome)?;
+            match outcome {
+                CallOutcome::Ok(_) => state.doubts.settle(path, *index),
+                CallOutcome::Err(error) => {
+                    let repeatable = state.calls(path).get(*index as usize).is_some_and(|call| call.repeatable);
+                    if error.class == ErrorClass::Unknown && repeatable {
+                        state.doubts.raise(path, *index, at);
+                    }
+                }
+            }
+            Ok(())
+        }
+        What::CallDeferred { path, index, .. } => {
+            let call = open_call(active(state, path)?, *index)?;
+            let (since, times) = call.deferral.as_ref().map_or((at, 0), |before| (before.since, before.times));
+            call.deferral = Some(Deferral { since, times: times.saturating_add(1), asked: false });
+            Ok(())
+        }
+        What::CallRepeated { path, index, again } => {
+            if let Some(deferral) = &mut open_call(active(state, path)?, *index)?.deferral {
+                deferral.asked = true;
+            }
+            state.timers.remove(&(path.clone(), TimerKind::Retry));
+            if let Some(again) = again {
+                state.doubts.raise(path, *index, *again);
+            }
+            Ok(())
         }
         What::TimerSet { path, timer, due } => {
             state.timers.insert((path.clone(), *timer), *due);
@@ -158,13 +193,14 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 Inner::Loop { .. } => drop_below(state, path.as_str()),
                 Inner::None | Inner::Branch(_) => clear_timers(state, path.as_str()),
             }
+            state.doubts.forget(path.as_str());
             let result =
                 show(state, path, Json::from_iter([("status", Json::from("succeeded")), ("output", output.clone())]));
             state.steps.insert(path.clone(), StepState::Succeeded { attempt, result });
             Ok(())
         }
         What::AttemptFailed { path, error, call, .. } => {
-            let (attempt, tries, calls) = end_attempt(state, path, *call)?;
+            let (attempt, tries, calls) = end_attempt(state, path, *call, at)?;
             // The step's own timeout covers the pause and the attempts to come.
             state.timers.retain(|(of, kind), _| of != path || *kind == TimerKind::StepTimeout);
             state.waits.retain(|(of, _)| of != path);
@@ -172,8 +208,12 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             Ok(())
         }
         What::StepFailed { path, error, call, handled } => {
-            let (attempt, _, calls) = end_attempt(state, path, *call)?;
+            let is_container = !matches!(active(state, path)?.inner, Inner::None);
+            let (attempt, _, calls) = end_attempt(state, path, *call, at)?;
             drop_below(state, path.as_str());
+            if is_container && !handled {
+                state.doubts.redo(path, at);
+            }
             show(state, path, failed_view(error));
             state
                 .steps
@@ -181,7 +221,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             Ok(())
         }
         What::StepUnknown { path, index, message } => {
-            let (attempt, _, calls) = end_attempt(state, path, Some(*index))?;
+            let (attempt, _, calls) = end_attempt(state, path, Some(*index), at)?;
             clear_timers(state, path.as_str());
             let unknown = StepState::Unknown { attempt, index: *index, message: message.clone(), calls };
             state.steps.insert(path.clone(), unknown);
@@ -196,13 +236,13 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             state.phase = Phase::Parked { error: error.clone(), failure };
             Ok(())
         }
-        What::RunRetried { generation, .. } => retry(state, *generation),
+        What::RunRetried { generation, repeat_unknown, .. } => retry(state, *generation, *repeat_unknown),
         What::CancelRequested { .. } => Ok(()),
         What::FailureHandling { error } => {
             if !matches!(state.phase, Phase::Main | Phase::Parked { .. }) {
                 return Err("a failure is handled already");
             }
-            quiet(state);
+            quiet(state, at);
             state.phase = Phase::Failing { error: error.clone() };
             Ok(())
         }
@@ -210,7 +250,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             if !status.is_ended() {
                 return Err("that is no end");
             }
-            quiet(state);
+            quiet(state, at);
             state.phase = Phase::Ended { status: *status, at, output: output.clone(), error: error.clone() };
             Ok(())
         }
@@ -259,6 +299,7 @@ fn resolve(
         Some(call) if call.fingerprint != fingerprint => Err("it is not the call that was intended"),
         Some(call) => {
             call.outcome = Some(outcome.clone());
+            call.deferral = None;
             Ok(())
         }
         None => {
@@ -268,10 +309,17 @@ fn resolve(
                 summary: String::new(),
                 repeatable: true,
                 outcome: Some(outcome.clone()),
+                deferral: None,
             };
             add_call(active, index, call)
         }
     }
+}
+
+/// A call that was asked for and has no answer.
+fn open_call(active: &mut Active, index: u32) -> Result<&mut CallState, &'static str> {
+    let call = active.calls.get_mut(index as usize).ok_or("the call was not intended")?;
+    if call.outcome.is_some() { Err("the call is resolved") } else { Ok(call) }
 }
 
 /// Takes an active step apart; `drop` is the call a next attempt repeats, with all after it.
@@ -279,9 +327,11 @@ fn end_attempt(
     state: &mut RunState,
     path: &StepPath,
     drop: Option<u32>,
+    at: Timestamp,
 ) -> Result<(u32, u32, Vec<CallState>), &'static str> {
     let active = active(state, path)?;
     let (attempt, tries, mut calls) = (active.attempt, active.tries, std::mem::take(&mut active.calls));
+    doubt_open(&mut state.doubts, path, &calls, at);
     if let Some(index) = drop {
         calls.truncate(index as usize);
     }
@@ -313,12 +363,16 @@ fn is_below(path: &str, prefix: &str) -> bool {
 }
 
 /// Steps that still move stop where they are; no timer or wait is left.
-fn quiet(state: &mut RunState) {
+fn quiet(state: &mut RunState, at: Timestamp) {
+    state.doubt_what_is_under_way(at);
     state.timers.clear();
     state.waits.clear();
 }
 
-fn retry(state: &mut RunState, generation: u32) -> Result<(), &'static str> {
+fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool) -> Result<(), &'static str> {
+    if matches!(state.phase, Phase::Main | Phase::Failing { .. }) {
+        return wait_no_longer(state);
+    }
     let phase = match &state.phase {
         Phase::Parked { failure: Some(error), .. } => Phase::Failing { error: error.clone() },
         Phase::Parked { failure: None, .. } => Phase::Main,
@@ -334,6 +388,9 @@ fn retry(state: &mut RunState, generation: u32) -> Result<(), &'static str> {
     // A parked run kept its timers: what waits goes on waiting. A failed run was stopped everywhere.
     let was_stopped = matches!(state.phase, Phase::Ended { .. });
     state.phase = phase;
+    if state.generation != generation {
+        state.doubts = Doubts::default();
+    }
     state.generation = generation;
     state.retries += 1;
     state.view = RunState::view_of(&state.run, &state.workflow, state.retries, state.started);
@@ -343,7 +400,12 @@ fn retry(state: &mut RunState, generation: u32) -> Result<(), &'static str> {
             continue;
         }
         let again = match step {
-            StepState::Unknown { .. } => true,
+            StepState::Unknown { index, .. } => {
+                if repeat_unknown {
+                    state.doubts.settle(path, *index);
+                }
+                true
+            }
             StepState::Failed { handled, .. } => !*handled,
             StepState::Active(active) => was_stopped && matches!(active.inner, Inner::None),
             StepState::Retrying { .. } => was_stopped,
@@ -353,7 +415,18 @@ fn retry(state: &mut RunState, generation: u32) -> Result<(), &'static str> {
             reopen(step);
         }
     }
+    // What was put off is asked for now.
+    let _ = wait_no_longer(state);
     Ok(())
+}
+
+/// A person does not want to wait until deferred calls are asked for again.
+fn wait_no_longer(state: &mut RunState) -> Result<(), &'static str> {
+    let waiting: Vec<StepPath> = state.deferred().cloned().collect();
+    for path in &waiting {
+        state.timers.remove(&(path.clone(), TimerKind::Retry));
+    }
+    if waiting.is_empty() { Err("the run is neither parked nor failed, and no call was put off") } else { Ok(()) }
 }
 
 fn reopen(step: &mut StepState) {

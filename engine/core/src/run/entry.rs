@@ -101,6 +101,25 @@ pub enum What {
         /// Whether the call may be repeated when a crash hides its outcome.
         repeatable: bool,
     },
+    /// A call could not be made now although nothing is wrong with it. It stays open and is asked for again later.
+    CallDeferred {
+        /// The calling step.
+        path: StepPath,
+        /// From 0 in order of calling.
+        index: u32,
+        /// Why not.
+        error: CallError,
+    },
+    /// An open call is asked for again: it was deferred, or a crash hid what came of it. On disk before it is made.
+    CallRepeated {
+        /// The calling step.
+        path: StepPath,
+        /// From 0 in order of calling.
+        index: u32,
+        /// The last moment at which an earlier try may have been sent; `None`: no try was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again: Option<Timestamp>,
+    },
     /// What came of a call. Calls without outside effect have no intent before it.
     CallResolved {
         /// The calling step.
@@ -190,12 +209,15 @@ pub enum What {
         /// Why.
         error: RunError,
     },
-    /// A person said to go on.
+    /// A person said to go on; of a run that moves: to make its deferred calls now.
     RunRetried {
         /// Who.
         by: String,
         /// Raised when calls must not keep their old identity.
         generation: u32,
+        /// Calls whose outcome is unknown are made without finding out first.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        repeat_unknown: bool,
     },
     /// A person asked to end it.
     CancelRequested {
@@ -228,7 +250,7 @@ pub enum TimerKind {
     Call(u32),
     /// `events::wait_for` gives up: the call's index.
     Wait(u32),
-    /// The pause before the next attempt.
+    /// The pause before the next attempt, or before a deferred call is asked for again.
     Retry,
     /// A step's `timeout`.
     StepTimeout,

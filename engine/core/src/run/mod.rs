@@ -5,5 +5,6 @@ pub mod apply;
 pub mod decide;
 pub mod entry;
 pub mod state;
+pub mod doubt;
 pub mod steps;
 pub mod row;

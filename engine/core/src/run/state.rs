@@ -11,6 +11,7 @@ use crate::{
     evaluate::Prepared,
     id::{EventId, RunId, StepPath, StoreId, Version, WorkflowId},
     run::{
+        doubt::Doubts,
         entry::TimerKind,
         row::{RunError, RunRow, RunStatus},
     },
@@ -53,6 +54,8 @@ pub struct RunState {
     pub timers: BTreeMap<(StepPath, TimerKind), Timestamp>,
     /// Waits for events that are registered.
     pub waits: BTreeSet<(StepPath, u32)>,
+    /// Calls that may have reached the other side although their answer is not known.
+    pub doubts: Doubts,
     /// `run` as expressions see it: `{id, workflow, retries, started}`.
     pub view: Arc<Prepared>,
     /// Where the run as a whole is.
@@ -187,6 +190,26 @@ pub struct CallState {
     pub repeatable: bool,
     /// `None`: intended or waiting.
     pub outcome: Option<CallOutcome>,
+    /// It was put off, and has not been answered since.
+    pub deferral: Option<Deferral>,
+}
+
+/// How a call was put off.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deferral {
+    /// The first time in a row.
+    pub since: Timestamp,
+    /// How often in a row.
+    pub times: u32,
+    /// It was asked for again, and nothing is known of that yet.
+    pub asked: bool,
+}
+
+impl CallState {
+    /// Whether it waits to be asked for again: it is not under way, and was not made by its last try.
+    pub fn is_deferred(&self) -> bool {
+        self.outcome.is_none() && self.deferral.as_ref().is_some_and(|deferral| !deferral.asked)
+    }
 }
 
 impl RunState {
@@ -238,6 +261,22 @@ impl RunState {
         self.timers.contains_key(&(path.clone(), TimerKind::Sleep))
             || self.timers.contains_key(&(path.clone(), TimerKind::Call(last)))
             || self.waits.contains(&(path.clone(), last))
+            || active.calls.last().is_some_and(CallState::is_deferred)
+    }
+
+    /// The steps whose call was put off, of those that may move now.
+    pub fn deferred(&self) -> impl Iterator<Item = &StepPath> {
+        let in_failure = match &self.phase {
+            Phase::Main => Some(false),
+            Phase::Failing { .. } => Some(true),
+            Phase::Parked { .. } | Phase::Ended { .. } => None,
+        };
+        let waits = |step: &StepState| match step {
+            StepState::Active(active) => active.calls.last().is_some_and(CallState::is_deferred),
+            _ => false,
+        };
+        let here = move |path: &StepPath| Some(path.as_str().starts_with("on_failure/")) == in_failure;
+        self.steps.iter().filter(move |(path, step)| here(path) && waits(step)).map(|(path, _)| path)
     }
 
     /// The row that lists show.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Json,
-    call::{CallError, CallOutcome},
+    call::{CallError, CallOutcome, ErrorClass},
     id::StepPath,
     run::entry::{Entry, TimerKind, What},
     time::Timestamp,
@@ -44,7 +44,7 @@ pub struct CallView {
     pub function: String,
     /// One line for people, where there was an intent.
     pub summary: String,
-    /// `intended`, `ok` or `failed`.
+    /// `intended`, `deferred`, `ok` or `failed`.
     pub status: String,
 }
 
@@ -140,12 +140,25 @@ impl Steps {
                 self.call(path, at, *index, function, topic, "intended");
                 self.open(path, at).status = StepStatus::Waiting;
             }
+            What::CallDeferred { path, index, error } => {
+                let step = self.open(path, at);
+                step.error = Some(error.clone());
+                step.status = StepStatus::Waiting;
+                step.mark(*index, "deferred");
+            }
+            What::CallRepeated { path, index, .. } => {
+                let step = self.open(path, at);
+                step.status = StepStatus::Running;
+                step.waits_until = None;
+                step.mark(*index, "intended");
+            }
             What::CallResolved { path, index, function, outcome, .. } => {
                 let status = if matches!(outcome, CallOutcome::Ok(_)) { "ok" } else { "failed" };
                 self.call(path, at, *index, function, "", status);
                 let step = self.open(path, at);
                 step.status = StepStatus::Running;
                 step.waits_until = None;
+                step.error.take_if(|error| error.class == ErrorClass::Deferred);
             }
             What::RunFinished { .. } => self.close_all(at),
             _ => {}
@@ -196,13 +209,25 @@ impl Steps {
     fn close_all(&mut self, at: Timestamp) {
         for step in &mut self.list {
             if matches!(step.status, StepStatus::Running | StepStatus::Waiting) {
-                let open =
-                    step.calls.iter().any(|call| call.status == "intended" && call.function.starts_with("http::"));
+                let open = step.calls.iter().any(|call| call.status == "intended" && acts_outside(&call.function));
                 step.status = if open { StepStatus::Unknown } else { StepStatus::Cancelled };
                 step.finished = Some(at);
             }
         }
     }
+}
+
+impl StepView {
+    fn mark(&mut self, index: u32, status: &str) {
+        if let Some(call) = self.calls.get_mut(index as usize) {
+            status.clone_into(&mut call.status);
+        }
+    }
+}
+
+/// Whether a call that was asked for and not answered leaves a doubt.
+fn acts_outside(function: &str) -> bool {
+    function.starts_with("http::") || function.starts_with("woo::") && !matches!(function, "woo::get" | "woo::all")
 }
 
 fn is_deadline(timer: TimerKind) -> bool {

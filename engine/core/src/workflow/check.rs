@@ -1,6 +1,8 @@
 //! What can be known before a run: steps that do not exist, and calls that are not granted. Looks only at what is
 //! written literally; the rest is refused when it happens.
 
+mod store;
+
 use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
 
 use super::{
@@ -37,6 +39,7 @@ pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span
                 diagnostics.extend(denied.err().map(|missing| http_denied(&step.span, &host, &missing)));
             }
         }
+        StepKind::Woo(woo) => store::step(&step.span, woo, workflow, diagnostics),
         StepKind::Emit { topic: Template::Literal(Json::String(topic)), .. } => {
             let denied = workflow.grants.emit(topic);
             diagnostics.extend(denied.err().map(|missing| emit_denied(&step.span, topic, &missing)));
@@ -144,6 +147,12 @@ fn check_code(
                     let span = place.at(&tokens[index + 4].0);
                     diagnostics.extend(grants.http(&method, &host, Some(port)).err().map(|missing| http_denied(&span, &host, &missing)));
                 }
+            }
+            [Token::Word("woo"), Token::Sign("::"), Token::Word(function), Token::Sign("("), Token::Text(path), Token::Sign(next)]
+                if !path.contains('\\') =>
+            {
+                let span = place.at(&tokens[index + 4].0);
+                diagnostics.extend(store::script_call(&span, function, path, matches!(next, "," | ")"), grants));
             }
             _ => {}
         }

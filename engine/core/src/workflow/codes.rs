@@ -80,6 +80,10 @@ codes! {
     STATUS = "E0311";
     /// Not a grant.
     GRANT = "E0312";
+    /// Not a path of the store's API.
+    WOO_PATH = "E0313";
+    /// A call to a store that makes no sense: `all` with a write, `with` without one.
+    WOO_CALL = "E0314";
 
     /// A step without a kind.
     NO_KIND = "E0401";
@@ -105,6 +109,8 @@ codes! {
     NO_EFFECT = "E0411";
     /// A step behind one that always ends the run.
     UNREACHABLE = "E0412";
+    /// A call to a store in a workflow whose events have none.
+    NO_STORE = "E0413";
 
     /// A host that `grants` does not name.
     HTTP_NOT_GRANTED = "E0501";
@@ -112,6 +118,10 @@ codes! {
     SECRET_NOT_GRANTED = "E0502";
     /// A topic that `grants` does not name.
     EMIT_NOT_GRANTED = "E0503";
+    /// A resource of the store's API that `grants` does not name.
+    WOO_NOT_GRANTED = "E0504";
+    /// A store that `grants` does not name.
+    STORE_NOT_GRANTED = "E0505";
 
     /// A step kind of the format that this version does not execute.
     LATER_STEP = "E0601";

@@ -12,6 +12,7 @@ use std::{
 use crate::{
     Json,
     id::{StoreId, Version, WorkflowId},
+    woo::WooMethod,
 };
 
 /// Bytes of the workflow file, for diagnostics.
@@ -274,6 +275,8 @@ pub enum StepKind {
     Script(Script),
     /// An outbound HTTP call; by far the largest kind, hence the box.
     Http(Box<HttpStep>),
+    /// A call to a store's REST API.
+    Woo(Box<WooStep>),
     /// Raises an event.
     Emit {
         /// Its topic.
@@ -304,6 +307,7 @@ impl StepKind {
         match self {
             Self::Script(_) => "script",
             Self::Http(_) => "http",
+            Self::Woo(_) => "woo",
             Self::Emit { .. } => "emit",
             Self::Sleep { .. } => "sleep",
             Self::Choose(_) => "choose",
@@ -356,6 +360,23 @@ pub struct HttpStep {
     pub parse: ParseBody,
     /// The receiver honours the key, or repeating is harmless. GET, HEAD, PUT, DELETE, OPTIONS by default.
     pub idempotent: bool,
+}
+
+/// `woo: path`; its output is the body of the answer.
+#[derive(Debug, Clone)]
+pub struct WooStep {
+    /// GET when absent.
+    pub method: WooMethod,
+    /// Relative to `/wp-json/wc/v3/`: `orders/61/notes`.
+    pub path: Template,
+    /// The id of another store than the event's.
+    pub store: Option<Template>,
+    /// A map of texts, numbers, bools and lists of them.
+    pub query: Option<Template>,
+    /// `with`: what is sent, as JSON.
+    pub body: Option<Template>,
+    /// Walk every page of a list.
+    pub all: bool,
 }
 
 /// Statuses `from..=to`; `2xx` is 200..=299.

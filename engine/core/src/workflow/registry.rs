@@ -148,10 +148,18 @@ pub const STEP_KINDS: &[StepKindSpec] = &[
         ],
         steps::http,
     ),
-    later_kind(
+    kind(
         "woo",
-        "Calls the store's REST API.",
-        &[later("method", ""), later("with", ""), later("query", ""), later("store", ""), later("all", "")],
+        Shape::Template,
+        "Calls a store's REST API: a path such as `orders/61/notes`; gives the answer's body.",
+        &[
+            optional("method", Shape::OneOf(steps::WOO_METHODS), "GET when absent."),
+            optional("with", Shape::Template, "What is sent: a map."),
+            optional("query", Shape::Template, "A map of texts, numbers or lists of them."),
+            optional("store", Shape::Template, "The id of the store; the event's when absent."),
+            optional("all", Shape::Boolean, "Walks all pages of a list and gives all of its items."),
+        ],
+        steps::woo,
     ),
     later_kind(
         "batch",

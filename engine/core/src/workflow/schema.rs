@@ -67,7 +67,7 @@ mod tests {
     fn holds_what_is_executed_and_nothing_else() {
         let schema = json_schema();
         let kinds = schema["$defs"]["steps"]["items"]["oneOf"].as_array().map(Vec::len);
-        assert_eq!(kinds, Some(8));
+        assert_eq!(kinds, Some(9));
         assert_eq!(schema["required"], json!(["on", "steps"]));
         let text = schema.to_string();
         for key in ["wait_for", "undo", "concurrency", "dedupe", "commands"] {

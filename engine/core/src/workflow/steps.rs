@@ -1,7 +1,8 @@
-//! Steps: the keys all have in common. What each kind takes beside them is read in [`calls`] and [`flow`].
+//! Steps: the keys all have in common. What each kind takes beside them is read in [`calls`], [`store`] and [`flow`].
 
 mod calls;
 mod flow;
+mod store;
 
 use super::{
     Block, OnError, Span, Step, StepKind, Template, codes,
@@ -16,6 +17,7 @@ pub use calls::{DEFAULT_CALL_TIMEOUT, MAX_CALL_TIMEOUT, MAX_SCRIPT_BYTES};
 pub(crate) use calls::{PARSE_WORDS, emit, http, script};
 use flow::loop_word;
 pub(crate) use flow::{BRANCH, choose, fail, for_each, sleep, stop};
+pub(crate) use store::{WOO_METHODS, woo};
 
 /// Longest step id.
 const MAX_STEP_ID_BYTES: usize = 64;

@@ -90,6 +90,13 @@ fn block<'w>(steps: &'w Block, each: &mut dyn FnMut(Code<'w>)) {
                     template(part, true, each);
                 }
             }
+            // Nothing that is sent to a store is a secret of the workflow.
+            StepKind::Woo(woo) => {
+                template(&woo.path, false, each);
+                for part in [&woo.store, &woo.query, &woo.body].into_iter().flatten() {
+                    template(part, false, each);
+                }
+            }
             StepKind::Emit { topic, data } => {
                 template(topic, false, each);
                 template(data, false, each);

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::{Decider, Effect, fail::expression_error, scope::Frame, walk::Flow};
 use crate::{
     Json,
-    call::{Call, CallError, CallKind, fingerprint, idempotency_key},
+    call::CallError,
     evaluate::EvaluateError,
     id::StepPath,
     run::{
@@ -17,7 +17,7 @@ use crate::{
         state::StepState,
     },
     time::Timestamp,
-    workflow::{Branch, HttpStep, ParseBody, Step, StepKind, Template, parse_duration},
+    workflow::{Branch, Step, StepKind, Template, parse_duration},
 };
 
 /// A loop takes at most this many items.
@@ -83,10 +83,7 @@ impl<'a> Decider<'a> {
                 let attempt = self.state().steps.get(path).map_or(0, StepState::attempt);
                 self.effects.push(Effect::RunScript { path: path.clone(), attempt });
             }
-            StepKind::Http(http) => match self.http_call(http, frame) {
-                Ok(call) => self.intend(path, 0, call)?,
-                Err(error) => self.fail_step(step, path, expression_error("http", &error), None)?,
-            },
+            StepKind::Http(_) | StepKind::Woo(_) => self.begin_call(step, path, frame)?,
             StepKind::Emit { topic, data } => self.emit_step(step, topic, data, path, frame)?,
             StepKind::Sleep { until, .. } => {
                 let due = self.render(until, frame).map_err(|error| expression_error("sleep", &error));
@@ -172,65 +169,6 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// The call of an `http` step, in the form that all `http::*` functions share.
-    fn http_call(&self, http: &HttpStep, frame: &Frame) -> Result<Call, EvaluateError> {
-        let mut spec = Map::new();
-        spec.insert("method".into(), json!(http.method));
-        let optional = [("headers", &http.headers), ("query", &http.query), ("body", &http.body), ("form", &http.form)];
-        spec.insert("url".into(), self.render_outbound(&http.url, frame)?);
-        for (key, template) in optional {
-            if let Some(template) = template {
-                spec.insert(key.into(), self.render_outbound(template, frame)?);
-            }
-        }
-        if let Some(timeout) = http.call_timeout {
-            spec.insert("timeout_ms".into(), json!(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)));
-        }
-        if !http.expect.is_empty() {
-            let patterns: Vec<String> = http.expect.iter().map(|p| format!("{}-{}", p.from, p.to)).collect();
-            spec.insert("expect".into(), json!(patterns));
-        }
-        spec.insert("parse".into(), json!(parse_word(http.parse)));
-        let args = vec![Json::Object(spec)];
-        let function = format!("http::{}", http.method.to_lowercase());
-        let shown = self.context.marks.redact_json(&args[0]);
-        let summary = format!("{} {}", http.method, shown["url"].as_str().unwrap_or_default());
-        let fingerprint = fingerprint(&function, &[shown]);
-        let kind = CallKind::Outside { repeatable: http.idempotent };
-        Ok(Call { function, kind, args, fingerprint, summary })
-    }
-
-    /// Writes the intent of a call and asks for it.
-    pub(super) fn intend(&mut self, path: &StepPath, index: u32, call: Call) -> Result<(), Illegal> {
-        self.record(What::CallIntended {
-            path: path.clone(),
-            index,
-            function: call.function.clone(),
-            fingerprint: call.fingerprint.clone(),
-            summary: call.summary.clone(),
-            repeatable: !matches!(call.kind, CallKind::Outside { repeatable: false }),
-        })?;
-        self.ask_for(path, index, call);
-        Ok(())
-    }
-
-    pub(super) fn ask_for(&mut self, path: &StepPath, index: u32, call: Call) {
-        let state = self.state();
-        let key = idempotency_key(&state.run, path, index, state.generation);
-        self.effects.push(Effect::Call { path: path.clone(), index, call, key, again: None });
-    }
-
-    /// Asks again for the call of an `http` step whose intent is in the journal.
-    pub(super) fn repeat_http(&mut self, http: &HttpStep, path: &StepPath, frame: &Frame) -> Result<bool, Illegal> {
-        match self.http_call(http, frame) {
-            Ok(call) => {
-                self.ask_for(path, 0, call);
-                Ok(true)
-            }
-            Err(_) => Ok(false),
-        }
-    }
-
     /// A step gave a value: trims it and ends the step well.
     pub(super) fn succeed(&mut self, step: &Step, path: &StepPath, output: Json, frame: &Frame) -> Result<(), Illegal> {
         let output = match &step.output {
@@ -241,15 +179,6 @@ impl<'a> Decider<'a> {
             Ok(output) => self.record(What::StepSucceeded { path: path.clone(), output }),
             Err(error) => self.fail_step(step, path, expression_error("output", &error), None),
         }
-    }
-}
-
-fn parse_word(parse: ParseBody) -> &'static str {
-    match parse {
-        ParseBody::Auto => "auto",
-        ParseBody::Json => "json",
-        ParseBody::Text => "text",
-        ParseBody::None => "none",
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Json,
-    call::{Call, CallError, CallKind, CallOutcome},
+    call::{Call, CallError, CallKind, CallOutcome, ErrorClass},
     event::{Event, Source},
     id::{EventId, StepPath},
     run::{
@@ -55,9 +55,9 @@ impl<'a> Decider<'a> {
 
     fn script_asks(&mut self, path: &StepPath, index: u32, call: Call) -> Result<(), Illegal> {
         if self.state().calls(path).len() > index as usize {
-            // The intent is in the journal: a crash hid what came of it, and resume found it repeatable.
-            self.ask_for(path, index, call);
-            return Ok(());
+            // The intent is in the journal: it was deferred, or a crash hid what came of it and resume found it
+            // repeatable.
+            return self.ask_again(path, index, call);
         }
         match call.kind {
             CallKind::Sleep => self.script_sleeps(path, index, &call),
@@ -75,6 +75,12 @@ impl<'a> Decider<'a> {
             CallKind::Storage | CallKind::Immediate => {
                 self.effects.push(Effect::Store { path: path.clone(), index, call });
                 Ok(())
+            }
+            CallKind::Outside { .. } if call.function.starts_with("woo::") => {
+                match call.args.iter().try_for_each(|arg| self.without_secrets(arg)) {
+                    Ok(()) => self.intend(path, index, call),
+                    Err(error) => self.resolve_and_rerun(path, index, &call, CallOutcome::Err(error)),
+                }
             }
             CallKind::Outside { .. } => self.intend(path, index, call),
         }
@@ -167,6 +173,12 @@ impl<'a> Decider<'a> {
         if call.outcome.is_some() {
             return Ok(());
         }
+        if let CallOutcome::Err(error) = &outcome
+            && error.class == ErrorClass::Deferred
+        {
+            return self.put_off(step, path, index, error.clone());
+        }
+        let in_doubt = is_store_write(&call.function) && self.state().doubts.of(path, index).is_some();
         self.record(What::CallResolved {
             path: path.clone(),
             index,
@@ -174,21 +186,27 @@ impl<'a> Decider<'a> {
             fingerprint: call.fingerprint,
             outcome: outcome.clone(),
         })?;
-        match (&step.kind, outcome) {
-            (StepKind::Script(_), CallOutcome::Err(error)) if error.class == crate::call::ErrorClass::Unknown => {
-                // A script cannot catch what nobody knows.
-                self.attempt_failed(step, path, error, Some(index))
+        let error = match outcome {
+            CallOutcome::Ok(output) if !matches!(step.kind, StepKind::Script(_)) => {
+                return self.succeed(step, path, output, &frame);
             }
-            (StepKind::Script(_), CallOutcome::Err(error)) if error.class == crate::call::ErrorClass::Park => {
-                self.attempt_failed(step, path, error, Some(index))
-            }
-            (StepKind::Script(_), _) => {
+            CallOutcome::Ok(_) => {
                 self.rerun(path);
-                Ok(())
+                return Ok(());
             }
-            (_, CallOutcome::Ok(output)) => self.succeed(step, path, output, &frame),
-            (_, CallOutcome::Err(error)) => self.attempt_failed(step, path, error, Some(index)),
+            // This try did nothing, but an earlier one may have.
+            CallOutcome::Err(error) if in_doubt && error.class == ErrorClass::Retryable => {
+                CallError { class: ErrorClass::Unknown, ..error }
+            }
+            CallOutcome::Err(error) => error,
+        };
+        let catchable = matches!(error.class, ErrorClass::Final | ErrorClass::Retryable);
+        if catchable && matches!(step.kind, StepKind::Script(_)) {
+            self.rerun(path);
+            return Ok(());
         }
+        // A script cannot catch what nobody knows, or what only a person can mend.
+        self.attempt_failed(step, path, error, Some(index))
     }
 
     /// Takes the result of a call on the engine's own storage.
@@ -242,4 +260,9 @@ impl<'a> Decider<'a> {
         });
         Ok(id)
     }
+}
+
+/// Whether a call changes a store, so that an earlier try of it matters.
+fn is_store_write(function: &str) -> bool {
+    matches!(function, "woo::post" | "woo::put" | "woo::delete")
 }

@@ -36,36 +36,65 @@ impl Decider<'_> {
     ) -> Result<(), Illegal> {
         match error.class {
             ErrorClass::Final | ErrorClass::Park => self.fail_step(step, path, error, call),
-            ErrorClass::Retryable | ErrorClass::Deferred => self.try_again(step, path, error, call),
-            ErrorClass::Unknown => match (self.on_unknown(step), call) {
-                (OnUnknown::Retry, _) => self.try_again(step, path, error, call),
-                (OnUnknown::Fail, _) | (OnUnknown::Park, None) => self.fail_step(step, path, error, call),
-                (OnUnknown::Park, Some(index)) => {
-                    self.record(What::StepUnknown { path: path.clone(), index, message: error.message })
-                }
+            // A call that is put off does not come here.
+            ErrorClass::Retryable | ErrorClass::Deferred => match self.pause(step, path, &error) {
+                Some(pause) => self.try_again(path, error, call, pause),
+                None => self.fail_step(step, path, error, call),
             },
+            ErrorClass::Unknown => self.outcome_unknown(step, path, error, call),
         }
     }
 
-    fn on_unknown(&self, step: &Step) -> OnUnknown {
-        step.on_unknown.unwrap_or(self.context.workflow.on_unknown)
+    /// Nobody knows whether a call happened. What can be found out is tried again; else it is `on_unknown`'s matter.
+    fn outcome_unknown(
+        &mut self,
+        step: &Step,
+        path: &StepPath,
+        error: CallError,
+        call: Option<u32>,
+    ) -> Result<(), Illegal> {
+        let on_unknown = step.on_unknown.unwrap_or(self.context.workflow.on_unknown);
+        let can_be_asked = call.is_some_and(|index| self.state().doubts.of(path, index).is_some());
+        if (can_be_asked || on_unknown == OnUnknown::Retry)
+            && let Some(pause) = self.pause(step, path, &error)
+        {
+            return self.try_again(path, error, call, pause);
+        }
+        match (on_unknown, call) {
+            (OnUnknown::Park, Some(index)) => {
+                let hint = if can_be_asked { "; a retry of the run finds out first whether it happened" } else { "" };
+                let message = format!("{}{hint}", error.message);
+                self.record(What::StepUnknown { path: path.clone(), index, message })
+            }
+            (OnUnknown::Fail | OnUnknown::Retry, _) | (OnUnknown::Park, None) => {
+                self.fail_step(step, path, error, call)
+            }
+        }
     }
 
-    fn try_again(&mut self, step: &Step, path: &StepPath, error: CallError, call: Option<u32>) -> Result<(), Illegal> {
-        let Some(StepState::Active(active)) = self.state().steps.get(path) else { return Ok(()) };
-        let (attempt, tries) = (active.attempt, active.tries);
+    /// How long to wait before the next attempt; `None` when none is left.
+    fn pause(&self, step: &Step, path: &StepPath, error: &CallError) -> Option<Duration> {
+        let Some(StepState::Active(active)) = self.state().steps.get(path) else { return None };
         let policy = retry::policy(self.context.workflow, step);
         let asked = error.retry_after_ms.map(Duration::from_millis);
-        let Some(pause) = retry::delay(&policy, tries, self.jitter(path, attempt), asked) else {
-            return self.fail_step(step, path, error, call);
-        };
+        retry::delay(&policy, active.tries, self.jitter(path, active.attempt), asked)
+    }
+
+    fn try_again(
+        &mut self,
+        path: &StepPath,
+        error: CallError,
+        call: Option<u32>,
+        pause: Duration,
+    ) -> Result<(), Illegal> {
+        let attempt = self.state().steps.get(path).map_or(0, StepState::attempt);
         self.record(What::AttemptFailed { path: path.clone(), attempt, error, call })?;
         let due = self.context.now.plus(pause);
         self.record(What::TimerSet { path: path.clone(), timer: TimerKind::Retry, due })
     }
 
     /// The same pause whenever this attempt's failure is decided.
-    fn jitter(&self, path: &StepPath, attempt: u32) -> u64 {
+    pub(super) fn jitter(&self, path: &StepPath, attempt: u32) -> u64 {
         let mut hash = Sha256::new();
         hash.update(self.state().run.as_str());
         hash.update(path.as_str());

@@ -4,7 +4,9 @@
 //! together. Effects become real only after their entries are durable.
 
 mod begin;
+mod outside;
 mod calls;
+mod deferral;
 mod fail;
 mod resume;
 mod scope;
@@ -30,7 +32,7 @@ use crate::{
         apply::{Illegal, apply},
         entry::{Entry, TimerKind, What},
         row::{RunError, RunStatus},
-        state::{Phase, RunState},
+        state::{Phase, RunState, StepState},
     },
     secret::SecretMarks,
     time::Timestamp,
@@ -107,7 +109,7 @@ pub enum Input {
     Retry {
         /// Who.
         by: String,
-        /// Repeat calls whose outcome is unknown, accepting that they may happen twice.
+        /// Repeat calls whose outcome is unknown without finding out first, accepting that they may happen twice.
         repeat_unknown: bool,
     },
 }
@@ -364,10 +366,14 @@ impl<'a> Decider<'a> {
 
     fn retry(&mut self, by: String, repeat_unknown: bool) -> Result<(), Stop> {
         let refused = |reason: String| Err(Stop::Refused(reason));
-        match self.state().status() {
-            RunStatus::Parked | RunStatus::Failed => {}
-            status => return refused(format!("only parked and failed runs can be retried; this one {}", past(status))),
-        }
+        let moving = match self.state().status() {
+            RunStatus::Parked | RunStatus::Failed => false,
+            RunStatus::Waiting | RunStatus::Running if self.state().deferred().next().is_some() => true,
+            status => {
+                let what = "only parked and failed runs, and runs whose calls were put off, can be retried";
+                return refused(format!("{what}; this one {}", past(status)));
+            }
+        };
         if let (false, Some(path)) = (repeat_unknown, self.unknown_step()) {
             return refused(format!(
                 "nobody knows whether the call of step `{path}` happened. Look at the receiver; if it did not happen, or \
@@ -375,18 +381,25 @@ impl<'a> Decider<'a> {
             ));
         }
         let generation = self.state().generation;
-        self.record(What::RunRetried { by, generation })?;
+        self.record(What::RunRetried { by, generation, repeat_unknown })?;
         if self.context.hold {
             return Ok(());
         }
-        self.resume(&BTreeSet::new())?;
+        match moving {
+            true => self.ask_all_deferred()?,
+            false => self.resume(&BTreeSet::new())?,
+        }
         Ok(self.advance()?)
     }
 
+    /// A step whose call nobody can find out about; what can be asked first needs no person's word.
     fn unknown_step(&self) -> Option<&StepPath> {
-        use crate::run::state::StepState::Unknown;
-        let mut steps = self.state().steps.iter();
-        steps.find(|(_, step)| matches!(step, Unknown { .. })).map(|(path, _)| path)
+        let state = self.state();
+        let blind = |(path, step): &(&StepPath, &StepState)| match step {
+            StepState::Unknown { index, .. } => state.doubts.of(path, *index).is_none(),
+            _ => false,
+        };
+        state.steps.iter().find(blind).map(|(path, _)| path)
     }
 }
 

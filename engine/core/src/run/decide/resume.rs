@@ -57,13 +57,16 @@ impl<'a> Decider<'a> {
         Ok(())
     }
 
-    /// Begins the next attempt of a step whose pause is over. A parked run begins nothing: its retry will.
+    /// Begins the next attempt of a step whose pause is over, or asks for its deferred call again. A parked run begins nothing: its retry will.
     pub(super) fn attempt_again(&mut self, path: &StepPath) -> Result<(), Illegal> {
-        let Some(StepState::Retrying { attempt, .. }) = self.state().steps.get(path) else { return Ok(()) };
-        let attempt = attempt + 1;
         if self.context.hold || matches!(self.state().phase, Phase::Parked { .. } | Phase::Ended { .. }) {
             return Ok(());
         }
+        if self.is_deferred(path) {
+            return self.ask_deferred(path);
+        }
+        let Some(StepState::Retrying { attempt, .. }) = self.state().steps.get(path) else { return Ok(()) };
+        let attempt = attempt + 1;
         let Some((step, frame)) = locate(self.context.workflow, self.state(), path) else { return Ok(()) };
         self.record(What::StepStarted { path: path.clone(), attempt, kind: step.kind.word().into() })?;
         // `stop` and `fail` have no second attempt, so the flow they would give cannot come from here.
@@ -82,15 +85,9 @@ impl<'a> Decider<'a> {
                 self.effects.push(Effect::RunScript { path: path.clone(), attempt });
                 Ok(())
             }
-            (StepKind::Http(http), Open::Repeatable) => {
-                if self.repeat_http(http, path, &frame)? {
-                    return Ok(());
-                }
-                let error = CallError::r#final("expression", "the call cannot be written again");
-                self.attempt_failed(step, path, error, Some(0))
-            }
+            (StepKind::Http(_) | StepKind::Woo(_), Open::Repeatable) => self.repeat_call(step, path, &frame),
             // Written in one commit with what follows from it; only a journal that was cut by hand ends here.
-            (StepKind::Http(_), Open::None) if resolved.is_some() => match resolved {
+            (StepKind::Http(_) | StepKind::Woo(_), Open::None) if resolved.is_some() => match resolved {
                 Some(CallOutcome::Ok(output)) => self.succeed(step, path, output, &frame),
                 Some(CallOutcome::Err(error)) => self.attempt_failed(step, path, error, Some(0)),
                 None => Ok(()),
@@ -102,11 +99,17 @@ impl<'a> Decider<'a> {
 
     /// A crash hid the outcome of a call that must not be repeated.
     fn hidden(&mut self, step: &Step, path: &StepPath, index: u32) -> Result<(), Illegal> {
-        let summary = self.state().calls(path).get(index as usize).map(|call| call.summary.clone()).unwrap_or_default();
-        let message = format!(
-            "the engine stopped while `{summary}` was under way and cannot know whether it happened. Look at the receiver, \
-             then retry or end the run; `idempotent: true` on the step says that repeating is harmless"
-        );
+        let call = self.state().calls(path).get(index as usize);
+        let summary = call.map(|call| call.summary.as_str()).unwrap_or_default();
+        let advice = match call.is_some_and(|call| call.function.starts_with("woo::")) {
+            true => "Look at the store, then retry or end the run",
+            false => {
+                "Look at the receiver, then retry or end the run; `idempotent: true` on the step says that repeating is \
+                 harmless"
+            }
+        };
+        let message =
+            format!("the engine stopped while `{summary}` was under way and cannot know whether it happened. {advice}");
         let error = CallError { class: ErrorClass::Unknown, ..CallError::r#final("unknown", message) };
         self.attempt_failed(step, path, error, Some(index))
     }
@@ -119,7 +122,10 @@ impl<'a> Decider<'a> {
         let waits = sleeping
             || state.timers.contains_key(&(path.clone(), TimerKind::Call(index)))
             || state.waits.contains(&(path.clone(), index));
-        match (&last.outcome, waits, last.repeatable) {
+        // A deferred call was not made; it is due when its pause is over.
+        let deferred = last.is_deferred();
+        let waits = waits || deferred && state.timers.contains_key(&(path.clone(), TimerKind::Retry));
+        match (&last.outcome, waits, last.repeatable || deferred) {
             (Some(_), ..) => Open::None,
             (None, true, _) => Open::Waiting,
             (None, false, true) => Open::Repeatable,
@@ -134,7 +140,7 @@ enum Open {
     None,
     /// A timer or an event will end it.
     Waiting,
-    /// Its outcome is hidden, and it may be repeated.
+    /// It was deferred and is due, or its outcome is hidden and it may be asked for again.
     Repeatable,
     /// Its outcome is hidden, and it may not be repeated.
     Hidden(u32),
