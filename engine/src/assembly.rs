@@ -12,7 +12,7 @@ use cartwright_run::{
 };
 use cartwright_sandbox::{Limits, Sandbox};
 use cartwright_storage::{MemoryStorage, Storage, StorageError};
-use cartwright_woo::Vault;
+use cartwright_woo::{KeySource, MASTER_KEY_FILE, Vault, VaultError};
 
 use crate::{
     client::Client,
@@ -130,10 +130,25 @@ pub(crate) fn router(engine: &Engine, token: &str, loopback: bool, findings: Fin
     cartwright_http::router(engine.clone(), config)
 }
 
+/// The master key from where the configuration says. A data folder without one gets one, unless its storage holds what
+/// only the lost one opens.
+pub(crate) async fn vault(config: &Config, data: &DataFolder, storage: &Arc<dyn Storage>) -> Result<Vault> {
+    let source = config.vault.source(data.path());
+    let doing = "cannot open the vault";
+    let file = data.path().join(MASTER_KEY_FILE);
+    if matches!(source, KeySource::File(_)) && !file.exists() {
+        let needed = cartwright_run::needed_key(storage).await.or_environment(doing)?;
+        if let Some(wanted) = needed {
+            return Err(VaultError::Missing { path: file, wanted }).or_environment(doing);
+        }
+    }
+    Vault::open_or_create(source).await.or_environment(doing)
+}
+
 /// An engine over the data folder that only answers; its workflows are not loaded.
 pub(crate) async fn open(config: &Config, data: &DataFolder) -> Result<(Engine, Client)> {
     let storage = storage(config).await?;
-    let vault = Vault::open_or_create(data.path()).or_environment("cannot open the vault")?;
+    let vault = vault(config, data, &storage).await?;
     administration(storage, vault, data.token()?).await
 }
 

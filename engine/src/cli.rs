@@ -54,6 +54,9 @@ pub(crate) enum Command {
     /// Keep the secrets that workflows use
     #[command(subcommand)]
     Secret(Secrets),
+    /// Show and replace the master key that seals all secrets
+    #[command(subcommand)]
+    Key(Keys),
     /// Find out what is wrong with this installation
     Doctor {
         /// The workflows folder
@@ -247,6 +250,18 @@ pub(crate) enum Secrets {
         /// Its name
         name: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Keys {
+    /// Replace the master key while everything goes on; safe to interrupt and to run again
+    Rotate {
+        /// Also replace the keys it wraps and seal every value anew
+        #[arg(long)]
+        data_keys: bool,
+    },
+    /// List master keys by id and what they seal, never the keys
+    Ls,
 }
 
 fn parse_status(text: &str) -> Result<RunStatus, String> {

@@ -16,6 +16,8 @@ use crate::failure::{Failure, OrFail as _, Result, bug, environment, not_fine, u
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// For what goes over everything in storage.
+const SLOW_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Of an answer, in bytes.
 const MAX_ANSWER_BYTES: usize = 256 * 1024 * 1024;
 
@@ -37,7 +39,6 @@ impl Client {
             .no_proxy()
             .tls_certs_only([])
             .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(TIMEOUT)
             .build()
             .or_environment("cannot make an HTTP client")?;
         Ok(Self { token, way: Way::Running { http, address } })
@@ -66,6 +67,12 @@ impl Client {
 
     pub(crate) async fn post(&self, target: &str, body: &Json) -> Result<Json> {
         self.expect(Method::POST, target, Some(body)).await
+    }
+
+    /// As [`Client::post`], for what takes its time.
+    pub(crate) async fn post_slowly(&self, target: &str, body: &Json) -> Result<Json> {
+        let (status, answer) = self.call(Method::POST, target, Some(body), SLOW_TIMEOUT).await?;
+        if (200..300).contains(&status) { Ok(answer) } else { Err(refused(status, &answer)) }
     }
 
     pub(crate) async fn put(&self, target: &str, body: &Json) -> Result<Json> {
@@ -101,11 +108,11 @@ impl Client {
     }
 
     async fn expect(&self, method: Method, target: &str, body: Option<&Json>) -> Result<Json> {
-        let (status, answer) = self.call(method, target, body).await?;
+        let (status, answer) = self.call(method, target, body, TIMEOUT).await?;
         if (200..300).contains(&status) { Ok(answer) } else { Err(refused(status, &answer)) }
     }
 
-    async fn call(&self, method: Method, target: &str, body: Option<&Json>) -> Result<(u16, Json)> {
+    async fn call(&self, method: Method, target: &str, body: Option<&Json>, timeout: Duration) -> Result<(u16, Json)> {
         let bytes = body.map(|body| serde_json::to_vec(body).map_err(bug)).transpose()?.unwrap_or_default();
         let authorization = format!("Bearer {}", self.token);
         let (status, bytes) = match &self.way {
@@ -114,6 +121,7 @@ impl Client {
                     .request(method, format!("http://{address}{target}"))
                     .header("authorization", authorization)
                     .header("content-type", "application/json")
+                    .timeout(timeout)
                     .body(bytes);
                 let doing = || format!("the engine at {address} does not answer");
                 let answer = request.send().await.map_err(reqwest::Error::without_url).or_environment(doing())?;

@@ -10,9 +10,13 @@ use std::{
 };
 
 use cartwright_run::outbound::Cidr;
+use cartwright_woo::{Secret, key_source::MASTER_KEY_VARIABLE};
 use serde::Deserialize;
 
-use crate::failure::{Result, usage};
+use crate::{
+    failure::{Result, usage},
+    vault_config::{PASSPHRASE_VARIABLE, VaultConfig, VaultFile},
+};
 
 const DEFAULT_FILE: &str = "cartwright.toml";
 const DEFAULT_DATA: &str = "cartwright-data";
@@ -27,6 +31,10 @@ const VARIABLES: [&str; 7] = ["DATA", "WORKFLOWS", "LISTEN", "STORAGE", "ALLOW_O
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Environment {
     values: BTreeMap<String, String>,
+    /// Master keys.
+    master_key: Option<Secret>,
+    /// What backups are sealed under.
+    pub(crate) passphrase: Option<Secret>,
     /// `CARTWRIGHT_*` variables that mean nothing here.
     pub(crate) unknown: Vec<String>,
     /// `NO_COLOR` is set to something.
@@ -47,6 +55,8 @@ impl Environment {
         let mut environment = Self::default();
         for (name, value) in variables.filter(|(_, value)| !value.is_empty()) {
             match name.strip_prefix(PREFIX) {
+                _ if name == MASTER_KEY_VARIABLE => environment.master_key = Some(Secret::new(value)),
+                _ if name == PASSPHRASE_VARIABLE => environment.passphrase = Some(Secret::new(value)),
                 Some(key) if VARIABLES.contains(&key) => drop(environment.values.insert(key.to_owned(), value)),
                 Some(_) => environment.unknown.push(name),
                 None if name == "NO_COLOR" => environment.no_colour = true,
@@ -82,6 +92,8 @@ struct File {
     retention: RetentionFile,
     #[serde(default)]
     http: Door,
+    #[serde(default)]
+    vault: VaultFile,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -129,6 +141,7 @@ pub(crate) struct Config {
     pub(crate) log: String,
     pub(crate) retention: Retention,
     pub(crate) http: Door,
+    pub(crate) vault: VaultConfig,
 }
 
 /// Where runs and stores are kept.
@@ -192,7 +205,8 @@ impl Config {
             days: file.retention.days.unwrap_or(DEFAULT_RETENTION.days),
             runs: file.retention.runs.unwrap_or(DEFAULT_RETENTION.runs),
         };
-        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention, http: file.http })
+        let vault = VaultConfig::new(file.vault, environment.master_key.as_ref())?;
+        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention, http: file.http, vault })
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod cli;
 mod config;
+mod vault_config;
 mod data;
 mod assembly;
 mod workflows;

@@ -26,6 +26,7 @@ use crate::{
     definition::Loaded,
     dispatch::dispatch,
     inner::{Inner, Message},
+    keys::{KeyError, KeyList, Rotated},
     metrics::Metrics,
     outbound::Outbound,
     recover::recover,
@@ -138,9 +139,10 @@ impl Engine {
     /// Takes all shards, sets the workflows, and begins to move what is in storage.
     pub async fn start(parts: Parts, workflows: Vec<Loaded>) -> Result<Self, StartError> {
         let fences = acquire_all(&parts).await?;
-        let stores = Stores::load(Arc::clone(&parts.storage), Arc::clone(&parts.vault)).await?;
+        let sealing = Arc::default();
+        let stores = Stores::load(Arc::clone(&parts.storage), Arc::clone(&parts.vault), Arc::clone(&sealing)).await?;
         let any_waiting = parts.storage.counts().await?.runs[2] > 0;
-        let inner = Arc::new(Inner::new(parts, stores, fences, any_waiting));
+        let inner = Arc::new(Inner::new(parts, stores, sealing, fences, any_waiting));
         let engine = Self { inner };
         engine.set_workflows(workflows).await?;
         tokio::spawn(dispatch(Arc::clone(&engine.inner)));
@@ -242,6 +244,16 @@ impl Engine {
                     .into(),
             )),
         }
+    }
+
+    /// Replaces the master key, and with `data_keys` also the keys it wraps. Nothing stops meanwhile.
+    pub async fn rotate_keys(&self, data_keys: bool) -> Result<Rotated, KeyError> {
+        self.inner.rotate_keys(data_keys).await
+    }
+
+    /// Names the master keys and says what each wraps.
+    pub async fn key_list(&self) -> Result<KeyList, StorageError> {
+        self.inner.key_list().await
     }
 
     /// How much there is.

@@ -18,6 +18,7 @@ use cartwright_core::{
 };
 use cartwright_sandbox::Sandbox;
 use cartwright_storage::Storage;
+use cartwright_woo::Vault;
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -47,6 +48,11 @@ pub(crate) struct Inner {
     pub(crate) marks: SecretMarks,
     pub(crate) secrets: Secrets,
     pub(crate) stores: Stores,
+    pub(crate) vault: Arc<Vault>,
+    /// Held by whoever seals something until it is in storage.
+    pub(crate) sealing: Arc<tokio::sync::Mutex<()>>,
+    /// Held by the rotation that is under way.
+    pub(crate) rotating: tokio::sync::Mutex<()>,
     pub(crate) options: Options,
     pub(crate) metrics: Metrics,
     pub(crate) workflows: ArcSwap<WorkflowSet>,
@@ -86,9 +92,18 @@ pub(crate) type Reply = oneshot::Sender<Result<(), String>>;
 
 impl Inner {
     /// Over what storage holds: its stores, the fences of all shards, and whether some run waits, perhaps for an event.
-    pub(crate) fn new(parts: Parts, stores: Stores, fences: Vec<Fence>, any_waiting: bool) -> Self {
+    pub(crate) fn new(
+        parts: Parts,
+        stores: Stores,
+        sealing: Arc<tokio::sync::Mutex<()>>,
+        fences: Vec<Fence>,
+        any_waiting: bool,
+    ) -> Self {
         Self {
-            secrets: Secrets::new(Arc::clone(&parts.storage), parts.vault),
+            secrets: Secrets::new(Arc::clone(&parts.storage), Arc::clone(&parts.vault), Arc::clone(&sealing)),
+            vault: parts.vault,
+            sealing,
+            rotating: tokio::sync::Mutex::default(),
             storage: parts.storage,
             clock: parts.clock,
             entropy: parts.entropy,

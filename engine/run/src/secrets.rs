@@ -6,6 +6,7 @@ use cartwright_core::time::Timestamp;
 use cartwright_storage::{CommitError, Expect, RecordWrite, Storage, StorageError, Table};
 use cartwright_woo::{InvalidSecret, NamedSecret, Secret, Vault};
 use parking_lot::RwLock;
+use tokio::sync::Mutex;
 
 /// Why a secret could not be set or read.
 #[derive(Debug, thiserror::Error)]
@@ -40,16 +41,19 @@ pub struct Secrets {
     storage: Arc<dyn Storage>,
     vault: Arc<Vault>,
     opened: RwLock<BTreeMap<String, Arc<Secret>>>,
+    /// Held from sealing to writing, so that a rotation of the master key misses nothing.
+    sealing: Arc<Mutex<()>>,
 }
 
 impl Secrets {
     /// Over a storage and the vault that seals what is in it.
-    pub fn new(storage: Arc<dyn Storage>, vault: Arc<Vault>) -> Self {
-        Self { storage, vault, opened: RwLock::default() }
+    pub fn new(storage: Arc<dyn Storage>, vault: Arc<Vault>, sealing: Arc<Mutex<()>>) -> Self {
+        Self { storage, vault, opened: RwLock::default(), sealing }
     }
 
     /// Sets a value. On stable storage when it resolves; runs use it from their next call on.
     pub async fn set(&self, name: &str, value: &Secret, now: Timestamp) -> Result<SecretInfo, SecretError> {
+        let _sealing = self.sealing.lock().await;
         let before = self.storage.record(Table::Secrets, name).await?;
         let version = match &before {
             Some(record) => NamedSecret::from_bytes(&record.value)?.version() + 1,
@@ -64,6 +68,7 @@ impl Secrets {
 
     /// Removes a secret; `false`: there was none.
     pub async fn remove(&self, name: &str) -> Result<bool, SecretError> {
+        let _sealing = self.sealing.lock().await;
         let there = self.storage.record(Table::Secrets, name).await?.is_some();
         if there {
             self.write(name, Expect::Any, None).await?;

@@ -6,6 +6,7 @@ use cartwright_core::{id::StoreId, time::Timestamp};
 use cartwright_storage::{CommitError, Expect, RecordWrite, Storage, StorageError, Table};
 use cartwright_woo::{InvalidStore, Secret, Store, StoreSettings, Vault};
 use parking_lot::RwLock;
+use tokio::sync::Mutex;
 
 /// Why a store could not be added, changed or read.
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +45,18 @@ pub struct Stores {
     storage: Arc<dyn Storage>,
     vault: Arc<Vault>,
     open: RwLock<BTreeMap<StoreId, Arc<OpenStore>>>,
+    /// Held from sealing to writing, so that a rotation of the master key misses nothing and nobody remembers a record
+    /// that is older than the one in storage.
+    sealing: Arc<Mutex<()>>,
 }
 
 impl Stores {
     /// Loads all stores.
-    pub async fn load(storage: Arc<dyn Storage>, vault: Arc<Vault>) -> Result<Self, StoreError> {
+    pub async fn load(
+        storage: Arc<dyn Storage>,
+        vault: Arc<Vault>,
+        sealing: Arc<Mutex<()>>,
+    ) -> Result<Self, StoreError> {
         let mut open = BTreeMap::new();
         let mut after: Option<String> = None;
         loop {
@@ -60,7 +68,7 @@ impl Stores {
                 open.insert(store.id.clone(), Arc::new(open_store(&vault, store)?));
             }
         }
-        Ok(Self { storage, vault, open: RwLock::new(open) })
+        Ok(Self { storage, vault, open: RwLock::new(open), sealing })
     }
 
     /// Adds a store. On stable storage when it resolves.
@@ -70,6 +78,7 @@ impl Stores {
         settings: &StoreSettings,
         now: Timestamp,
     ) -> Result<Arc<OpenStore>, StoreError> {
+        let _sealing = self.sealing.lock().await;
         let store = Store::new(&self.vault, id.clone(), settings, now)?;
         match self.write(&id, Expect::Absent, Some(store.to_bytes())).await {
             Ok(()) => self.remember(store),
@@ -84,6 +93,7 @@ impl Stores {
         id: &StoreId,
         secret: &Secret,
     ) -> Result<Option<Arc<OpenStore>>, StoreError> {
+        let _sealing = self.sealing.lock().await;
         let Some(record) = self.storage.record(Table::Stores, id.as_str()).await? else { return Ok(None) };
         let mut store = Store::from_bytes(&record.value)?;
         store.add_webhook_secret(&self.vault, secret)?;
@@ -93,6 +103,7 @@ impl Stores {
 
     /// Removes a store; `false`: there was none. Its events and runs stay.
     pub async fn remove(&self, id: &StoreId) -> Result<bool, StoreError> {
+        let _sealing = self.sealing.lock().await;
         let there = self.storage.record(Table::Stores, id.as_str()).await?.is_some();
         if there {
             self.write(id, Expect::Any, None).await?;
@@ -104,6 +115,15 @@ impl Stores {
     async fn write(&self, id: &StoreId, expect: Expect, value: Option<Vec<u8>>) -> Result<(), CommitError> {
         let write = RecordWrite { table: Table::Stores, key: id.to_string(), expect, value };
         self.storage.write_records(vec![write]).await
+    }
+
+    /// A rotation has written this store anew: only its wrapping differs.
+    pub(crate) fn refresh(&self, store: Store) {
+        let mut open = self.open.write();
+        if let Some(there) = open.get_mut(&store.id) {
+            let (webhook_secrets, tags) = (there.webhook_secrets.clone(), there.tags.clone());
+            *there = Arc::new(OpenStore { store, webhook_secrets, tags });
+        }
     }
 
     fn remember(&self, store: Store) -> Result<Arc<OpenStore>, StoreError> {

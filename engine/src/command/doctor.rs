@@ -46,7 +46,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     let needed = say_workflows(context, &mut say);
     match DataFolder::open(&context.config.data) {
         Ok(data) => {
-            say_folder(&data, &mut say);
+            say_folder(context, &data, &mut say).await;
             say_engine(context, &data, &needed, &mut say).await;
         }
         Err(_) => say(
@@ -130,7 +130,7 @@ fn say_workflows(context: &Context, say: &mut Say<'_>) -> BTreeMap<String, Strin
     needed
 }
 
-fn say_folder(data: &DataFolder, say: &mut Say<'_>) {
+async fn say_folder(context: &Context, data: &DataFolder, say: &mut Say<'_>) {
     let mut open = Vec::new();
     for path in [data.path().to_owned(), data.path().join(TOKEN_FILE)] {
         if is_open_to_others(&path) {
@@ -146,8 +146,25 @@ fn say_folder(data: &DataFolder, say: &mut Say<'_>) {
             format!("others on this machine may read {}; run chmod go-rwx on it", open.join(" and ")),
         );
     }
-    match Vault::open(data.path()) {
-        Ok(vault) => say("master key", Verdict::Fine, format!("key {}", vault.key_id())),
+    let source = context.config.vault.source(data.path());
+    let (name, is_ours) = (source.name(), source.is_ours());
+    match Vault::open(source).await {
+        Ok(vault) if vault.key_ids().len() == 1 => {
+            say("master key", Verdict::Fine, format!("key {} from {name}", vault.key_id()));
+        }
+        Ok(vault) => {
+            let ids = vault.key_ids();
+            let hint = if is_ours { "a rotation did not finish" } else { "the first is current, the others only open" };
+            let verdict = if is_ours { Verdict::Warning } else { Verdict::Fine };
+            say(
+                "master key",
+                verdict,
+                format!(
+                    "keys {} from {name}: {hint}; `cartwright key rotate` leaves only the first in use",
+                    ids.join(", ")
+                ),
+            );
+        }
         Err(cartwright_woo::VaultError::File { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             say("master key", Verdict::Warning, "not made yet; the first start makes it".into());
         }

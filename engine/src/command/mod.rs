@@ -3,6 +3,7 @@
 mod check;
 mod doctor;
 mod events;
+mod keys;
 mod replay;
 mod run;
 mod runs;
@@ -84,6 +85,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Runs(runs) => runs::run(runs, context).await,
         Command::Events(events) => events::run(events, context).await,
         Command::Store(stores) => stores::run(stores, context).await,
+        Command::Key(keys) => keys::run(keys, context).await,
         Command::Secret(secrets) => secrets::run(secrets, context).await,
         Command::Doctor { .. } => doctor::run(context).await,
     }

@@ -5,7 +5,6 @@ use std::{io, net::SocketAddr};
 use cartwright_core::workflow::render;
 use cartwright_http::{FileFindings, Findings};
 use cartwright_run::{Engine, Loaded};
-use cartwright_woo::Vault;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -85,7 +84,7 @@ pub(crate) async fn start(
     let storage = assembly::storage(config).await?;
     let outbound = outbound.await.or_environment("making the HTTP client was cut off")??;
     let (folder, reading) = reading.await.or_environment("reading the workflows was cut off")??;
-    let vault = Vault::open_or_create(data.path()).or_environment("cannot open the vault")?;
+    let vault = assembly::vault(config, data, &storage).await?;
     let token = data.token()?;
     let findings = Findings::default();
     let loaded = tell(&folder, reading, &findings, terminal);

@@ -17,7 +17,7 @@ use cartwright_core::id::StoreId;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::vault::VaultError;
+use crate::{master::MasterKey, vault::VaultError};
 
 /// The only format there is so far: AES-256-GCM, nonce in front of the ciphertext.
 const FORMAT: u32 = 1;
@@ -77,7 +77,7 @@ impl fmt::Display for Scope {
 pub struct WrappedKey {
     /// Format of `data`, see the top of this file.
     pub(crate) format: u32,
-    /// Which master key wraps it, see [`crate::vault::Vault::key_id`].
+    /// Which master key wraps it, see [`MasterKey::id`].
     pub(crate) master: String,
     /// Base64 of nonce and ciphertext.
     pub(crate) data: String,
@@ -138,19 +138,24 @@ impl fmt::Debug for DataKey {
     }
 }
 
-/// A new data key and its wrapped form.
-pub(crate) fn new_data_key(master: &[u8; KEY_BYTES], master_id: &str, scope: &Scope) -> Result<WrappedKey, VaultError> {
+/// A new data key, wrapped.
+pub(crate) fn new_data_key(master: &MasterKey, scope: &Scope) -> Result<WrappedKey, VaultError> {
     let mut key = Zeroizing::new([0; KEY_BYTES]);
     getrandom::fill(key.as_mut()).map_err(VaultError::Random)?;
-    let data = encrypt(master, key.as_ref(), &associated_data(scope, "data key", 0))?;
-    Ok(WrappedKey { format: FORMAT, master: master_id.to_owned(), data })
+    wrap(master, &DataKey { scope: scope.clone(), key })
+}
+
+/// A data key under a master key.
+pub(crate) fn wrap(master: &MasterKey, key: &DataKey) -> Result<WrappedKey, VaultError> {
+    let data = encrypt(master.bytes(), key.key.as_ref(), &associated_data(&key.scope, "data key", 0))?;
+    Ok(WrappedKey { format: FORMAT, master: master.id().to_owned(), data })
 }
 
 /// The data key in `wrapped`; the caller has checked that `master` is the key it names.
-pub(crate) fn unwrap(master: &[u8; KEY_BYTES], scope: &Scope, wrapped: &WrappedKey) -> Result<DataKey, VaultError> {
+pub(crate) fn unwrap(master: &MasterKey, scope: &Scope, wrapped: &WrappedKey) -> Result<DataKey, VaultError> {
     check_format(wrapped.format)?;
     let tampered = || VaultError::Tampered { scope: scope.to_string(), field: "data key".to_owned() };
-    let plain = decrypt(master, &wrapped.data, &associated_data(scope, "data key", 0)).ok_or_else(tampered)?;
+    let plain = decrypt(master.bytes(), &wrapped.data, &associated_data(scope, "data key", 0)).ok_or_else(tampered)?;
     let key = <[u8; KEY_BYTES]>::try_from(plain.as_slice()).map_err(|_| tampered())?;
     Ok(DataKey { scope: scope.clone(), key: Zeroizing::new(key) })
 }
@@ -191,8 +196,9 @@ mod tests {
     }
 
     fn data_key(scope: &Scope) -> DataKey {
-        let wrapped = new_data_key(&[7; 32], "id", scope).expect("randomness");
-        unwrap(&[7; 32], scope, &wrapped).expect("the same key")
+        let master = MasterKey::random().expect("randomness");
+        let wrapped = new_data_key(&master, scope).expect("randomness");
+        unwrap(&master, scope, &wrapped).expect("the same key")
     }
 
     #[test]

@@ -70,6 +70,26 @@ impl NamedSecret {
         vault.unwrap_key(&Scope::Secret(self.name.clone()), &self.key)?.open(FIELD, &self.value)
     }
 
+    /// Which master key wraps its data key.
+    pub fn master(&self) -> &str {
+        self.key.master()
+    }
+
+    /// Wraps its data key by the current master key; `false`: it is already.
+    pub fn rewrap(&mut self, vault: &Vault) -> Result<bool, VaultError> {
+        let rewrapped = vault.rewrap(&Scope::Secret(self.name.clone()), &self.key)?;
+        Ok(rewrapped.map(|key| self.key = key).is_some())
+    }
+
+    /// Seals the value anew under a new data key. The version stays.
+    pub fn reseal(&mut self, vault: &Vault) -> Result<(), VaultError> {
+        let scope = Scope::Secret(self.name.clone());
+        let (value, wrapped) = (self.open(vault)?, vault.new_key(&scope)?);
+        self.value = vault.unwrap_key(&scope, &wrapped)?.seal(FIELD, self.version(), &value)?;
+        self.key = wrapped;
+        Ok(())
+    }
+
     /// For storage; holds no plaintext.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("texts and numbers always become JSON")
@@ -109,6 +129,19 @@ mod tests {
         assert_eq!((read.version(), read.set), (3, NOW));
         assert_eq!(read.open(&vault).expect("opened"), Secret::new("T0/B0/xyz"));
         assert!(read.open(&Vault::in_memory().expect("made")).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_rotation_leaves_value_and_version_as_they_are() {
+        let vault = Vault::in_memory().expect("made");
+        let mut secret = NamedSecret::new(&vault, "a", &Secret::new("x"), 7, NOW).expect("valid");
+        let before = secret.clone();
+        vault.begin_rotation().await.expect("begun");
+        assert!(secret.rewrap(&vault).expect("opened") && !secret.rewrap(&vault).expect("opened"));
+        assert_eq!((secret.master(), &secret.value), (vault.key_id().as_str(), &before.value));
+        secret.reseal(&vault).expect("opened");
+        assert_ne!(secret.value, before.value);
+        assert_eq!((secret.version(), secret.open(&vault).expect("opened")), (7, Secret::new("x")));
     }
 
     #[test]

@@ -167,6 +167,33 @@ impl Store {
         Ok(Some((data_key.open(REST_KEY, key)?, data_key.open(REST_SECRET, secret)?)))
     }
 
+    /// Which master key wraps its data key.
+    pub fn master(&self) -> &str {
+        self.key.master()
+    }
+
+    /// Wraps its data key by the current master key; `false`: it is already.
+    pub fn rewrap(&mut self, vault: &Vault) -> Result<bool, VaultError> {
+        let rewrapped = vault.rewrap(&Scope::Store(self.id.clone()), &self.key)?;
+        Ok(rewrapped.map(|key| self.key = key).is_some())
+    }
+
+    /// Seals everything anew under a new data key. Versions stay.
+    pub fn reseal(&mut self, vault: &Vault) -> Result<(), VaultError> {
+        let scope = Scope::Store(self.id.clone());
+        let (old, wrapped) = (self.data_key(vault)?, vault.new_key(&scope)?);
+        let new = vault.unwrap_key(&scope, &wrapped)?;
+        let anew = |field, sealed: &Sealed| new.seal(field, sealed.version(), &old.open(field, sealed)?);
+        let webhook = self.webhook_secrets.iter().map(|sealed| anew(WEBHOOK_SECRET, sealed));
+        let webhook = webhook.collect::<Result<_, VaultError>>()?;
+        let rest = match &self.rest {
+            Some((key, secret)) => Some((anew(REST_KEY, key)?, anew(REST_SECRET, secret)?)),
+            None => None,
+        };
+        (self.webhook_secrets, self.rest, self.key) = (webhook, rest, wrapped);
+        Ok(())
+    }
+
     fn data_key(&self, vault: &Vault) -> Result<DataKey, VaultError> {
         vault.unwrap_key(&Scope::Store(self.id.clone()), &self.key)
     }
@@ -307,6 +334,24 @@ mod tests {
         }
         let refused = store.add_webhook_secret(&vault, &Secret::new("d"));
         assert!(matches!(refused, Err(InvalidStore::TooManySecrets)));
+    }
+
+    #[tokio::test]
+    async fn a_rotation_changes_the_wrapping_and_resealing_everything_but_the_values() {
+        let vault = Vault::in_memory().expect("made");
+        let mut store = Store::new(&vault, id(), &full(), NOW).expect("valid");
+        assert!(!store.rewrap(&vault).expect("opened"), "there is nothing to do");
+        let (before, old) = (store.clone(), vault.key_id());
+        vault.begin_rotation().await.expect("begun");
+        assert!(store.rewrap(&vault).expect("opened"));
+        assert_ne!((store.master(), &store.key), (old.as_str(), &before.key));
+        assert_eq!((&store.webhook_secrets, &store.rest), (&before.webhook_secrets, &before.rest));
+        store.reseal(&vault).expect("opened");
+        let versions = |store: &Store| store.webhook_secrets.iter().map(Sealed::version).collect::<Vec<_>>();
+        assert_eq!(versions(&store), versions(&before));
+        assert_ne!(store.webhook_secrets, before.webhook_secrets);
+        assert_eq!(store.webhook_secrets(&vault).expect("opened"), before.webhook_secrets(&vault).expect("opened"));
+        assert_eq!(store.rest_keys(&vault).expect("opened"), before.rest_keys(&vault).expect("opened"));
     }
 
     #[test]

@@ -1,23 +1,24 @@
-//! The vault: the master key in the data folder, made by the first start, and what it wraps.
+//! The vault: the master keys in memory and what they wrap.
 //!
-//! `<data>/master.key` holds 32 random bytes as 64 hex digits and a newline, readable by its owner only. It is the one
-//! thing that a copy of the storage does not contain; without it nothing sealed opens again.
+//! Keys come from a [`KeySource`]. The first is current: everything new is wrapped by it. The others only open, until a
+//! rotation has wrapped anew what they wrapped: [`Vault::begin_rotation`], then whoever keeps the records rewraps them
+//! all, then [`Vault::end_rotation`]. Both keys are on disk before the first record changes and until the last one has,
+//! so that everything opens whenever the process dies in between.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
+use parking_lot::RwLock;
 
-use crate::seal::{self, DataKey, KEY_BYTES, Scope, WrappedKey};
-
-/// Its name in the data folder.
-pub const MASTER_KEY_FILE: &str = "master.key";
-/// More than a key file ever has, in bytes.
-const MAX_FILE_BYTES: u64 = 1024;
+use crate::{
+    key_file,
+    key_source::{CommandFault, KeySource},
+    master::{MAX_MASTER_KEYS, MasterKey, NotKeys},
+    seal::{self, DataKey, Scope, WrappedKey},
+};
 
 /// Why something could not be sealed or opened.
 #[derive(Debug, thiserror::Error)]
@@ -41,14 +42,50 @@ pub enum VaultError {
         mode: u32,
     },
     /// The key file holds something else.
-    #[error("{} is not a master key: expected 64 hex digits. Put the original file back from a backup; secrets sealed under it open with no other", path.display())]
+    #[error("{} is not a master key: {reason}. Put the original file back from a backup; secrets sealed under it open with no other", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
+        /// What is wrong with it.
+        reason: NotKeys,
     },
+    /// The key file is gone, and there is something that only it opens.
+    #[error("there is no master key {}, but the storage holds secrets sealed under master key {wanted}. Put the original file back from a backup, or name its source ([vault] in the configuration, CARTWRIGHT_MASTER_KEY)", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// The key that is needed.
+        wanted: String,
+    },
+    /// The variable holds something else.
+    #[error(
+        "CARTWRIGHT_MASTER_KEY is not a list of master keys: {0}. Write 64 hex digits (`openssl rand -hex 32` makes a key), several with commas between, the current one first"
+    )]
+    Environment(NotKeys),
+    /// The command gave no keys.
+    #[error("`{program}` (master_key_command) gave no master key: {fault}")]
+    Command {
+        /// What was run, without its arguments.
+        program: String,
+        /// What went wrong.
+        fault: CommandFault,
+    },
+    /// The source no longer gives a key that records are sealed under.
+    #[error(
+        "the {source_name} gives another master key now and no longer {wanted}, which secrets are sealed under. Let it give both, the new one first, until the rotation is done"
+    )]
+    Dropped {
+        /// `command`
+        source_name: &'static str,
+        /// The key that is needed.
+        wanted: String,
+    },
+    /// Rotations that were never finished have piled up.
+    #[error("there are {MAX_MASTER_KEYS} master keys already; finish the rotation first")]
+    TooManyKeys,
     /// Sealed under another master key.
     #[error(
-        "{scope} is sealed under master key {wanted}, but this data folder has master key {present}. Put the original master.key back, or set the secrets of {scope} again"
+        "{scope} is sealed under master key {wanted}, but the engine has {present}. Put the original key back (in master.key, CARTWRIGHT_MASTER_KEY or what master_key_command prints; several are allowed, the first is current), or set the secrets of {scope} again"
     )]
     WrongKey {
         /// Whose value.
@@ -82,215 +119,176 @@ pub enum VaultError {
     TooLong,
 }
 
-/// Holds the master key in memory.
+/// The master keys in memory.
 pub struct Vault {
-    master: Zeroizing<[u8; KEY_BYTES]>,
-    id: String,
+    source: KeySource,
+    ring: RwLock<Arc<Ring>>,
+}
+
+struct Ring {
+    /// Never empty; the first is current.
+    keys: Vec<MasterKey>,
+    /// Replaced while this process ran: whoever read a record just before it was wrapped anew still opens it.
+    retired: Vec<MasterKey>,
+}
+
+/// What a rotation begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotation {
+    /// Everything is to be wrapped by this one.
+    pub current: String,
+    /// To be retired.
+    pub previous: Vec<String>,
+    /// The current key was made just now.
+    pub made: bool,
 }
 
 impl Vault {
-    /// Reads the master key of a data folder, making one (on stable storage when this returns) if there is none.
-    pub fn open_or_create(data: &Path) -> Result<Self, VaultError> {
-        let path = data.join(MASTER_KEY_FILE);
-        match Self::read(&path) {
-            Err(VaultError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
-            done => return done,
+    /// The keys of a source; a data folder without a key file gets one (on stable storage when this returns).
+    pub async fn open_or_create(source: KeySource) -> Result<Self, VaultError> {
+        match (source.read().await, &source) {
+            (Err(VaultError::File { source: error, .. }), KeySource::File(data))
+                if error.kind() == io::ErrorKind::NotFound =>
+            {
+                key_file::create(data, &[MasterKey::random()?])?;
+            }
+            (keys, _) => return Ok(Self::new(source, keys?)),
         }
-        create(data, &path).map_err(|source| VaultError::File { action: "create", path: path.clone(), source })?;
-        Self::read(&path)
+        Self::open(source).await
     }
 
-    /// Reads the master key of a data folder; an error when there is none.
-    pub fn open(data: &Path) -> Result<Self, VaultError> {
-        Self::read(&data.join(MASTER_KEY_FILE))
+    /// The keys of a source; an error when there are none.
+    pub async fn open(source: KeySource) -> Result<Self, VaultError> {
+        let keys = source.read().await?;
+        Ok(Self::new(source, keys))
     }
 
     /// A vault whose key lives as long as the process: for tests, dry runs and the demo.
     pub fn in_memory() -> Result<Self, VaultError> {
-        let mut master = Zeroizing::new([0; KEY_BYTES]);
-        getrandom::fill(master.as_mut()).map_err(VaultError::Random)?;
-        Ok(Self::new(master))
+        Ok(Self::new(KeySource::Memory, vec![MasterKey::random()?]))
     }
 
-    fn new(master: Zeroizing<[u8; KEY_BYTES]>) -> Self {
-        let id = key_id(&master);
-        Self { master, id }
+    /// A vault with these keys and no source, for what was restored.
+    pub fn with_keys(keys: Vec<MasterKey>) -> Result<Self, VaultError> {
+        let keys = if keys.is_empty() { vec![MasterKey::random()?] } else { keys };
+        Ok(Self::new(KeySource::Memory, keys))
     }
 
-    fn read(path: &Path) -> Result<Self, VaultError> {
-        let failed = |source| VaultError::File { action: "read", path: path.to_owned(), source };
-        let file = File::open(path).map_err(failed)?;
-        check_permissions(&file, path)?;
-        let mut text = Zeroizing::new(String::new());
-        file.take(MAX_FILE_BYTES).read_to_string(&mut text).map_err(|error| match error.kind() {
-            io::ErrorKind::InvalidData => VaultError::Malformed { path: path.to_owned() },
-            _ => failed(error),
-        })?;
-        let mut master = Zeroizing::new([0; KEY_BYTES]);
-        hex::decode_to_slice(text.trim_end(), master.as_mut())
-            .map_err(|_| VaultError::Malformed { path: path.to_owned() })?;
-        Ok(Self::new(master))
+    fn new(source: KeySource, keys: Vec<MasterKey>) -> Self {
+        Self { source, ring: RwLock::new(Arc::new(Ring { keys, retired: Vec::new() })) }
     }
 
-    /// Names the master key without telling it: the first 64 bits of a hash over it.
-    pub fn key_id(&self) -> &str {
-        &self.id
+    fn ring(&self) -> Arc<Ring> {
+        Arc::clone(&self.ring.read())
+    }
+
+    /// Where its keys come from.
+    pub fn source(&self) -> &KeySource {
+        &self.source
+    }
+
+    /// Names the current key without telling it.
+    pub fn key_id(&self) -> String {
+        self.ring().keys[0].id().to_owned()
+    }
+
+    /// Names all keys, the current one first.
+    pub fn key_ids(&self) -> Vec<String> {
+        self.ring().keys.iter().map(|key| key.id().to_owned()).collect()
     }
 
     /// A new data key for an owner.
     pub fn new_key(&self, scope: &Scope) -> Result<WrappedKey, VaultError> {
-        seal::new_data_key(&self.master, &self.id, scope)
+        seal::new_data_key(&self.ring().keys[0], scope)
     }
 
     /// Opens an owner's data key.
     pub fn unwrap_key(&self, scope: &Scope, wrapped: &WrappedKey) -> Result<DataKey, VaultError> {
-        if wrapped.master != self.id {
-            return Err(VaultError::WrongKey {
-                scope: scope.to_string(),
-                wanted: wrapped.master.clone(),
-                present: self.id.clone(),
-            });
+        let ring = self.ring();
+        let key = ring.keys.iter().chain(&ring.retired).find(|key| key.id() == wrapped.master);
+        let key = key.ok_or_else(|| VaultError::WrongKey {
+            scope: scope.to_string(),
+            wanted: wrapped.master.clone(),
+            present: ring.keys.iter().map(MasterKey::id).collect::<Vec<_>>().join(", "),
+        })?;
+        seal::unwrap(key, scope, wrapped)
+    }
+
+    /// Wraps an owner's data key by the current master key; `None`: it is already. The data key stays the same, so what
+    /// it seals needs no change.
+    pub fn rewrap(&self, scope: &Scope, wrapped: &WrappedKey) -> Result<Option<WrappedKey>, VaultError> {
+        let ring = self.ring();
+        // Opened in any case: a rotation that says all is well has looked.
+        let key = self.unwrap_key(scope, wrapped)?;
+        if wrapped.master == ring.keys[0].id() {
+            return Ok(None);
         }
-        seal::unwrap(&self.master, scope, wrapped)
+        seal::wrap(&ring.keys[0], &key).map(Some)
+    }
+
+    /// Makes a new key current (our own source) or takes what the source gives now as current (a key service). From then
+    /// on new records are wrapped by it. A rotation that was cut off is gone on with. One at a time.
+    pub async fn begin_rotation(&self) -> Result<Rotation, VaultError> {
+        let ring = self.ring();
+        let mut made = false;
+        let keys = match &self.source {
+            KeySource::File(_) | KeySource::Memory if ring.keys.len() > 1 => ring.keys.clone(),
+            KeySource::File(_) | KeySource::Memory => {
+                made = true;
+                [vec![MasterKey::random()?], ring.keys.clone()].concat()
+            }
+            KeySource::Environment(_) => ring.keys.clone(),
+            KeySource::Command(_) => {
+                let keys = self.source.read().await?;
+                if let Some(lost) = ring.keys.iter().find(|key| !keys.contains(key)) {
+                    return Err(VaultError::Dropped { source_name: self.source.name(), wanted: lost.id().to_owned() });
+                }
+                keys
+            }
+        };
+        if keys.len() > MAX_MASTER_KEYS {
+            return Err(VaultError::TooManyKeys);
+        }
+        if let (KeySource::File(data), true) = (&self.source, made) {
+            replace_file(data, &keys).await?;
+        }
+        let id = |key: &MasterKey| key.id().to_owned();
+        let rotation = Rotation { current: id(&keys[0]), previous: keys[1..].iter().map(id).collect(), made };
+        self.set(keys);
+        Ok(rotation)
+    }
+
+    /// Retires all keys but the current one. Only once nothing is wrapped by them any more. In the environment and with
+    /// a key service it is up to people to take them away.
+    pub async fn end_rotation(&self) -> Result<(), VaultError> {
+        let current = self.ring().keys[..1].to_vec();
+        if let KeySource::File(data) = &self.source {
+            replace_file(data, &current).await?;
+        }
+        self.set(current);
+        Ok(())
+    }
+
+    fn set(&self, keys: Vec<MasterKey>) {
+        let mut ring = self.ring.write();
+        let gone = ring.keys.iter().chain(&ring.retired).filter(|key| !keys.contains(key)).cloned().collect();
+        *ring = Arc::new(Ring { keys, retired: gone });
+    }
+}
+
+async fn replace_file(data: &Path, keys: &[MasterKey]) -> Result<(), VaultError> {
+    let (data, keys) = (data.to_owned(), keys.to_vec());
+    match tokio::task::spawn_blocking(move || key_file::replace(&data, &keys)).await {
+        Ok(done) => done,
+        Err(cut_off) => std::panic::resume_unwind(cut_off.into_panic()),
     }
 }
 
 impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Vault({})", self.id)
+        write!(f, "Vault({} from {})", self.key_ids().join(", "), self.source.name())
     }
-}
-
-fn key_id(master: &[u8; KEY_BYTES]) -> String {
-    let hash = Sha256::new().chain_update(b"cartwright master key id").chain_update(master).finalize();
-    hex::encode(&hash[..8])
-}
-
-#[cfg(unix)]
-fn check_permissions(file: &File, path: &Path) -> Result<(), VaultError> {
-    use std::os::unix::fs::PermissionsExt;
-
-    let failed = |source| VaultError::File { action: "read", path: path.to_owned(), source };
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 { Ok(()) } else { Err(VaultError::Permissions { path: path.to_owned(), mode }) }
-}
-
-#[cfg(not(unix))]
-fn check_permissions(_: &File, _: &Path) -> Result<(), VaultError> {
-    Ok(())
-}
-
-/// Makes the key file so that it is there whole or not at all, and never replaces one: it is written under another
-/// name, flushed, then linked into place. When two processes start at once, one link fails and both use the first key.
-fn create(data: &Path, path: &Path) -> io::Result<()> {
-    let mut random = Zeroizing::new([0; KEY_BYTES]);
-    getrandom::fill(random.as_mut()).map_err(io::Error::other)?;
-    let text = Zeroizing::new(hex::encode(*random) + "\n");
-    let mut suffix = [0; 8];
-    getrandom::fill(&mut suffix).map_err(io::Error::other)?;
-    let unfinished = data.join(format!("{MASTER_KEY_FILE}.{}", hex::encode(suffix)));
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&unfinished)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    let linked = match fs::hard_link(&unfinished, path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    };
-    fs::remove_file(&unfinished)?;
-    linked?;
-    // The name itself is on disk only once its folder is.
-    File::open(data)?.sync_all()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::seal::Secret;
-
-    fn folder() -> tempfile::TempDir {
-        tempfile::tempdir().expect("a temporary folder")
-    }
-
-    fn scope() -> Scope {
-        Scope::Secret("slack".to_owned())
-    }
-
-    #[test]
-    fn the_first_start_makes_a_key_and_the_next_one_finds_it() {
-        let data = folder();
-        let first = Vault::open_or_create(data.path()).expect("created");
-        let wrapped = first.new_key(&scope()).expect("wrapped");
-        let sealed = first
-            .unwrap_key(&scope(), &wrapped)
-            .and_then(|key| key.seal("value", 1, &Secret::new("x")))
-            .expect("sealed");
-        let second = Vault::open_or_create(data.path()).expect("opened");
-        assert_eq!(first.key_id(), second.key_id());
-        let opened = second.unwrap_key(&scope(), &wrapped).and_then(|key| key.open("value", &sealed));
-        assert_eq!(opened.expect("opened"), Secret::new("x"));
-        let names: Vec<_> = fs::read_dir(data.path()).expect("read").map(|f| f.expect("file").file_name()).collect();
-        assert_eq!(names, [MASTER_KEY_FILE], "nothing else is left");
-    }
-
-    #[test]
-    fn starts_at_the_same_time_agree_on_one_key() {
-        let data = folder();
-        let ids: Vec<_> = std::thread::scope(|threads| {
-            let starts: Vec<_> = (0..8)
-                .map(|_| {
-                    threads.spawn(|| {
-                        create(data.path(), &data.path().join(MASTER_KEY_FILE)).expect("made or found");
-                        Vault::open(data.path()).expect("opened").id
-                    })
-                })
-                .collect();
-            starts.into_iter().map(|start| start.join().expect("no panic")).collect()
-        });
-        assert!(ids.windows(2).all(|pair| pair[0] == pair[1]));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn a_key_that_others_may_read_is_refused_with_the_remedy() {
-        use std::os::unix::fs::PermissionsExt;
-
-        let data = folder();
-        Vault::open_or_create(data.path()).expect("created");
-        let path = data.path().join(MASTER_KEY_FILE);
-        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
-        assert_eq!(mode(&path), 0o600);
-        for bad in [0o640, 0o604, 0o660] {
-            fs::set_permissions(&path, fs::Permissions::from_mode(bad)).expect("set");
-            let error = Vault::open_or_create(data.path()).expect_err("refused").to_string();
-            assert!(error.contains("chmod 600"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_damaged_key_file_is_an_error_and_is_never_replaced() {
-        let data = folder();
-        Vault::open_or_create(data.path()).expect("created");
-        let path = data.path().join(MASTER_KEY_FILE);
-        for content in [&b""[..], b"abc", &[b'f'; 63], &[b'g'; 64], &[0xff; 64], &[b'f'; 2000]] {
-            fs::write(&path, content).expect("written");
-            assert!(matches!(Vault::open_or_create(data.path()), Err(VaultError::Malformed { .. })), "{content:?}");
-            assert_eq!(fs::read(&path).expect("read"), content);
-        }
-    }
-
-    #[test]
-    fn another_master_key_is_told_apart_from_a_changed_record() {
-        let (here, there) = (Vault::in_memory().expect("made"), Vault::in_memory().expect("made"));
-        let wrapped = here.new_key(&scope()).expect("wrapped");
-        let error = there.unwrap_key(&scope(), &wrapped).expect_err("another key");
-        assert!(error.to_string().contains(here.key_id()) && error.to_string().contains(there.key_id()), "{error}");
-        let renamed = WrappedKey { master: there.key_id().to_owned(), ..wrapped.clone() };
-        assert!(matches!(there.unwrap_key(&scope(), &renamed), Err(VaultError::Tampered { .. })));
-        let other = Scope::Secret("other".to_owned());
-        assert!(matches!(here.unwrap_key(&other, &wrapped), Err(VaultError::Tampered { .. })));
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //! `problem+json`; lists are pages `{"items": […], "next": cursor | null}`.
 
 mod events;
+mod keys;
 mod query;
 mod runs;
 mod secrets;
@@ -41,6 +42,8 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/events/{id}", get(events::show))
         .route("/workflows", get(workflows::list))
         .route("/workflows/{*path}", post(workflows::run))
+        .route("/keys", get(keys::list))
+        .route("/keys/rotate", post(keys::rotate))
         .route("/stores", get(stores::list).post(stores::add))
         .route("/stores/{id}", delete(stores::remove))
         .route("/secrets", get(secrets::list))

@@ -1,0 +1,86 @@
+//! `/api/v1/keys`: which master keys there are and what they wrap, and their rotation. Never a key.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::StatusCode,
+};
+use cartwright_run::{KeyError, KeyList, Rotated};
+use serde::{Deserialize, Serialize};
+
+use super::{Answer, json, optional_body};
+use crate::{door::Door, ingest::STOPPING_SECONDS, problem::Problem};
+
+/// Master keys on the wire.
+#[derive(Serialize)]
+struct KeysBody {
+    source: &'static str,
+    current: Option<String>,
+    keys: Vec<KeyBody>,
+}
+
+/// One of them.
+#[derive(Serialize)]
+struct KeyBody {
+    id: String,
+    /// `current`, `opens` (to be retired by a rotation), or `missing`: what it wraps does not open.
+    state: &'static str,
+    stores: usize,
+    secrets: usize,
+}
+
+/// How to rotate.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HowToRotate {
+    #[serde(default)]
+    data_keys: bool,
+}
+
+/// A rotation that is done.
+#[derive(Serialize)]
+struct RotatedBody {
+    key: String,
+    /// The key was made by this rotation; else by one before, or by people.
+    made: bool,
+    /// Nothing needs these any more.
+    retired: Vec<String>,
+    stores: usize,
+    secrets: usize,
+}
+
+/// `GET /keys`
+pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
+    let KeyList { source, keys, mut wraps } = door.engine.key_list().await?;
+    let current = keys.first().cloned();
+    let mut all = Vec::with_capacity(keys.len());
+    for (place, id) in keys.into_iter().enumerate() {
+        let (stores, secrets) = wraps.remove(&id).unwrap_or_default();
+        all.push(KeyBody { id, state: if place == 0 { "current" } else { "opens" }, stores, secrets });
+    }
+    let missing = wraps.into_iter().map(|(id, (stores, secrets))| KeyBody { id, state: "missing", stores, secrets });
+    all.extend(missing);
+    json(StatusCode::OK, &KeysBody { source, current, keys: all })
+}
+
+/// `POST /keys/rotate` `{"data_keys"}`: 200 once everything is wrapped by the current key.
+pub(super) async fn rotate(State(door): State<Arc<Door>>, request: Request) -> Answer {
+    let HowToRotate { data_keys } = optional_body(&door, request).await?;
+    let Rotated { keys, stores, secrets } = door.engine.rotate_keys(data_keys).await?;
+    let body = RotatedBody { key: keys.current, made: keys.made, retired: keys.previous, stores, secrets };
+    json(StatusCode::OK, &body)
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        let conflict = |code| Self::new(StatusCode::CONFLICT, code, error.to_string());
+        match &error {
+            KeyError::UnderWay => conflict("rotation_under_way"),
+            KeyError::Restless => conflict("rotation_unfinished"),
+            KeyError::Unreadable { .. } => conflict("rotation_unfinished"),
+            KeyError::Vault(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, "master_key_failed", error.to_string()),
+            KeyError::Storage(_) => Self::unavailable(error.to_string(), STOPPING_SECONDS),
+        }
+    }
+}
