@@ -16,6 +16,7 @@ pub mod vault;
 pub mod transport;
 pub mod client;
 mod check;
+mod once;
 
 pub use client::{Ambience, Client, ClientOptions, Connection};
 pub use key_file::MASTER_KEY_FILE;

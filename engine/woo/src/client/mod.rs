@@ -189,12 +189,12 @@ impl Client {
         key: &str,
         again: Option<Timestamp>,
     ) -> Result<Json, CallError> {
-        let _ = key;
         let request = &crate::check::check(request.clone())?;
         match request.repetition() {
             _ if request.all => paging::all(self, store, request).await,
             Repetition::Harmless => self.harmless(store, request, again.is_some()).await,
-            Repetition::Settled(_) | Repetition::Never => {
+            Repetition::Settled(recipe) => crate::once::write(self, store, request, recipe, key, again).await,
+            Repetition::Never => {
                 self.exchange(store, request).await.map(|answer| answer.body).map_err(|failure| failure.error)
             }
         }
