@@ -113,6 +113,18 @@ mod tests {
     }
 
     #[test]
+    fn pauses_of_deferrals_grow_to_ten_minutes_and_never_end() {
+        for (times, full) in [(1, 5.0), (2, 10.0), (3, 20.0), (7, 320.0), (8, 600.0), (1_000, 600.0), (u32::MAX, 600.0)]
+        {
+            let pause = deferral_pause(times, 7, None).as_secs_f64();
+            assert!(pause <= full && pause >= full * 0.749, "time {times}: {pause}");
+        }
+        assert!((0..20).any(|seed| deferral_pause(3, seed, None) != deferral_pause(3, seed + 1, None)));
+        assert_eq!(deferral_pause(1, 7, Some(Duration::from_secs(600))), Duration::from_secs(600));
+        assert_eq!(deferral_pause(1, 7, Some(Duration::MAX)), MAX_RETRY_AFTER);
+    }
+
+    #[test]
     fn odd_policies_do_not_panic() {
         for factor in [0.0, 1.0, f64::MAX, f64::INFINITY, f64::NAN] {
             let policy = RetryPolicy { attempts: u32::MAX, initial: Duration::MAX, factor, max: Duration::MAX };
