@@ -241,9 +241,12 @@ type Outcomes = BTreeMap<(StepPath, u32), VecDeque<CallOutcome>>;
 fn outcomes(entries: &[Entry]) -> Outcomes {
     let mut outcomes = Outcomes::new();
     for entry in entries {
-        if let What::CallResolved { path, index, outcome, .. } = &entry.what {
-            outcomes.entry((path.clone(), *index)).or_default().push_back(outcome.clone());
-        }
+        let (path, index, outcome) = match &entry.what {
+            What::CallResolved { path, index, outcome, .. } => (path, index, outcome.clone()),
+            What::CallDeferred { path, index, error } => (path, index, CallOutcome::Err(error.clone())),
+            _ => continue,
+        };
+        outcomes.entry((path.clone(), *index)).or_default().push_back(outcome);
     }
     outcomes
 }

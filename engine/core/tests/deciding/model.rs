@@ -66,7 +66,7 @@ impl World {
                     self.take(effects);
                 }
                 Effect::Abort { .. } => {
-                    assert!(self.under_way.is_empty(), "the workflow fails when nothing is under way")
+                    assert!(self.under_way.is_empty(), "the workflow fails when nothing is under way");
                 }
                 effect => self.under_way.extend(calls(&[effect])),
             }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use cartwright_core::run::{row::RunStatus, steps::StepStatus};
+use cartwright_core::{
+    call::CallError,
+    run::{row::RunStatus, steps::StepStatus},
+};
 use serde_json::json;
 
 use super::{Answer, Bench, lost, unavailable};
@@ -94,6 +97,38 @@ async fn a_call_that_may_have_happened_parks_as_unknown_and_is_not_repeated_unas
     bench.one(RunStatus::Succeeded).await;
     let asked = bench.world.asked();
     assert_eq!((asked.len(), &asked[0].1), (2, &asked[1].1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deferred_call_waits_in_storage_only_and_is_made_after_a_crash() {
+    let yaml = r#"
+on: { event: [go] }
+grants: { http: ["sink.example"] }
+steps:
+  - id: work
+    script: |
+      let first = http::post("https://sink.example/a", #{ n: 1 }).body.seen.n;
+      let second = http::post("https://sink.example/b", #{ n: 2 }).body.seen.n;
+      first + second
+"#;
+    let mut bench = Bench::new(&[("d", yaml)]).await;
+    let away = || Answer::Err(CallError::deferred("unreachable", "nobody answers", Some(3_600_000)));
+    bench.world.answer("https://sink.example/b", [away(), away()]);
+    bench.emit("go", json!({})).await;
+    let run = bench.one(RunStatus::Waiting).await;
+    let step = run.step("work");
+    assert_eq!(step.error.as_ref().map(|error| error.message.as_str()), Some("nobody answers"));
+    assert_eq!((step.attempts, step.calls.len(), bench.engine.in_memory()), (1, 2, (0, 0)));
+    bench = bench.crash().await;
+    bench.engine.retry(&run.row.id, "ann", false).await.expect("made at once");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    bench.one(RunStatus::Waiting).await;
+    assert_eq!(bench.world.urls().len(), 3, "the first call was kept, the second one was asked for twice");
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let run = bench.one(RunStatus::Succeeded).await;
+    assert_eq!((run.step("work").attempts, run.row.retries, run.output()), (1, 0, json!(3)));
+    let asked = bench.world.asked();
+    assert!(asked.len() == 4 && asked[1..].iter().all(|(_, key)| *key == asked[1].1), "{asked:?}");
 }
 
 #[tokio::test(start_paused = true)]

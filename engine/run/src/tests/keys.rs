@@ -128,7 +128,11 @@ async fn a_rotation_wraps_everything_anew_and_retires_the_old_key() {
     assert_eq!(list.wraps, [(rotated.keys.current, (STORES, SECRETS))].into());
     assert_eq!(keys_on_disk(data.path()), 1);
     everything_opens(data.path(), &storage).await;
-    for (before, after) in before.iter().zip(all(&storage, Table::Stores).await).chain(secrets.iter().zip(all(&storage, Table::Secrets).await)) {
+    for (before, after) in before
+        .iter()
+        .zip(all(&storage, Table::Stores).await)
+        .chain(secrets.iter().zip(all(&storage, Table::Secrets).await))
+    {
         assert_ne!(before.value, after.value, "{}", before.key);
     }
     // What the engine holds in memory is as new as what is in storage.
