@@ -7,10 +7,13 @@ use parking_lot::{Mutex, RwLock};
 use serde_json::{Value, json};
 
 use crate::rest;
-use crate::state::{Key, Kind, Permissions, Role, Sequence, State, User};
+use crate::state::{Key, Permissions, Role, Sequence, State, User};
 use crate::wire::{Request, Response};
 
+mod inspect;
 mod seed;
+pub use inspect::Duplicates;
+pub(crate) use seed::UNCATEGORIZED;
 
 /// Milliseconds since 1970.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -198,26 +201,6 @@ impl Shop {
     /// The next product, order, variation, coupon or refund gets this id.
     pub fn pin_next_id(&self, id: u64) {
         self.state.lock().pin(Sequence::Post, id);
-    }
-
-    /// The object's stored fields, without asking REST.
-    pub fn peek(&self, kind: Kind, id: u64) -> Option<serde_json::Map<String, Value>> {
-        self.state.lock().get(kind, id).map(|object| object.fields.clone())
-    }
-
-    /// How many objects of this kind there are.
-    pub fn count(&self, kind: Kind) -> usize {
-        self.state.lock().table(kind).len()
-    }
-
-    /// Requests so far by method and route: `("GET /wc/v3/products/<id>", 3)`.
-    pub fn requests(&self) -> Vec<(String, u64)> {
-        self.state.lock().requests.iter().map(|(route, count)| (route.clone(), *count)).collect()
-    }
-
-    /// How often this route was asked: `"POST /wc/v3/orders"`.
-    pub fn requests_of(&self, route: &str) -> u64 {
-        self.state.lock().requests.get(route).copied().unwrap_or_default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Everything one shop remembers. Objects are kept in the shape REST shows them, minus what is computed on showing;
 //! what REST never shows (a webhook's secret) is in `hidden`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 use serde_json::{Map, Value};
 
@@ -11,6 +11,7 @@ mod access;
 mod stock;
 pub use access::{Access, Key, Permissions, Role, User};
 pub use stock::StockChange;
+pub(crate) use stock::stock_status;
 
 /// What kinds of objects a shop holds; one table each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,10 +38,11 @@ pub enum Kind {
     ZoneMethod,
     Gateway,
     Setting,
+    Media,
 }
 
 /// How many kinds there are.
-const KINDS: usize = Kind::Setting as usize + 1;
+const KINDS: usize = Kind::Media as usize + 1;
 
 /// Where ids come from. WordPress keeps orders, products, variations, coupons and refunds in one sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,6 +112,10 @@ pub struct State {
     next: [u64; SEQUENCES],
     /// Products and variations by SKU in lower case: MySQL's collation does not tell case apart.
     pub(crate) skus: HashMap<String, u64>,
+    /// Products by slug.
+    pub(crate) slugs: HashMap<String, u64>,
+    /// `(product, variation)`
+    variations: BTreeSet<(u64, u64)>,
     /// Users, keys, application passwords.
     pub access: Access,
     /// What happened during the request in hand; handed to the listeners when the lock is free again.
@@ -148,7 +154,25 @@ impl State {
 
     /// Keeps an object under its id.
     pub fn put(&mut self, kind: Kind, object: Object) {
+        if kind == Kind::Variation {
+            self.variations.insert((object.parent, object.id));
+        }
+        if kind == Kind::Product && !object.text("slug").is_empty() {
+            self.slugs.insert(object.text("slug").to_owned(), object.id);
+        }
         self.table_mut(kind).insert(object.id, object);
+    }
+
+    /// The variations of a product, oldest first.
+    pub fn variation_ids(&self, product: u64) -> Vec<u64> {
+        self.variations.range((product, 0)..=(product, u64::MAX)).map(|(_, id)| *id).collect()
+    }
+
+    /// Forgets a variation.
+    pub fn remove_variation(&mut self, id: u64) {
+        if let Some(object) = self.table_mut(Kind::Variation).remove(&id) {
+            self.variations.remove(&(object.parent, id));
+        }
     }
 
     /// Takes the next id of a sequence.

@@ -9,25 +9,26 @@ use super::{Ctx, RestError, oauth};
 use crate::state::{Permissions, User};
 use crate::wire::Request;
 
-/// The user these credentials belong to; none without valid ones, which is an error only where the original says so.
+/// Finds the user these credentials belong to: `ctx.user`. None without valid ones, which is an error only where the
+/// original says so.
 pub(crate) fn authenticate(
     ctx: &mut Ctx<'_>,
     request: &Request,
     target: &Target<'_>,
     method: &str,
-) -> Result<Option<User>, RestError> {
+) -> Result<(), RestError> {
     let basic = basic(request);
     let woocommerce = request.target.contains("wp-json/wc/") || request.target.contains("wp-json/wc-");
     if woocommerce {
         if let Some(found) = key_of(ctx, request, target, basic.as_ref())? {
-            allowed(found.1, method)?;
-            return Ok(ctx.state.access.users.get(&found.0).cloned());
+            ctx.user = ctx.state.access.users.get(&found.0).cloned();
+            return allowed(found.1, method);
         }
     }
-    match basic {
-        Some((login, password)) if request.https => application_password(ctx, &login, &password, woocommerce),
-        _ => Ok(None),
+    if let Some((login, password)) = basic.filter(|_| request.https) {
+        ctx.user = application_password(ctx, &login, &password, woocommerce)?;
     }
+    Ok(())
 }
 
 /// User and permissions of a key, over whichever way it came.

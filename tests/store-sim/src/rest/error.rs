@@ -15,12 +15,20 @@ pub struct RestError {
     pub status: u16,
     /// An object with `status`, or whatever the original puts there.
     pub data: Value,
+    /// Found while permissions were asked: the answer has no `Allow`.
+    pub before_permission: bool,
 }
 
 impl RestError {
     /// The usual error: `data` holds the status.
     pub fn new(code: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>, status: u16) -> Self {
-        Self { code: code.into(), message: message.into(), status, data: json!({"status": status}) }
+        Self {
+            code: code.into(),
+            message: message.into(),
+            status,
+            data: json!({"status": status}),
+            before_permission: false,
+        }
     }
 
     /// Adds one entry to `data`.
@@ -39,6 +47,18 @@ impl RestError {
         self
     }
 
+    /// The same, found while permissions were asked.
+    #[must_use]
+    pub fn before_permission(self) -> Self {
+        Self { before_permission: true, ..self }
+    }
+
+    /// PHP gave up in the middle of the request.
+    pub fn critical() -> Self {
+        let message = "<p>There has been a critical error on this website.</p>";
+        Self::new("internal_server_error", message, 500)
+    }
+
     /// No such route, method or numeric id.
     pub fn no_route() -> Self {
         Self::new("rest_no_route", "No route was found matching the URL and request method.", 404)
@@ -46,7 +66,11 @@ impl RestError {
 
     /// The body of the answer.
     pub fn body(&self) -> Value {
-        json!({"code": self.code, "message": self.message, "data": self.data})
+        let mut body = json!({"code": self.code, "message": self.message, "data": self.data});
+        if self.code == "internal_server_error" {
+            body["additional_errors"] = json!([]);
+        }
+        body
     }
 
     /// Status and body.

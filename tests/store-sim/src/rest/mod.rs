@@ -9,15 +9,24 @@ pub mod auth;
 pub mod batch;
 pub mod context;
 pub mod error;
+mod html;
 pub mod index;
 pub mod links;
+pub mod meta;
+pub mod money;
 mod oauth;
 pub mod paging;
 pub mod params;
+pub mod products;
 pub mod reply;
 pub mod resource;
 pub mod route;
+pub mod safe_url;
+pub mod slug;
 pub mod terms;
+pub mod variations;
+pub mod attributes;
+pub mod reviews;
 
 pub use context::Ctx;
 pub use error::RestError;
@@ -63,16 +72,18 @@ fn dispatch(
     path: &str,
 ) -> (Option<&'static str>, Outcome) {
     let lone = |error: RestError| Outcome { result: Err(error), allow: None };
-    match auth::authenticate(ctx, request, target, method) {
-        Ok(user) => ctx.user = user,
-        Err(error) => return (None, lone(error)),
+    if let Err(error) = auth::authenticate(ctx, request, target, method) {
+        return (None, lone(error));
     }
     let Some(found) = route::find(method, path) else {
         return (None, lone(RestError::no_route()));
     };
-    let allow = ctx.user.is_some().then(|| found.route.methods().join(", "));
+    let mut allow = found.route.allow(ctx, &params::Params::of_route(&found, ""));
     let result = params::Params::read(request, target, &found).and_then(|params| run(ctx, found.endpoint, params));
-    (Some(found.route.pattern), Outcome { result, allow })
+    if result.as_ref().is_err_and(|error| error.before_permission) {
+        allow.clear();
+    }
+    (Some(found.route.pattern), Outcome { result, allow: Some(allow) })
 }
 
 fn run(ctx: &mut Ctx<'_>, endpoint: &Endpoint, mut params: Params) -> Result<Reply, RestError> {

@@ -168,6 +168,32 @@ fn whole(number: f64) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() < LARGEST).then_some(number as i64)
 }
 
+/// PHP's `(int)`: the digits a text starts with, 0 for what is no number.
+pub fn php_int(value: &Value) -> i64 {
+    match value {
+        Value::String(text) => {
+            let text = text.trim_start();
+            let sign = usize::from(text.starts_with(['-', '+']));
+            let digits = text[sign..].find(|c: char| !c.is_ascii_digit()).map_or(text.len(), |at| at + sign);
+            text[..digits].parse().unwrap_or_default()
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "PHP cuts as well")]
+        Value::Number(number) => number.as_i64().unwrap_or_else(|| number.as_f64().unwrap_or_default() as i64),
+        Value::Bool(flag) => i64::from(*flag),
+        _ => 0,
+    }
+}
+
+/// PHP's `(string)` of a scalar; nothing for the rest.
+pub fn php_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(true) => "1".to_owned(),
+        _ => String::new(),
+    }
+}
+
 /// `rest_sanitize_boolean`.
 pub fn to_bool(value: &Value) -> bool {
     match value {

@@ -50,11 +50,11 @@ pub(crate) fn dress(ctx: &Ctx<'_>, target: &Target<'_>, method: &str, outcome: O
         status = 200;
     }
     let body = if method == "HEAD" { Vec::new() } else { php_json(&body).into_bytes() };
-    Response { status, headers: headers(ctx, own), body }
+    Response { status, headers: headers(ctx, own, method == "GET"), body }
 }
 
 /// What every REST answer carries, and what this one adds. A page link replaces the API's own.
-fn headers(ctx: &Ctx<'_>, own: Vec<(&'static str, String)>) -> Vec<(String, String)> {
+fn headers(ctx: &Ctx<'_>, own: Vec<(&'static str, String)>, get: bool) -> Vec<(String, String)> {
     let mut headers = vec![
         ("X-Powered-By".to_owned(), "PHP/8.2.35".to_owned()),
         ("Content-Type".to_owned(), "application/json; charset=UTF-8".to_owned()),
@@ -73,7 +73,7 @@ fn headers(ctx: &Ctx<'_>, own: Vec<(&'static str, String)>) -> Vec<(String, Stri
     if ctx.user.is_some() {
         add("Expires", "Wed, 11 Jan 1984 05:00:00 GMT");
         add("Cache-Control", "no-cache, must-revalidate, max-age=0, no-store, private");
-    } else {
+    } else if get {
         add("Vary", "Origin");
     }
     headers

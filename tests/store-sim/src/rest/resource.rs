@@ -108,6 +108,17 @@ impl Route {
     }
 }
 
+impl Route {
+    /// The `Allow` header: the methods this user may use here.
+    pub(super) fn allow(&self, ctx: &Ctx<'_>, params: &Params) -> String {
+        let mut methods: Vec<&'static str> = Vec::new();
+        for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.guard.admit(ctx, params).is_ok()) {
+            methods.extend(endpoint.methods.iter().filter(|method| !methods.contains(*method)).collect::<Vec<_>>());
+        }
+        methods.join(", ")
+    }
+}
+
 /// The usual five ways and a batch over one kind of object.
 pub struct Resource {
     /// Its list and its creation: `/wc/v3/products`.

@@ -5,12 +5,16 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value};
 
 use super::resource::{Endpoint, Route};
-use super::{index, terms};
+use super::{attributes, index, products, reviews, terms, variations};
 
 /// Every resource adds its routes here.
 fn all() -> Vec<Route> {
     let mut routes = index::routes();
+    routes.extend(products::routes());
+    routes.extend(variations::routes());
     routes.extend(terms::routes());
+    routes.extend(attributes::routes());
+    routes.extend(reviews::routes());
     routes
 }
 

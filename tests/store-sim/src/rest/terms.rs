@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::args::{Arg, Is};
 use super::batch::{self, Verbs};
 use super::paging::{self, Rules};
+use super::slug::{self, slugged};
 use super::{Ctx, Params, Reply, Resource, RestError, Route};
 use crate::state::{Kind, Object, Sequence, State};
 
@@ -36,12 +37,6 @@ pub(super) fn routes() -> Vec<Route> {
     let mut routes = Vec::new();
     macro_rules! taxonomy {
         ($base:literal, $kind:expr, $args:expr) => {
-            let verbs = &Verbs {
-                create: |ctx, params| create(ctx, params, $kind),
-                update: |ctx, params| update(ctx, params, $kind),
-                delete: |ctx, params| delete(ctx, params, $kind),
-                parent: None,
-            };
             let resource = Resource {
                 base: concat!("/wc/v3/products/", $base),
                 item: concat!("/wc/v3/products/", $base, "/<id>"),
@@ -61,10 +56,10 @@ pub(super) fn routes() -> Vec<Route> {
                 args: $args,
                 exists: |state, params| state.get($kind, params.id("id")).is_some(),
                 list: |ctx, params| list(ctx, params, $kind),
-                create: verbs.create,
+                create: |ctx, params| create(ctx, params, $kind),
                 get: |ctx, params| get(ctx, params, $kind),
-                update: verbs.update,
-                delete: verbs.delete,
+                update: |ctx, params| update(ctx, params, $kind),
+                delete: |ctx, params| delete(ctx, params, $kind),
             };
             routes.extend(resource.routes());
         };
@@ -169,16 +164,7 @@ fn same(state: &State, kind: Kind, name: &str, slug: Option<&str>, parent: i64) 
 }
 
 fn free_slug(state: &State, kind: Kind, slug: &str, own: u64) -> String {
-    let taken = |slug: &str| state.table(kind).values().any(|term| term.id != own && term.text("slug") == slug);
-    let numbered = (2..).map(|number| format!("{slug}-{number}"));
-    std::iter::once(slug.to_owned()).chain(numbered).find(|slug| !taken(slug)).unwrap_or_default()
-}
-
-/// `sanitize_title`, as far as test data needs it.
-pub(crate) fn slugged(name: &str) -> String {
-    let words = name.to_lowercase();
-    let words = words.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
-    words.collect::<Vec<_>>().join("-")
+    slug::free(slug, |slug| state.table(kind).values().any(|term| term.id != own && term.text("slug") == slug))
 }
 
 /// Products that carry this term.
@@ -223,5 +209,5 @@ fn base(kind: Kind) -> &'static str {
 }
 
 fn invalid() -> RestError {
-    RestError::new("woocommerce_rest_term_invalid", "Resource does not exist.", 404)
+    RestError::new("woocommerce_rest_term_invalid", "Resource does not exist.", 404).before_permission()
 }
