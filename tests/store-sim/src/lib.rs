@@ -9,10 +9,13 @@
 //! `rest/route.rs`. `rest/terms.rs` is the shortest example.
 
 pub mod date;
+pub mod orders;
 pub mod rest;
 pub mod shop;
 pub mod state;
+pub mod storefront;
 pub mod wire;
 
 pub use shop::{Happened, Listener, Shop, ShopConfig, TaxSettings};
+pub use storefront::Basket;
 pub use wire::{Request, Response};

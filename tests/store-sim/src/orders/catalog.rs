@@ -47,7 +47,8 @@ impl Goods<'_> {
         match self.parent {
             None => own.to_owned(),
             Some(parent) => {
-                let options: Vec<&str> = list(&self.item.fields, "attributes").map(|attribute| text(attribute, "option")).collect();
+                let options: Vec<&str> =
+                    list(&self.item.fields, "attributes").map(|attribute| text(attribute, "option")).collect();
                 let own = if options.is_empty() { own.to_owned() } else { options.join(", ") };
                 format!("{} - {own}", parent.text("name"))
             }
@@ -141,9 +142,12 @@ pub fn recalculate(ctx: &mut Ctx<'_>, order: &mut Fields) {
         .map(|line| id(line, "id"))
         .collect();
     let state = &mut *ctx.state;
-    super::totals::recalculate(order, &pricing, |line| !untaxed.contains(&id(line, "id")), || {
-        state.next_id(crate::state::Sequence::Item)
-    });
+    super::totals::recalculate(
+        order,
+        &pricing,
+        |line| !untaxed.contains(&id(line, "id")),
+        || state.next_id(crate::state::Sequence::Item),
+    );
 }
 
 /// Meta data of an order line with its display twins.

@@ -49,7 +49,10 @@ fn posted_code(item: &Fields) -> Result<String, RestError> {
 /// The published coupon of this code; case does not matter.
 pub fn find<'a>(ctx: &'a Ctx<'_>, code: &str) -> Option<&'a Object> {
     let code = code.to_lowercase();
-    ctx.state.table(Kind::Coupon).values().find(|coupon| coupon.text("code") == code && coupon.text("status") == "publish")
+    ctx.state
+        .table(Kind::Coupon)
+        .values()
+        .find(|coupon| coupon.text("code") == code && coupon.text("status") == "publish")
 }
 
 fn usable(ctx: &Ctx<'_>, coupon: Option<u64>, order: &Fields) -> Result<(), Refusal> {
@@ -96,7 +99,10 @@ pub fn count_usage(ctx: &mut Ctx<'_>, order: &mut Object, used: bool) {
     order.hidden.insert("usage_counted".to_owned(), json!(used));
     let by = used_by(&order.fields);
     for code in codes {
-        let Some(coupon) = find(ctx, &code).map(|coupon| coupon.id).and_then(|id| ctx.state.get_mut(Kind::Coupon, id)) else { continue };
+        let Some(coupon) = find(ctx, &code).map(|coupon| coupon.id).and_then(|id| ctx.state.get_mut(Kind::Coupon, id))
+        else {
+            continue;
+        };
         let count = coupon.int("usage_count") + if used { 1 } else { -1 };
         coupon.set("usage_count", count.max(0));
         if let Some(Value::Array(users)) = coupon.fields.get_mut("used_by") {
@@ -112,7 +118,11 @@ pub fn count_usage(ctx: &mut Ctx<'_>, order: &mut Object, used: bool) {
 /// A customer's id, or a guest's e-mail.
 fn used_by(order: &Fields) -> String {
     match id(order, "customer_id") {
-        0 => order.get("billing").and_then(Value::as_object).map(|billing| text(billing, "email").to_owned()).unwrap_or_default(),
+        0 => order
+            .get("billing")
+            .and_then(Value::as_object)
+            .map(|billing| text(billing, "email").to_owned())
+            .unwrap_or_default(),
         customer => customer.to_string(),
     }
 }

@@ -156,7 +156,10 @@ mod tests {
     fn product_coupons_count_pieces_and_only_their_products() {
         let coupon = json!({"discount_type": "fixed_product", "amount": "0.5", "product_ids": [1]});
         assert_eq!(off(coupon), ["1.00", "0.00"]);
-        assert_eq!(off(json!({"discount_type": "percent", "amount": "100", "excluded_product_ids": [1]})), ["0.00", "0.75"]);
+        assert_eq!(
+            off(json!({"discount_type": "percent", "amount": "100", "excluded_product_ids": [1]})),
+            ["0.00", "0.75"]
+        );
     }
 
     #[test]

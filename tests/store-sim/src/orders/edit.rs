@@ -112,7 +112,8 @@ fn set_fields(ctx: &mut Ctx<'_>, order: &mut Object, params: &Params) -> Result<
         set_customer(ctx, order, params.id("customer_id"))?;
     }
     for name in ["billing", "shipping"] {
-        if let (Some(Value::Object(posted)), Some(Value::Object(held))) = (params.get(name), order.fields.get_mut(name)) {
+        if let (Some(Value::Object(posted)), Some(Value::Object(held))) = (params.get(name), order.fields.get_mut(name))
+        {
             set_address(held, posted);
         }
     }
@@ -144,7 +145,7 @@ fn set_customer(ctx: &Ctx<'_>, order: &mut Object, customer: u64) -> Result<(), 
 }
 
 /// An order of a customer that names no e-mail gets the customer's.
-fn default_email(ctx: &Ctx<'_>, order: &mut Object) {
+pub fn default_email(ctx: &Ctx<'_>, order: &mut Object) {
     let Some(customer) = ctx.state.get(Kind::Customer, id(&order.fields, "customer_id")) else { return };
     let email = customer.text("email").to_owned();
     if let Some(Value::Object(billing)) = order.fields.get_mut("billing")

@@ -34,9 +34,9 @@ pub fn id(fields: &Fields, name: &str) -> u64 {
 /// What PHP's `absint`-like reading makes of a value.
 pub fn as_int(value: &Value) -> i64 {
     match value {
-        Value::Number(number) => {
-            number.as_i64().unwrap_or_else(|| number.to_string().split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or_default())
-        }
+        Value::Number(number) => number.as_i64().unwrap_or_else(|| {
+            number.to_string().split('.').next().and_then(|whole| whole.parse().ok()).unwrap_or_default()
+        }),
         Value::String(text) => text.trim().parse().unwrap_or_default(),
         Value::Bool(true) => 1,
         _ => 0,

@@ -18,7 +18,8 @@ const REMOVING: [&str; 5] = ["product_id", "method_id", "method_title", "name", 
 /// Whether a posted line asks for its own removal.
 pub fn removes(posted: &Fields) -> bool {
     let null = |name: &&str| posted.get(*name).is_some_and(Value::is_null);
-    REMOVING.iter().any(|name| null(&name)) || posted.get("quantity").is_some_and(|quantity| quantity.as_i64() == Some(0))
+    REMOVING.iter().any(|name| null(&name))
+        || posted.get("quantity").is_some_and(|quantity| quantity.as_i64() == Some(0))
 }
 
 /// A new line of this group.
@@ -45,7 +46,11 @@ pub fn update(ctx: &mut Ctx<'_>, group: &str, line: &mut Fields, posted: &Fields
 
 fn goods_line(ctx: &mut Ctx<'_>, posted: &Fields) -> Result<Fields, RestError> {
     let Some(product) = wanted_product(ctx, posted) else {
-        return Err(RestError::new("woocommerce_rest_required_product_reference", "Product ID or SKU is required.", 400));
+        return Err(RestError::new(
+            "woocommerce_rest_required_product_reference",
+            "Product ID or SKU is required.",
+            400,
+        ));
     };
     let mut line = object(json!({
         "name": "", "product_id": 0, "variation_id": 0, "quantity": 1, "tax_class": "", "subtotal": "0", "subtotal_tax": "0",
@@ -153,7 +158,9 @@ pub fn set_line_meta(ctx: &mut Ctx<'_>, holder: &mut Fields, entry: &Fields) {
     let wanted = id(entry, "id");
     let key = match wanted {
         0 => text(entry, "key").to_owned(),
-        _ => super::fields::by_id(holder, "meta_data", wanted).map(|known| text(known, "key").to_owned()).unwrap_or_default(),
+        _ => super::fields::by_id(holder, "meta_data", wanted)
+            .map(|known| text(known, "key").to_owned())
+            .unwrap_or_default(),
     };
     let key = if key.is_empty() { text(entry, "key").to_owned() } else { key };
     let value = entry.get("value").filter(|value| !value.is_null()).cloned();

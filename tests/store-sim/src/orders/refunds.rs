@@ -112,7 +112,8 @@ fn asked_for(lines: &[Value]) -> Decimal {
 }
 
 fn built(ctx: &mut Ctx<'_>, id: u64, order: &Object, wanted: &Wanted, sum: Decimal, whole: bool) -> Object {
-    let kind = line_meta(ctx.state.next_id(Sequence::Meta), "_refund_type", &json!(if whole { "full" } else { "partial" }));
+    let kind =
+        line_meta(ctx.state.next_id(Sequence::Meta), "_refund_type", &json!(if whole { "full" } else { "partial" }));
     let mut fields = object(json!({
         "amount": print(sum, PRICE_PLACES), "reason": wanted.reason, "refunded_by": wanted.by,
         "refunded_payment": wanted.send_money, "meta_data": [kind], "line_items": [], "shipping_lines": [],
@@ -207,10 +208,13 @@ pub fn show(ctx: &Ctx<'_>, refund: &Object, places: u32, with_parent: bool) -> V
     }
     let order = ctx.rest_url(&format!("/wc/v3/orders/{}", refund.parent));
     let all = format!("{order}/refunds");
-    shown.insert("_links".to_owned(), json!({
-        "self": [{"href": format!("{all}/{}", refund.id), "targetHints": {"allow": ["GET", "DELETE"]}}],
-        "collection": [{"href": all}],
-        "up": [{"href": order}],
-    }));
+    shown.insert(
+        "_links".to_owned(),
+        json!({
+            "self": [{"href": format!("{all}/{}", refund.id), "targetHints": {"allow": ["GET", "DELETE"]}}],
+            "collection": [{"href": all}],
+            "up": [{"href": order}],
+        }),
+    );
     Value::Object(shown)
 }

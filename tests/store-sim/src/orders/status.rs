@@ -10,12 +10,30 @@ use crate::shop::Happened;
 use crate::state::{Kind, Object};
 
 /// Statuses a single request may set.
-pub const STATUSES: &[&str] =
-    &["auto-draft", "pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed", "checkout-draft"];
+pub const STATUSES: &[&str] = &[
+    "auto-draft",
+    "pending",
+    "processing",
+    "on-hold",
+    "completed",
+    "cancelled",
+    "refunded",
+    "failed",
+    "checkout-draft",
+];
 
 /// Statuses a list may ask for.
 pub const LIST_STATUSES: &[&str] = &[
-    "any", "trash", "auto-draft", "pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed",
+    "any",
+    "trash",
+    "auto-draft",
+    "pending",
+    "processing",
+    "on-hold",
+    "completed",
+    "cancelled",
+    "refunded",
+    "failed",
     "checkout-draft",
 ];
 
@@ -84,7 +102,8 @@ pub fn pay(ctx: &mut Ctx<'_>, order: &mut Object, transaction: &str) -> bool {
 
 /// Whether somebody must pack something: an order of nothing, or of downloads only, needs nobody.
 pub fn needs_processing(ctx: &Ctx<'_>, order: &Fields) -> bool {
-    list(order, "line_items").any(|line| catalog::of_line(ctx.state, line).is_some_and(|goods| goods.needs_processing()))
+    list(order, "line_items")
+        .any(|line| catalog::of_line(ctx.state, line).is_some_and(|goods| goods.needs_processing()))
 }
 
 /// Whether the customer still has to pay.

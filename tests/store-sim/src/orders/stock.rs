@@ -45,7 +45,9 @@ pub fn restock(ctx: &mut Ctx<'_>, line: &mut Fields, pieces: i64) -> Option<Stoc
     let change = take(ctx, line, -pieces)?;
     let before = meta(line, "_restock_refunded_items").map_or(0, as_int);
     let state = &mut *ctx.state;
-    set_meta(line, "_restock_refunded_items", Some(json!((before + pieces).to_string())), || state.next_id(Sequence::Meta));
+    set_meta(line, "_restock_refunded_items", Some(json!((before + pieces).to_string())), || {
+        state.next_id(Sequence::Meta)
+    });
     Some(change)
 }
 
@@ -53,7 +55,11 @@ fn reduced(line: &Fields) -> i64 {
     meta(line, REDUCED).map_or(0, as_int)
 }
 
-fn change_lines(ctx: &mut Ctx<'_>, fields: &mut Fields, difference: impl Fn(&Fields) -> i64) -> Vec<(String, StockChange)> {
+fn change_lines(
+    ctx: &mut Ctx<'_>,
+    fields: &mut Fields,
+    difference: impl Fn(&Fields) -> i64,
+) -> Vec<(String, StockChange)> {
     let mut changes = Vec::new();
     for line in list_mut(fields, "line_items") {
         let difference = difference(line);
@@ -82,7 +88,8 @@ fn remark(ctx: &mut Ctx<'_>, order: u64, verb: &str, changes: &[(String, StockCh
     if changes.is_empty() {
         return;
     }
-    let parts: Vec<String> = changes.iter().map(|(name, change)| format!("{name} ({}&rarr;{})", change.from, change.to)).collect();
+    let parts: Vec<String> =
+        changes.iter().map(|(name, change)| format!("{name} ({}&rarr;{})", change.from, change.to)).collect();
     notes::remark(ctx, order, &format!("Stock levels {verb}: {}", parts.join(", ")));
 }
 

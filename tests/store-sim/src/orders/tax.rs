@@ -67,7 +67,9 @@ impl TaxRate {
 
     fn fits(&self, place: &Place, class: &str) -> bool {
         let same = |limit: &str, is: &str| limit.is_empty() || limit.eq_ignore_ascii_case(is);
-        let among = |limits: &[String], is: &str| limits.is_empty() || limits.iter().any(|limit| limit.eq_ignore_ascii_case(is));
+        let among = |limits: &[String], is: &str| {
+            limits.is_empty() || limits.iter().any(|limit| limit.eq_ignore_ascii_case(is))
+        };
         self.class == class_slug(class)
             && same(&self.country, &place.country)
             && same(&self.state, &place.state)

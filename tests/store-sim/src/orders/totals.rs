@@ -21,7 +21,12 @@ const LINE_AMOUNTS: [(&str, &str); 2] = [("subtotal", "subtotal_tax"), ("total",
 
 /// Computes line taxes, tax lines and totals anew. `taxable` tells whether a product line is taxed at all; `new_id`
 /// gives ids to tax lines that come into being.
-pub fn recalculate(order: &mut Fields, pricing: &Pricing, taxable: impl Fn(&Fields) -> bool, mut new_id: impl FnMut() -> u64) {
+pub fn recalculate(
+    order: &mut Fields,
+    pricing: &Pricing,
+    taxable: impl Fn(&Fields) -> bool,
+    mut new_id: impl FnMut() -> u64,
+) {
     let place = place_of(order, &pricing.base);
     for line in list_mut(order, "line_items") {
         let class = text(line, "tax_class").to_owned();
@@ -48,7 +53,12 @@ pub fn place_of(order: &Fields, base: &Place) -> Place {
         let Some(Value::Object(address)) = order.get(address) else { continue };
         let part = |name: &str| text(address, name).to_owned();
         if !text(address, "country").is_empty() {
-            return Place { country: part("country"), state: part("state"), postcode: part("postcode"), city: part("city") };
+            return Place {
+                country: part("country"),
+                state: part("state"),
+                postcode: part("postcode"),
+                city: part("city"),
+            };
         }
     }
     base.clone()
@@ -56,9 +66,9 @@ pub fn place_of(order: &Fields, base: &Place) -> Place {
 
 fn tax_line_item(line: &mut Fields, rates: &[&TaxRate]) {
     let [subtotal, total] = LINE_AMOUNTS.map(|(name, _)| taxes_on(amount(line, name), rates));
-    let rows = subtotal.iter().zip(&total).map(|(before, after)| {
-        json!({"id": after.rate_id, "total": exact(after.amount), "subtotal": exact(before.amount)})
-    });
+    let rows = subtotal.iter().zip(&total).map(
+        |(before, after)| json!({"id": after.rate_id, "total": exact(after.amount), "subtotal": exact(before.amount)}),
+    );
     line.insert("taxes".to_owned(), rows.collect());
     set_amount(line, "subtotal_tax", rounded_sum(&subtotal));
     set_amount(line, "total_tax", rounded_sum(&total));
@@ -103,7 +113,8 @@ fn set_tax_lines(order: &mut Fields, pricing: &Pricing, new_id: &mut impl FnMut(
 /// What this rate comes to on these lines, rounded line by line; `None` where it lies on none.
 fn tax_of(order: &Fields, groups: &[&str], rate: u64) -> Option<Decimal> {
     let rows = groups.iter().flat_map(|group| list(order, group)).flat_map(|line| list(line, "taxes"));
-    let mut amounts = rows.filter(|tax| id(tax, "id") == rate).map(|tax| round(amount(tax, "total"), PRICE_PLACES)).peekable();
+    let mut amounts =
+        rows.filter(|tax| id(tax, "id") == rate).map(|tax| round(amount(tax, "total"), PRICE_PLACES)).peekable();
     amounts.peek()?;
     Some(amounts.sum())
 }
@@ -154,10 +165,15 @@ mod tests {
     fn computed(order: Value) -> Fields {
         let mut order = object(order);
         let mut next = 70;
-        recalculate(&mut order, &pricing(), |line| id(line, "product_id") != 9, || {
-            next += 1;
-            next
-        });
+        recalculate(
+            &mut order,
+            &pricing(),
+            |line| id(line, "product_id") != 9,
+            || {
+                next += 1;
+                next
+            },
+        );
         order
     }
 
@@ -172,14 +188,19 @@ mod tests {
         assert_eq!(text(&order, "shipping_tax"), "1.00");
         assert_eq!((text(&order, "discount_total"), text(&order, "discount_tax")), ("1.50", "0.30"));
         assert_eq!(text(&order, "total"), "21.39", "3.33 + 8.50 + 1 + 4.99 + 3.57");
-        assert_eq!((order["tax_lines"][0]["id"].as_u64(), order["tax_lines"][0]["rate_code"].as_str()), (Some(71), Some("AT-UST.-1")));
+        assert_eq!(
+            (order["tax_lines"][0]["id"].as_u64(), order["tax_lines"][0]["rate_code"].as_str()),
+            (Some(71), Some("AT-UST.-1"))
+        );
     }
 
     #[test]
     fn untaxed_products_and_places_carry_no_tax() {
         let order = computed(json!({"line_items": [{"product_id": 9, "subtotal": "5", "total": "5"}]}));
         assert_eq!((text(&order, "total"), &order["tax_lines"]), ("5.00", &json!([])));
-        let abroad = computed(json!({"billing": {"country": "US"}, "line_items": [{"product_id": 5, "subtotal": "5", "total": "5"}]}));
+        let abroad = computed(
+            json!({"billing": {"country": "US"}, "line_items": [{"product_id": 5, "subtotal": "5", "total": "5"}]}),
+        );
         assert_eq!(text(&abroad, "total"), "5.00");
     }
 

@@ -12,7 +12,8 @@ use crate::rest::Ctx;
 use crate::state::{Kind, Object};
 
 /// Amounts of the order itself.
-const TOTALS: [&str; 7] = ["discount_total", "discount_tax", "shipping_total", "shipping_tax", "cart_tax", "total", "total_tax"];
+const TOTALS: [&str; 7] =
+    ["discount_total", "discount_tax", "shipping_total", "shipping_tax", "cart_tax", "total", "total_tax"];
 
 /// Amounts of its lines, by group.
 const LINE_AMOUNTS: [(&str, &[&str]); 5] = [
@@ -107,7 +108,9 @@ fn display(key: &str, value: Option<&Value>) -> (String, Value) {
         return (key.to_owned(), value);
     }
     match key.strip_prefix("pa_") {
-        Some(attribute) => (capital(attribute), value.as_str().map_or(value.clone(), |option| json!(option.to_uppercase_first()))),
+        Some(attribute) => {
+            (capital(attribute), value.as_str().map_or(value.clone(), |option| json!(option.to_uppercase_first())))
+        }
         None => (if key == key.to_lowercase() && !key.contains('_') { capital(key) } else { key.to_owned() }, value),
     }
 }
@@ -145,7 +148,8 @@ fn computed(ctx: &Ctx<'_>, order: &Object, places: u32) -> Fields {
 
 /// The order's refunds, newest first.
 fn refunds(ctx: &Ctx<'_>, order: u64, places: u32) -> Value {
-    let mut refunds: Vec<&Object> = ctx.state.table(Kind::Refund).values().filter(|refund| refund.parent == order).collect();
+    let mut refunds: Vec<&Object> =
+        ctx.state.table(Kind::Refund).values().filter(|refund| refund.parent == order).collect();
     refunds.sort_by_key(|refund| (std::cmp::Reverse(refund.created), refund.id));
     let row = |refund: &Object| {
         let total = format!("-{}", print(amount(&refund.fields, "amount"), places));

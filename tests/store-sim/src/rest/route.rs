@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use serde_json::{Map, Value};
 
 use super::resource::{Endpoint, Route};
-use super::{attributes, index, products, reviews, terms, variations};
+use super::{
+    attributes, coupons, customers, index, notes, orders, products, refunds, reviews, taxes, terms, variations,
+};
 
 /// Every resource adds its routes here.
 fn all() -> Vec<Route> {
@@ -15,6 +17,12 @@ fn all() -> Vec<Route> {
     routes.extend(terms::routes());
     routes.extend(attributes::routes());
     routes.extend(reviews::routes());
+    routes.extend(orders::routes());
+    routes.extend(refunds::routes());
+    routes.extend(notes::routes());
+    routes.extend(customers::routes());
+    routes.extend(coupons::routes());
+    routes.extend(taxes::routes());
     routes
 }
 

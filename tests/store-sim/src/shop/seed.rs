@@ -20,4 +20,7 @@ pub(super) fn install(state: &mut State) {
         "display": "default", "image": null, "menu_order": 0});
     let fields = fields.as_object().cloned().unwrap_or_default();
     state.put(Kind::Category, Object { id: UNCATEGORIZED, fields, ..Object::default() });
+    for (id, slug, name) in [(1, "reduced-rate", "Reduced rate"), (2, "zero-rate", "Zero rate")] {
+        state.put(Kind::TaxClass, Object { id, ..crate::rest::taxes::class(slug, name) });
+    }
 }
