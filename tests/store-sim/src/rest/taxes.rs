@@ -188,7 +188,7 @@ fn get_class(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
 
 fn create_class(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
     let name = params.text("name").unwrap_or_default();
-    let slug = super::terms::slugged(name);
+    let slug = super::slug::slugged(name);
     if slug.is_empty() || ctx.state.table(Kind::TaxClass).values().any(|class| class.text("slug") == slug) {
         let message = "Cannot create tax class.";
         return Err(RestError::new("woocommerce_rest_tax_class_exists", message, 400));
