@@ -90,15 +90,15 @@ pub enum Recipe {
     Product,
     /// `POST orders`: by our marker in `meta_data`.
     Order,
-    /// `POST customers`: by e-mail.
+    /// `POST customers`: by e-mail, and our marker to tell ours from one that was there.
     Customer,
-    /// `POST coupons`: by code.
+    /// `POST coupons`: by code, and our marker.
     Coupon,
-    /// `POST orders/ID/notes`: by our marker in the note's text.
+    /// `POST orders/ID/notes`: by its text, kind and time: people read notes, so no marker goes into them.
     Note,
     /// `POST orders/ID/refunds`: by our marker in `meta_data`.
     Refund,
-    /// `PUT orders/ID` with new lines: by our marker in `meta_data`.
+    /// `PUT orders/ID` with new lines: by our marker in the order's `meta_data`, one for each call.
     OrderLines,
     /// `POST products/categories`, `…/tags`, `…/brands`, `…/attributes`, `…/shipping_classes`, and terms of an
     /// attribute: by name or slug, which WooCommerce keeps unique.

@@ -196,6 +196,10 @@ impl World {
         if collection == "coupons" {
             fields["code"] = json!(fields["code"].as_str().expect("a code").to_lowercase());
         }
+        if let Some(sku) = fields.get("sku").and_then(Json::as_str) {
+            // As WooCommerce cleans what it keeps.
+            fields["sku"] = json!(sku.split_whitespace().collect::<Vec<_>>().join(" "));
+        }
         if let Some((field, code)) = unique(collection)
             && let Some(value) = fields.get(field).filter(|value| value.as_str().is_some_and(|text| !text.is_empty()))
             && let Some((_, known)) = self.objects.iter().find(|(at, known)| at == collection && known[field] == *value)

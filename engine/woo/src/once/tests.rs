@@ -82,6 +82,7 @@ fn creations() -> Vec<(Json, &'static str)> {
     let post = |path: &str, body: Json| json!({"method": "POST", "path": path, "body": body});
     vec![
         (post("products", json!({"name": "Tee", "sku": "T-1"})), "products"),
+        (post("products", json!({"name": "Tee", "sku": "T  1\t"})), "products"),
         (post("products", json!({"name": "Tee"})), "products"),
         (post("products/23/variations", json!({"regular_price": "5"})), "products/23/variations"),
         (post("orders", json!({"line_items": [{"product_id": 12, "quantity": 1}]})), "orders"),

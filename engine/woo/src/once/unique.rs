@@ -18,6 +18,10 @@ pub(super) async fn product(probe: &Probe<'_>) -> Result<Finding, CallError> {
     let listing = probe.list("products", json!({"sku": sku})).await?;
     let same = |object: &&Json| object.get("sku").and_then(Json::as_str) == Some(sku);
     let found: Vec<&Json> = listing.items.iter().filter(same).collect();
+    if found.is_empty() {
+        // WooCommerce cleans SKUs of spaces and markup, and then does not find them as they were written.
+        return marked::product(probe).await;
+    }
     among(probe, &found, &format!("the SKU {sku}")).await
 }
 
