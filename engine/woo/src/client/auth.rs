@@ -8,10 +8,13 @@ use cartwright_core::time::Timestamp;
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::{Ambience, Connection, oauth, request::Pairs};
+use super::{
+    Ambience, Connection, oauth,
+    request::{Pairs, encode},
+};
 
-/// A clock off by less is none of our business: WooCommerce takes 15 minutes, answers travel seconds.
-const SKEW_MILLIS_MIN: i64 = 60_000;
+/// A correction by less cannot be what the store wants: it takes 15 minutes.
+const CLOCK_CHANGE_MILLIS_MIN: u64 = 60_000;
 /// After the pair worked in neither way, for how long only the first way is tried.
 const NEITHER_MILLIS: i64 = 10 * 60_000;
 
@@ -26,13 +29,11 @@ pub(super) struct Known {
     pub(super) reported_repair: bool,
 }
 
-/// Which way works over https.
+/// Which way works over https, or is tried first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Way {
-    /// Not known: Basic first, then the query.
+    /// HTTP Basic: the one to begin with.
     #[default]
-    Open,
-    /// HTTP Basic.
     Basic,
     /// Query parameters.
     Query,
@@ -52,19 +53,17 @@ pub(super) enum Scheme {
 }
 
 impl Known {
-    /// What to try, in this order; the second only after the first was not noticed.
+    /// What to try, in this order; the second only when the store did not notice the first.
     pub(super) fn schemes(&self, url: &Url, now: Timestamp) -> (Scheme, Option<Scheme>) {
         if url.scheme() != "https" {
             return (Scheme::OAuth, None);
         }
         match self.way {
-            Way::Open => (Scheme::Basic, Some(Scheme::Query)),
-            Way::Basic => (Scheme::Basic, None),
-            Way::Query => (Scheme::Query, None),
             Way::Neither(last) if now.as_millis().saturating_sub(last.as_millis()) < NEITHER_MILLIS => {
                 (Scheme::Basic, None)
             }
-            Way::Neither(_) => (Scheme::Basic, Some(Scheme::Query)),
+            Way::Basic | Way::Neither(_) => (Scheme::Basic, Some(Scheme::Query)),
+            Way::Query => (Scheme::Query, Some(Scheme::Basic)),
         }
     }
 
@@ -77,25 +76,41 @@ impl Known {
         }
     }
 
-    /// The store saw nobody, although all of `schemes` were tried.
-    pub(super) fn ignored(&mut self, tried_both: bool, now: Timestamp) {
-        self.way = match self.way {
-            _ if tried_both => Way::Neither(now),
-            Way::Neither(last) => Way::Neither(last),
-            // It worked before; next time both ways are tried.
-            Way::Open | Way::Basic | Way::Query => Way::Open,
-        };
+    /// The store noticed neither way.
+    pub(super) fn ignored(&mut self, now: Timestamp) {
+        self.way = Way::Neither(now);
     }
 
-    /// Takes over the store's clock. Whether that may help: it differs, and differs from what we assumed.
-    pub(super) fn learn_clock(&mut self, theirs: Timestamp, ours: Timestamp) -> bool {
-        let ahead = theirs.as_millis().saturating_sub(ours.as_millis());
-        let changed = (ahead - self.clock_ahead_millis).abs() >= SKEW_MILLIS_MIN;
+    /// Takes over the store's clock. Whether that changes what is signed: else it was not the reason.
+    pub(super) fn learn_clock(&mut self, ahead_millis: i64) -> bool {
+        let changed = ahead_millis.abs_diff(self.clock_ahead_millis) >= CLOCK_CHANGE_MILLIS_MIN;
         if changed {
-            self.clock_ahead_millis = ahead;
+            self.clock_ahead_millis = ahead_millis;
         }
         changed
     }
+}
+
+/// Every form in which credentials could come back to us, to be taken out of what people see: a debug page can repeat
+/// the request.
+pub(super) fn forms(store: &Connection) -> Vec<Zeroizing<String>> {
+    let mut forms = Vec::new();
+    for secret in [&store.secret, &store.key] {
+        if let Some(text) = secret.expose_text().filter(|text| !text.is_empty()) {
+            forms.push(Zeroizing::new(text.to_owned()));
+            forms.push(Zeroizing::new(encode(text)));
+        }
+    }
+    forms.push(basic(store));
+    forms
+}
+
+/// The pair as HTTP Basic sends it.
+fn basic(store: &Connection) -> Zeroizing<String> {
+    let mut pair = Zeroizing::new(store.key.expose().to_vec());
+    pair.push(b':');
+    pair.extend_from_slice(store.secret.expose());
+    Zeroizing::new(STANDARD.encode(&*pair))
 }
 
 /// What is added to a request. The pairs go behind the query's own, the header is `Authorization`.
@@ -115,12 +130,7 @@ pub(super) fn credentials(
 ) -> Credentials {
     let text = |secret: &crate::seal::Secret| String::from_utf8_lossy(secret.expose()).into_owned();
     match scheme {
-        Scheme::Basic => {
-            let mut pair = Zeroizing::new(store.key.expose().to_vec());
-            pair.push(b':');
-            pair.extend_from_slice(store.secret.expose());
-            Credentials { header: Some(format!("Basic {}", STANDARD.encode(&*pair))), pairs: Pairs::new() }
-        }
+        Scheme::Basic => Credentials { header: Some(format!("Basic {}", *basic(store))), pairs: Pairs::new() },
         Scheme::Query => Credentials {
             header: None,
             pairs: vec![

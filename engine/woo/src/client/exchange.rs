@@ -1,7 +1,12 @@
 //! One exchange with a store: waits for the lane, says who asks, follows what may be followed, and makes an
 //! [`Answer`] or a [`Failure`] of what comes back. What it tries a second time is only what surely did nothing.
 
-use cartwright_core::woo::{WooMethod, WooRequest};
+use cartwright_core::{
+    Json,
+    call::CallError,
+    time::Timestamp,
+    woo::{WooMethod, WooRequest},
+};
 use url::Url;
 
 use super::{
@@ -25,23 +30,24 @@ pub(super) async fn exchange(client: &Client, store: &Connection, request: &WooR
     let (first, second) = memory.known.lock().schemes(&store.url, client.now());
     let mut answer = talk.answer(first).await?;
     let mut scheme = first;
-    if talk.is_ignored(&answer)
+    if taxonomy::is_ignored(&answer)
         && let Some(second) = second
     {
         let other = talk.answer(second).await?;
-        if !talk.is_ignored(&other) {
+        if !taxonomy::is_ignored(&other) {
             (answer, scheme) = (other, second);
         }
     }
-    if talk.learns_clock(&answer) {
+    if talk.learns_clock(scheme, &answer) {
         answer = talk.answer(scheme).await?;
     }
-    let ignored = talk.is_ignored(&answer);
-    match (ignored, answer.status) {
-        (true, _) => memory.known.lock().ignored(second.is_some(), client.now()),
-        // Anything else that WooCommerce itself said: it looked at the key.
-        (false, 200..=299 | 400 | 403 | 404) if !answer.reading.is_page() => memory.known.lock().noticed(scheme),
-        _ => {}
+    if taxonomy::is_ignored(&answer) {
+        // When only one way was tried, the time of the last full try stays.
+        if second.is_some() {
+            memory.known.lock().ignored(client.now());
+        }
+    } else if taxonomy::is_noticed(&answer) {
+        memory.known.lock().noticed(scheme);
     }
     talk.conclude(answer)
 }
@@ -71,7 +77,7 @@ impl Talk<'_> {
             let Some(target) = redirect(&url, &answer) else { return Ok(self.read(&answer)) };
             let own = target.origin() == url.origin();
             if self.request.method != WooMethod::Get || !own {
-                return Err(taxonomy::moved(&self.asked(), &self.store.url, &target));
+                return Err(taxonomy::moved(&self.asked(), &target));
             }
             // The target's query may repeat our credentials; ours is put on again.
             url = target;
@@ -104,39 +110,35 @@ impl Talk<'_> {
                 self.memory.lane.answered(answer.status);
                 Ok(answer)
             }
-            Err(error) => Err(taxonomy::unanswered(&self.asked(), &error)),
+            Err(mut error) => {
+                parse::hide(&mut error.message, &auth::forms(self.store));
+                Err(taxonomy::unanswered(&self.asked(), &error))
+            }
         }
     }
 
     fn read(&self, answer: &HttpAnswer) -> Reply {
         let mut reading = parse::read(&answer.body);
-        reading.hide(&[&self.store.secret, &self.store.key]);
+        reading.hide(&auth::forms(self.store));
         Reply { status: answer.status, headers: Headers::read(answer, self.client.now()), reading }
     }
 
-    /// Whether WooCommerce saw no credentials in it, though we sent some.
-    fn is_ignored(&self, reply: &Reply) -> bool {
-        taxonomy::is_ignored(reply)
-    }
-
-    /// Whether the store refused our clock and we now know its own.
-    fn learns_clock(&self, reply: &Reply) -> bool {
-        if !taxonomy::is_clock(reply) {
-            return false;
-        }
-        let Some(theirs) = reply.headers.date else { return false };
-        self.memory.known.lock().learn_clock(theirs, self.client.now())
+    /// Whether the store may have refused our clock, and now we know its own.
+    fn learns_clock(&self, scheme: Scheme, reply: &Reply) -> bool {
+        let signs_time = scheme == Scheme::OAuth;
+        let ahead = taxonomy::clock_ahead(reply, self.client.now()).filter(|_| signs_time);
+        ahead.is_some_and(|ahead| self.memory.known.lock().learn_clock(ahead))
     }
 
     fn conclude(&self, reply: Reply) -> Result<Answer, Failure> {
         if !taxonomy::is_success(&reply) {
             return Err(taxonomy::classify(&self.asked(), &reply));
         }
-        let (body, repaired) = reply.reading.into_body();
-        if let Some(around) = &repaired {
+        let answer = Answer::from(reply);
+        if let Some(around) = &answer.repaired {
             self.report_repair(around);
         }
-        Ok(Answer { status: reply.status, body, total: reply.headers.total, pages: reply.headers.pages, repaired })
+        Ok(answer)
     }
 
     /// Once for each store: it happens with every answer, and only the merchant can mend it.
@@ -154,6 +156,24 @@ impl Talk<'_> {
     fn asked(&self) -> Asked<'_> {
         Asked { method: self.request.method, path: &self.request.path, url: &self.store.url }
     }
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        let (body, repaired) = reply.reading.into_body();
+        Self { status: reply.status, body, total: reply.headers.total, pages: reply.headers.pages, repaired }
+    }
+}
+
+/// What an answer means, without asking anybody: for recorded answers and made-up ones. `store` is the store's address.
+pub fn understand(store: &Url, request: &WooRequest, answer: &HttpAnswer, now: Timestamp) -> Result<Json, CallError> {
+    let reading = parse::read(&answer.body);
+    let reply = Reply { status: answer.status, headers: Headers::read(answer, now), reading };
+    let asked = Asked { method: request.method, path: &request.path, url: store };
+    if taxonomy::is_success(&reply) {
+        return Ok(Answer::from(reply).body);
+    }
+    Err(taxonomy::classify(&asked, &reply).error)
 }
 
 /// Where an answer sends us, without the query.

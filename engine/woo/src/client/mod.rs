@@ -18,6 +18,8 @@ mod rules;
 mod routes;
 mod headers;
 mod paging;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
@@ -38,7 +40,7 @@ use crate::{
 
 use self::{auth::Known, lane::Lane};
 
-pub use self::parse::entrance;
+pub use self::exchange::understand;
 
 /// Of one whole reading exchange.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -72,12 +74,15 @@ impl fmt::Debug for Connection {
     }
 }
 
+/// Fills a buffer with random bytes.
+pub type FillRandom = Box<dyn Fn(&mut [u8]) + Send + Sync>;
+
 /// What the client takes from the world around it.
 pub struct Ambience {
     /// The time.
     pub now: Box<dyn Fn() -> Timestamp + Send + Sync>,
-    /// Fills a buffer with random bytes (OAuth nonces).
-    pub random: Box<dyn Fn(&mut [u8]) + Send + Sync>,
+    /// For OAuth nonces.
+    pub random: FillRandom,
 }
 
 impl fmt::Debug for Ambience {
@@ -206,7 +211,9 @@ impl Client {
             Ok(answer) => return Ok(answer.body),
             Err(failure) => failure,
         };
-        let gone = matches!(failure.error.status, Some(404 | 410)) && failure.error.class == ErrorClass::Final;
+        let is_route = failure.error.code == "rest_no_route";
+        let gone =
+            matches!(failure.error.status, Some(404 | 410)) && failure.error.class == ErrorClass::Final && !is_route;
         if again && gone && request.method == WooMethod::Delete {
             // The earlier try removed it: that is what was wanted.
             return Ok(Json::Null);

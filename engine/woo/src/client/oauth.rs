@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 
 use super::request::{Pairs, encode};
 
-/// Of a nonce: WooCommerce refuses one it saw within 15 minutes.
-pub(super) const NONCE_BYTES: usize = 16;
+/// Of a nonce: WooCommerce refuses one that the same key used within 15 minutes, so 64 random bits are plenty.
+pub(super) const NONCE_BYTES: usize = 8;
 
 /// What makes a signature unlike any other.
 pub(super) struct Stamp {

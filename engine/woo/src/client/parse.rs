@@ -4,9 +4,9 @@
 //! after it, a byte order mark, the HTML of a firewall instead of it.
 
 use cartwright_core::Json;
+use zeroize::Zeroizing;
 
 use super::text;
-use crate::seal::Secret;
 
 /// Places at which JSON is looked for inside other text: each costs up to one pass over the body.
 const STARTS_MAX: usize = 64;
@@ -58,7 +58,7 @@ pub(super) fn read(body: &[u8]) -> Reading {
 fn is_page(text: &str) -> bool {
     const MARKS: [&str; 4] = ["<!doctype", "<html", "<head", "<?xml"];
     let begins = |mark: &&str| text.get(..mark.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(mark));
-    MARKS.iter().any(|mark| begins(&mark))
+    MARKS.iter().any(begins)
 }
 
 /// The one JSON document in a text, with its place. Notices may hold brackets themselves (`on line [12]`), so one that
@@ -87,30 +87,16 @@ fn document(text: &str) -> Option<(Json, usize, usize)> {
 }
 
 impl Reading {
-    /// Whether it is a page.
-    pub(super) fn is_page(&self) -> bool {
-        matches!(self, Self::Page(_))
-    }
-
-    /// Takes credentials out of whatever may be shown: a PHP notice can repeat the request's address.
-    pub(super) fn hide(&mut self, secrets: &[&Secret]) {
-        let texts: Vec<&str> =
-            secrets.iter().filter_map(|secret| secret.expose_text()).filter(|text| !text.is_empty()).collect();
-        let hide = |shown: &mut String| {
-            for text in &texts {
-                if shown.contains(text) {
-                    *shown = shown.replace(text, "[secret]");
-                }
-            }
-        };
+    /// Takes credentials out of whatever may be shown.
+    pub(super) fn hide(&mut self, forms: &[Zeroizing<String>]) {
         match self {
             Self::Json { value, around } => {
                 if let Some(Json::String(message)) = value.get_mut("message") {
-                    hide(message);
+                    hide(message, forms);
                 }
-                around.iter_mut().for_each(hide);
+                around.iter_mut().for_each(|around| hide(around, forms));
             }
-            Self::Page(page) => hide(page),
+            Self::Page(page) => hide(page, forms),
             Self::Empty => {}
         }
     }
@@ -128,6 +114,15 @@ impl Reading {
         match self {
             Self::Json { value, .. } => RestError::read(value),
             Self::Empty | Self::Page(_) => None,
+        }
+    }
+}
+
+/// Takes each of these out of a text.
+pub(super) fn hide(text: &mut String, forms: &[Zeroizing<String>]) {
+    for form in forms {
+        if text.contains(form.as_str()) {
+            *text = text.replace(form.as_str(), "[secret]");
         }
     }
 }
@@ -164,15 +159,11 @@ impl RestError {
         };
         let message = text::plain(body.get("message")?.as_str()?, MESSAGE_CHARS_MAX);
         let data = body.get("data").unwrap_or(&Json::Null);
-        let number = |name: &str| data.get(name).and_then(number);
-        let status = data.get("status").or(Some(data)).and_then(number_of).and_then(|n| u16::try_from(n).ok());
-        let (resource_id, draft_order_id) = (number("resource_id"), number("new_draft_order_id"));
+        let id = |name: &str| data.get(name).and_then(number);
+        let status = number(data.get("status").unwrap_or(data)).and_then(|n| u16::try_from(n).ok());
+        let (resource_id, draft_order_id) = (id("resource_id"), id("new_draft_order_id"));
         Some(Self { code, message, status, resource_id, draft_order_id, params: params(data.get("params")) })
     }
-}
-
-fn number_of(value: &Json) -> Option<u64> {
-    number(value)
 }
 
 fn number(value: &Json) -> Option<u64> {
@@ -189,17 +180,5 @@ fn params(value: Option<&Json>) -> Vec<String> {
         }
         Some(Json::Array(names)) => names.iter().filter_map(Json::as_str).take(PARAMS_MAX).map(shown).collect(),
         _ => Vec::new(),
-    }
-}
-
-/// For the fuzzer and property tests: reads a body as the client does. Says how much of it may be shown to people.
-pub fn entrance(body: &[u8]) -> usize {
-    match read(body) {
-        Reading::Json { value, around } => {
-            let error = RestError::read(&value);
-            around.map_or(0, |text| text.chars().count()) + error.map_or(0, |error| error.message.chars().count())
-        }
-        Reading::Empty => 0,
-        Reading::Page(page) => super::page::recognise(&page).map_or(0, |kind| format!("{kind:?}").len()),
     }
 }

@@ -50,6 +50,10 @@ rules! {
     "maintenance": case if case.status == 503 && (case.code() == "wp_die" || case.is_page(PageKind::Maintenance))
         => Defer as "maintenance" after PATIENCE_MILLIS,
         "the store is in maintenance (an update). The call waits until it is over";
+    // nginx, LiteSpeed and hosts: nobody got the request.
+    "unavailable until": case if case.status == 503 && case.reply.headers.retry_after_ms.is_some() && !case.is_challenge()
+        => Defer as "unavailable",
+        "the store asks for patience (503). The call waits until then";
     "maintenance page with another status": case if case.is_page(PageKind::Maintenance)
         => Defer as "maintenance" after LONG_PATIENCE_MILLIS,
         "the store shows a maintenance page. The call waits; end the maintenance mode to go on";
@@ -223,7 +227,7 @@ rules! {
         "the store answers with a redirect that leads nowhere ({status}). Check its address";
     "page instead of data": case if matches!(case.shape, Shape::Page(_))
         => Broke as "not_json",
-        "the store answered with a page instead of data ({status}): {said} Look for a plugin or host setting that changes /wp-json/";
+        "the store answered with something else than data ({status}): {said} Look for a plugin or host setting that changes /wp-json/";
     "nothing instead of data": case if matches!(case.shape, Shape::Empty)
         => Broke as "not_json",
         "the store answered with nothing ({status}). Look at its PHP error log";

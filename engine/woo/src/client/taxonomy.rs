@@ -4,6 +4,7 @@
 
 use cartwright_core::{
     call::{CallError, ErrorClass},
+    time::Timestamp,
     woo::WooMethod,
 };
 use url::Url;
@@ -19,6 +20,10 @@ use super::{
 };
 use crate::transport::{TransportError, TransportFailure};
 
+/// WooCommerce takes timestamps that are off by 15 minutes; answers travel seconds.
+const SKEW_MILLIS: i64 = 14 * 60_000;
+/// As above, where the store says that it is the timestamp.
+const SKEW_SAID_MILLIS: i64 = 60_000;
 /// Of a page, in characters.
 const PAGE_CHARS_SHOWN: usize = 120;
 
@@ -124,7 +129,7 @@ impl<'a> Case<'a> {
             "registration-error-email-exists",
             "registration-error-username-exists",
             "woocommerce_rest_customer_invalid_email",
-            "woocommerce_rest_cannot_create",
+            "woocommerce_rest_product_exists",
             "woocommerce_rest_tax_class_exists",
         ];
         CODES.contains(&self.code())
@@ -171,11 +176,28 @@ pub(super) fn is_ignored(reply: &Reply) -> bool {
         }
 }
 
-/// Whether the store refused our clock.
-pub(super) fn is_clock(reply: &Reply) -> bool {
-    let refused =
-        |error: RestError| error.code == "woocommerce_rest_authentication_error" && error.message.contains("timestamp");
-    reply.status == 401 && reply.reading.rest_error().is_some_and(refused)
+/// Whether WooCommerce surely looked at the key. Errors of WordPress itself (`rest_invalid_param`, `rest_no_route`) come
+/// before it does.
+pub(super) fn is_noticed(reply: &Reply) -> bool {
+    match (&reply.reading, reply.status) {
+        (Reading::Json { .. }, 200..=299) => true,
+        (Reading::Json { .. }, 400 | 403 | 404) => {
+            reply.reading.rest_error().is_some_and(|error| !error.code.starts_with("rest_"))
+        }
+        _ => false,
+    }
+}
+
+/// Whether the store refused what we signed and its clock is so far off that this may be why: by how much it is ahead.
+/// The words tell it in English only.
+pub(super) fn clock_ahead(reply: &Reply, now: Timestamp) -> Option<i64> {
+    let error = reply.reading.rest_error().filter(|_| reply.status == 401)?;
+    if error.code != "woocommerce_rest_authentication_error" {
+        return None;
+    }
+    let ahead = reply.headers.date?.as_millis().saturating_sub(now.as_millis());
+    let enough = if error.message.contains("timestamp") { SKEW_SAID_MILLIS } else { SKEW_MILLIS };
+    (ahead.abs() >= enough).then_some(ahead)
 }
 
 /// What an answer that is no success means.
@@ -260,18 +282,21 @@ pub(super) fn unanswered(asked: &Asked<'_>, error: &TransportError) -> Failure {
 }
 
 /// A redirect that is not followed: of a write, or to another address. Credentials do not travel along.
-pub(super) fn moved(asked: &Asked<'_>, store: &Url, target: &Url) -> Failure {
-    let base = base(target);
-    let message = if base == store.as_str().trim_end_matches('/') {
-        format!(
-            "the store redirects {} requests within {base}, which loses what they carry. Remove the redirect for /wp-json/",
+pub(super) fn moved(asked: &Asked<'_>, target: &Url) -> Failure {
+    let store = asked.url.as_str().trim_end_matches('/');
+    let message = match base(target) {
+        Some(base) if base != store => {
+            format!("the store's address is {base}, not {store}: change it (`cartwright store add`)")
+        }
+        Some(_) => format!(
+            "the store redirects {} requests to itself, where they lose what they carry. Remove the redirect for /wp-json/",
             asked.method.as_str()
-        )
-    } else {
-        format!(
-            "the store's address is {base}, not {}: change it with `cartwright store add`",
-            store.as_str().trim_end_matches('/')
-        )
+        ),
+        None => format!(
+            "the store sends calls away to {}{}. Exempt /wp-json/wc/ from the plugin or host setting that does it, or correct the store's address",
+            target.host_str().unwrap_or_default(),
+            target.path(),
+        ),
     };
     failure(Verdict::Park, asked.method, CallError::r#final("redirect", message))
 }
@@ -283,8 +308,17 @@ pub(super) fn circle(asked: &Asked<'_>) -> Failure {
 }
 
 /// The store's address in a redirect's target: what stands before the API's path.
-fn base(target: &Url) -> String {
+fn base(target: &Url) -> Option<String> {
     let shown = target.as_str();
-    let end = shown.find("/wp-json").unwrap_or(shown.len());
-    shown[..end].trim_end_matches('/').to_owned()
+    Some(shown[..shown.find("/wp-json")?].trim_end_matches('/').to_owned())
+}
+
+/// Which row decides about an answer.
+#[cfg(test)]
+pub(super) fn rule_name(method: WooMethod, path: &str, answer: &crate::transport::HttpAnswer) -> &'static str {
+    let url = Url::parse("https://shop.example").expect("a URL");
+    let reading = super::parse::read(&answer.body);
+    let headers = super::headers::Headers::read(answer, Timestamp::default());
+    let reply = Reply { status: answer.status, headers, reading };
+    rules::find(&Case::new(&Asked { method, path, url: &url }, &reply)).name
 }
