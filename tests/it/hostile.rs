@@ -158,6 +158,20 @@ proptest! {
     }
 
     #[test]
+    fn any_answer_of_a_store_means_something(
+        head in prop::array::uniform3(any::<u8>()),
+        header in "[^\n]{0,20}",
+        before in "\\PC{0,40}",
+        cut in 0..80_usize,
+        after in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        const ERROR: &str = r#"{"code":"rest_no_route","message":"<b>No</b> &quot;","data":{"status":404,"params":[]}}"#;
+        let mut input = [&head[..], header.as_bytes(), b"\n", before.as_bytes(), &ERROR.as_bytes()[..cut]].concat();
+        input.extend(after);
+        entrances::answer(&input);
+    }
+
+    #[test]
     fn any_expression_ends(source in expression()) {
         entrances::expression(&source);
     }

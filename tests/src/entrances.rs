@@ -5,8 +5,11 @@ use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderValue};
 use cartwright_core::{
+    call::ErrorClass,
     evaluate::{Evaluate, Prepared, Scope},
     secret::SecretMarks,
+    time::Timestamp,
+    woo::{WooMethod, WooRequest},
     workflow::{Expression, parse},
 };
 use cartwright_http::{
@@ -15,6 +18,7 @@ use cartwright_http::{
     webhook::{Incoming, read},
 };
 use cartwright_sandbox::{Limits, Sandbox};
+use cartwright_woo::{client::understand, transport::HttpAnswer};
 
 use crate::sign;
 
@@ -87,4 +91,32 @@ pub fn webhook_bytes(input: &[u8]) {
         headers.insert(name, value);
     }
     webhook(&headers, body, "a secret that nobody outside knows");
+}
+
+/// A store's answer is data or an error that says what it means; a read is never in doubt, a write never just
+/// repeated. The first byte is the method, the next two the status, the first line the headers' value, the rest the
+/// body.
+///
+/// # Panics
+/// When it is not.
+pub fn answer(input: &[u8]) {
+    let [method, high, low, rest @ ..] = input else { return };
+    let mut parts = rest.splitn(2, |byte| *byte == b'\n');
+    let value = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
+    let body = parts.next().unwrap_or_default().to_vec();
+    let method = [WooMethod::Get, WooMethod::Post, WooMethod::Put, WooMethod::Delete][usize::from(method % 4)];
+    let names = ["retry-after", "date", "x-wp-total", "x-wp-totalpages", "www-authenticate", "server"];
+    let answer = HttpAnswer {
+        status: 100 + u16::from_be_bytes([*high, *low]) % 900,
+        headers: names.map(|name| (name.to_owned(), value.clone())).to_vec(),
+        body: body.into(),
+    };
+    let request = WooRequest { method, ..WooRequest::parse(&serde_json::json!({ "path": "orders" })).expect("a path") };
+    let store = "https://shop.example".parse().expect("a URL");
+    let Err(error) = understand(&store, &request, &answer, Timestamp::from_millis(1_795_225_207_000)) else { return };
+    assert!(!error.code.is_empty() && !error.message.is_empty(), "{answer:?}");
+    assert!(error.message.len() < 10_000, "a message for people: {} bytes", error.message.len());
+    let is_read = method == WooMethod::Get;
+    assert!(!(is_read && error.class == ErrorClass::Unknown), "{answer:?}");
+    assert!(is_read || error.class != ErrorClass::Retryable, "{answer:?}");
 }

@@ -253,21 +253,22 @@ pub(super) fn message(rule: &Rule, case: &Case<'_>) -> String {
     text.replace("{said}", &said(case)).trim_end_matches([' ', ':']).to_owned()
 }
 
-/// The store's words, as sentences.
+/// The store's words, as a sentence; nothing where it said nothing.
 fn said(case: &Case<'_>) -> String {
-    let Some(error) = &case.error else { return case.page_begin() };
-    let mut said = error.message.clone();
-    if said.is_empty() {
-        said.clone_from(&error.code);
-    }
+    let Some(error) = &case.error else { return sentence(case.page_begin()) };
+    let said = if error.message.is_empty() { &error.code } else { &error.message };
     let details: Vec<&str> = error.params.iter().map(String::as_str).filter(|detail| !said.contains(detail)).collect();
-    if !details.is_empty() {
-        said = format!("{} ({})", said.trim_end_matches('.'), details.join("; "));
+    if details.is_empty() {
+        return sentence(said.clone());
     }
-    if !said.ends_with(['.', '!', '?']) {
-        said.push('.');
+    sentence(format!("{} ({})", said.trim_end_matches('.'), details.join("; ")))
+}
+
+fn sentence(mut text: String) -> String {
+    if !text.is_empty() && !text.ends_with(['.', '!', '?']) {
+        text.push('.');
     }
-    said
+    text
 }
 
 /// What is in the way, or was left behind.

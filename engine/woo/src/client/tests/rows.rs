@@ -104,7 +104,7 @@ pub(super) const ROWS: &[Row] = &[
     ("page instead of data", "orders", 200, NONE, "<html>Welcome", Retryable, Unknown, "not_json"),
     ("page instead of data", "orders", 200, NONE, "{\"id\":", Retryable, Unknown, "not_json"),
     ("nothing instead of data", "orders", 200, NONE, "", Retryable, Unknown, "not_json"),
-    ("anything else", "orders", 999, NONE, "[]", Retryable, Unknown, "status"),
+    ("anything else", "orders", 199, NONE, "[]", Retryable, Unknown, "status"),
     // An error with another status around it counts with its own.
     ("no such object", "orders/7", 200, NONE, json!("woocommerce_rest_shop_order_invalid_id", "Invalid ID.", "{\"status\":404}"), Final, Final, "woocommerce_rest_shop_order_invalid_id"),
 ];
