@@ -47,6 +47,7 @@ fn corpus() -> Option<PathBuf> {
     std::env::var("CARTWRIGHT_CORPUS").ok().filter(|text| !text.is_empty()).map(PathBuf::from)
 }
 
+#[expect(clippy::print_stderr, reason = "a test that holds nothing says so")]
 /// Every recorded exchange; `None` where no corpus is named.
 fn exchanges() -> Option<Vec<Exchange>> {
     let Some(folder) = corpus() else {
