@@ -66,12 +66,13 @@ pub(super) async fn read(
     Ok(json!({ "status": status, "headers": header_map(&headers), "body": body }))
 }
 
-enum BodyError {
+pub(super) enum BodyError {
     TooLarge,
     Cut(reqwest::Error),
 }
 
-async fn body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+/// The whole body, read no further than the limit.
+pub(super) async fn body(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
     let announced = response.content_length().unwrap_or(0);
     if announced > max_bytes as u64 {
         return Err(BodyError::TooLarge);

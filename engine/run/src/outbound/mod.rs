@@ -3,7 +3,8 @@
 //!
 //! Read in this order: [`spec`] (the map becomes a request), [`address`] (where requests may go), [`resolve`] (the check
 //! after DNS), [`send`] (the exchange with its redirects), [`answer`] (what an answer or a lost connection means),
-//! [`redact`] (secrets leave nothing behind).
+//! [`redact`] (secrets leave nothing behind). [`transport`] is the second entrance: exchanges with stores, which the
+//! `woo` crate builds and reads itself; [`tls`] is about certificates.
 
 mod address;
 mod answer;
@@ -11,6 +12,8 @@ mod redact;
 mod resolve;
 mod send;
 mod spec;
+mod tls;
+mod transport;
 #[cfg(test)]
 mod tests;
 
@@ -20,7 +23,8 @@ use async_trait::async_trait;
 use cartwright_core::{Json, call::CallError};
 
 pub use address::{AddressPolicy, Cidr, InvalidCidr};
-pub use send::HttpOutbound;
+pub use send::{HttpOutbound, OutboundUnavailable};
+pub use tls::{ExtraRoots, InvalidRoots};
 
 /// Says whether a call with this method to this host and port was granted; the text names the missing grant.
 pub type Allow = Arc<dyn Fn(&str, &str, u16) -> Result<(), String> + Send + Sync>;
@@ -75,6 +79,8 @@ impl OutboundRequest {
 pub struct OutboundOptions {
     /// Address ranges opened on top of the public internet.
     pub allowed: Vec<Cidr>,
+    /// Trusted besides the system's authorities.
+    pub extra_roots: ExtraRoots,
     /// Until TCP and TLS stand.
     pub connect_timeout: Duration,
     /// The largest answer that is read, in bytes.
@@ -87,6 +93,7 @@ impl Default for OutboundOptions {
     fn default() -> Self {
         Self {
             allowed: Vec::new(),
+            extra_roots: ExtraRoots::default(),
             connect_timeout: Duration::from_secs(10),
             max_response_bytes: 1024 * 1024,
             max_request_bytes: 8 * 1024 * 1024,

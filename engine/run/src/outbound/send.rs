@@ -26,6 +26,7 @@ use super::{
     redact::Redactor,
     resolve::CheckedResolver,
     spec::{self, Prepared},
+    tls,
 };
 
 /// An idle connection is closed after this, before common servers close it (5 s): a request that meets a closing
@@ -51,10 +52,7 @@ impl HttpOutbound {
     /// Makes the client; connections are opened when calls need them. Without root certificates on this machine it
     /// starts all the same, and https calls fail with a message that says so.
     pub fn new(options: OutboundOptions) -> Result<Self, OutboundUnavailable> {
-        // The binary installs the provider at start; a test or an embedder may not have.
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            drop(rustls::crypto::ring::default_provider().install_default());
-        }
+        tls::provide();
         let policy = Arc::new(AddressPolicy::new(options.allowed));
         let builder = || {
             Client::builder()
@@ -68,15 +66,24 @@ impl HttpOutbound {
                 .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS_PER_HOST)
                 .dns_resolver(Arc::new(CheckedResolver { policy: Arc::clone(&policy) }))
         };
-        let client = match builder().build() {
+        let roots = options.extra_roots.0;
+        let client = match builder().tls_certs_merge(roots.clone()).build() {
             Ok(client) => client,
             Err(error) => {
                 tracing::warn!(%error, "no usable root certificates: https calls will fail; install ca-certificates");
-                builder().tls_certs_only([]).build().map_err(OutboundUnavailable)?
+                builder().tls_certs_only(roots).build().map_err(OutboundUnavailable)?
             }
         };
         let (max_response_bytes, max_request_bytes) = (options.max_response_bytes, options.max_request_bytes);
         Ok(Self { client, policy, max_response_bytes, max_request_bytes })
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(super) fn policy(&self) -> &AddressPolicy {
+        &self.policy
     }
 
     async fn exchange(&self, mut prepared: Prepared, request: &OutboundRequest) -> Result<Json, CallError> {

@@ -9,6 +9,7 @@ mod log;
 mod random;
 mod secrets;
 mod state;
+mod woo;
 
 use std::ops::RangeInclusive;
 
@@ -80,6 +81,7 @@ pub enum RandomKind {
 pub fn all() -> impl Iterator<Item = &'static FunctionSpec> {
     [
         http::FUNCTIONS,
+        woo::FUNCTIONS,
         state::FUNCTIONS,
         clock::FUNCTIONS,
         random::FUNCTIONS,

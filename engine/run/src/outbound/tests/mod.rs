@@ -14,9 +14,11 @@ use tokio::{
 
 use super::*;
 
+mod certificates;
 mod exchange;
 mod redirects;
 mod refusals;
+mod transport;
 
 /// What a server does with one connection after it has read one request.
 type Behaviour = fn(&str, SocketAddr) -> Option<Vec<u8>>;
