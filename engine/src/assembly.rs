@@ -8,17 +8,18 @@ use cartwright_core::secret::SecretMarks;
 use cartwright_http::{AdminToken, Config as DoorConfig, Findings};
 use cartwright_run::{
     Engine, Entropy as _, Loaded, Options, Parts, StartError, SystemClock, SystemEntropy,
-    outbound::{HttpOutbound, Outbound, OutboundOptions},
+    outbound::{NoTransport, Outbound},
 };
 use cartwright_sandbox::{Limits, Sandbox};
 use cartwright_storage::{MemoryStorage, Storage, StorageError};
-use cartwright_woo::{KeySource, MASTER_KEY_FILE, Vault, VaultError};
+use cartwright_woo::{KeySource, MASTER_KEY_FILE, Vault, VaultError, transport::Transport};
 
 use crate::{
     client::Client,
     config::{Config, Door, Retention, StorageChoice},
     data::DataFolder,
     failure::{Failure, OrFail as _, Result, environment},
+    outside::{LazyTransport, NoOutbound},
 };
 
 /// For calls under way when an engine stops.
@@ -49,6 +50,8 @@ pub(crate) struct Foundation {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) vault: Vault,
     pub(crate) outbound: Arc<dyn Outbound>,
+    /// The way to stores.
+    pub(crate) stores: Arc<dyn Transport>,
     pub(crate) retention: Retention,
     pub(crate) mode: Mode,
 }
@@ -67,6 +70,7 @@ pub(crate) async fn start(foundation: Foundation, workflows: Vec<Loaded>) -> Res
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         outbound: foundation.outbound,
+        stores: foundation.stores,
         sandbox: Sandbox::new(Limits::default(), marks.clone()),
         marks,
         vault: Arc::new(foundation.vault),
@@ -103,12 +107,6 @@ pub(crate) fn memory() -> Arc<dyn Storage> {
 fn cannot_open(error: &StorageError, folder: &str) -> Failure {
     let failure = environment(format!("cannot open the storage in {folder}: {error}"));
     failure.help("Only one process may use it at a time; `cartwright doctor` says more.")
-}
-
-/// Calls to the world outside.
-pub(crate) fn outbound(config: &Config) -> Result<Arc<dyn Outbound>> {
-    let options = OutboundOptions { allowed: config.allow_outbound.clone(), ..OutboundOptions::default() };
-    Ok(Arc::new(HttpOutbound::new(options).or_environment("cannot make the HTTP client")?))
 }
 
 /// How many seconds' worth of refusals one address may cause at once.
@@ -149,33 +147,25 @@ pub(crate) async fn vault(config: &Config, data: &DataFolder, storage: &Arc<dyn 
 pub(crate) async fn open(config: &Config, data: &DataFolder) -> Result<(Engine, Client)> {
     let storage = storage(config).await?;
     let vault = vault(config, data, &storage).await?;
-    administration(storage, vault, data.token()?).await
+    administration(storage, vault, data.token()?, Arc::new(LazyTransport::new(config.clone()))).await
 }
 
 /// An engine over nothing, for questions about a data folder that is not there.
 pub(crate) async fn nothing() -> Result<(Engine, Client)> {
     let vault = Vault::in_memory().or_environment("cannot make a key")?;
-    administration(memory(), vault, "nothing".to_owned()).await
+    administration(memory(), vault, "nothing".to_owned(), Arc::new(NoTransport)).await
 }
 
-async fn administration(storage: Arc<dyn Storage>, vault: Vault, token: String) -> Result<(Engine, Client)> {
+async fn administration(
+    storage: Arc<dyn Storage>,
+    vault: Vault,
+    token: String,
+    stores: Arc<dyn Transport>,
+) -> Result<(Engine, Client)> {
     let retention = Retention { days: u32::MAX, runs: u64::MAX };
-    let foundation =
-        Foundation { storage, vault, outbound: Arc::new(NoOutbound), retention, mode: Mode::Administration };
+    let outbound = Arc::new(NoOutbound);
+    let foundation = Foundation { storage, vault, outbound, stores, retention, mode: Mode::Administration };
     let engine = start(foundation, Vec::new()).await?;
     let client = Client::own(router(&engine, &token, true, Findings::default(), &Door::default()), token);
     Ok((engine, client))
-}
-
-/// A paused engine makes no calls.
-struct NoOutbound;
-
-#[async_trait::async_trait]
-impl Outbound for NoOutbound {
-    async fn send(
-        &self,
-        _: cartwright_run::outbound::OutboundRequest,
-    ) -> Result<cartwright_core::Json, cartwright_core::call::CallError> {
-        Err(cartwright_core::call::CallError::retryable("connection", "this process makes no calls"))
-    }
 }

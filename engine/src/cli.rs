@@ -92,9 +92,19 @@ pub(crate) struct Serve {
     /// Where runs and stores are kept: `sled:DIR` or `memory` (nothing survives)
     #[arg(long, value_name = "URL")]
     pub(crate) storage: Option<String>,
+    #[command(flatten)]
+    pub(crate) outside: Outside,
+}
+
+/// How calls to the world outside are made.
+#[derive(Debug, Args)]
+pub(crate) struct Outside {
     /// Let workflows call this address range, closed by default (127.0.0.0/8 for development); may be repeated
     #[arg(long, value_name = "CIDR")]
     pub(crate) allow_outbound: Vec<Cidr>,
+    /// A file (PEM) with certificates of authorities to trust besides the system's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) extra_ca_certificates: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -134,9 +144,8 @@ pub(crate) struct Run {
     /// The workflows folder
     #[arg(long, value_name = "DIR")]
     pub(crate) workflows: Option<PathBuf>,
-    /// Let the workflow call this address range, closed by default; may be repeated
-    #[arg(long, value_name = "CIDR")]
-    pub(crate) allow_outbound: Vec<Cidr>,
+    #[command(flatten)]
+    pub(crate) outside: Outside,
 }
 
 #[derive(Debug, Subcommand)]

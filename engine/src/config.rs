@@ -25,7 +25,8 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const PREFIX: &str = "CARTWRIGHT_";
 /// Understood after the prefix. Others are reported by `doctor` and `serve` and change nothing: schedulers of
 /// containers set variables of that form by themselves.
-const VARIABLES: [&str; 7] = ["DATA", "WORKFLOWS", "LISTEN", "STORAGE", "ALLOW_OUTBOUND", "LOG", "CONFIG"];
+const VARIABLES: [&str; 8] =
+    ["DATA", "WORKFLOWS", "LISTEN", "STORAGE", "ALLOW_OUTBOUND", "EXTRA_CA_CERTIFICATES", "LOG", "CONFIG"];
 
 /// What the environment says.
 #[derive(Debug, Clone, Default)]
@@ -103,7 +104,7 @@ struct RetentionFile {
     runs: Option<u64>,
 }
 
-/// `[http]`: how the door is set up where the usual limits do not fit.
+/// `[http]`: how the door is set up where the usual limits do not fit, and whom outbound calls trust.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Door {
@@ -116,6 +117,8 @@ pub(crate) struct Door {
     pub(crate) store_requests_per_second: Option<NonZeroU32>,
     /// Refused requests a second of one address, and ten times as many at once.
     pub(crate) refused_requests_per_second: Option<NonZeroU32>,
+    /// A file with certificates of authorities that outbound calls and calls to stores trust besides the system's.
+    pub(crate) extra_ca_certificates: Option<PathBuf>,
 }
 
 /// What flags say, as far as a command has them.
@@ -127,6 +130,7 @@ pub(crate) struct Flags {
     pub(crate) listen: Option<String>,
     pub(crate) storage: Option<String>,
     pub(crate) allow_outbound: Vec<Cidr>,
+    pub(crate) extra_ca_certificates: Option<PathBuf>,
 }
 
 /// The outcome.
@@ -205,8 +209,10 @@ impl Config {
             days: file.retention.days.unwrap_or(DEFAULT_RETENTION.days),
             runs: file.retention.runs.unwrap_or(DEFAULT_RETENTION.runs),
         };
+        let extra = flags.extra_ca_certificates.or_else(|| environment.get("EXTRA_CA_CERTIFICATES").map(PathBuf::from));
+        let http = Door { extra_ca_certificates: extra.or(file.http.extra_ca_certificates), ..file.http };
         let vault = VaultConfig::new(file.vault, environment.master_key.as_ref())?;
-        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention, http: file.http, vault })
+        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention, http, vault })
     }
 }
 
@@ -297,6 +303,21 @@ mod tests {
         for url in ["", "sled:", "sled", "mysql://x", "postgres://u:hunter2@h/db"] {
             let error = parse_storage(url).expect_err(url);
             assert!(!format!("{:?}", error.error).contains("hunter2"), "passwords are not shown");
+        }
+    }
+
+    #[test]
+    fn trusted_authorities_are_named_by_flag_environment_or_file() {
+        let file = "[http]\nextra_ca_certificates = \"/file.pem\"\n";
+        let variables = [("CARTWRIGHT_EXTRA_CA_CERTIFICATES", "/env.pem")];
+        let flags = || Flags { extra_ca_certificates: Some("/flag.pem".into()), ..Flags::default() };
+        for (variables, flags, expect) in [
+            (&variables[..0], Flags::default(), "/file.pem"),
+            (&variables[..], Flags::default(), "/env.pem"),
+            (&variables[..], flags(), "/flag.pem"),
+        ] {
+            let config = merge(file, variables, flags).expect("valid");
+            assert_eq!(config.http.extra_ca_certificates.as_deref(), Some(Path::new(expect)));
         }
     }
 

@@ -10,6 +10,7 @@ mod config;
 mod vault_config;
 mod data;
 mod assembly;
+mod outside;
 mod workflows;
 mod examine;
 mod reload;

@@ -14,7 +14,7 @@ use cartwright_core::{
     secret::SecretMarks,
     time::Timestamp,
 };
-use cartwright_run::{Clock, Engine, Entropy, Incoming, Options, Parts};
+use cartwright_run::{Clock, Engine, Entropy, Incoming, Options, Parts, outbound::NoTransport};
 use cartwright_sandbox::{Limits, Sandbox};
 use cartwright_storage::{MemoryStorage, RunFilter, Storage, StoredEvent};
 use cartwright_tests::random::Random;
@@ -149,6 +149,7 @@ async fn live(world: World<'_>, disk: Arc<MemoryStorage>, clock: Arc<SimClock>, 
         clock,
         entropy: Arc::new(SimEntropy(Mutex::new(Random::new(random.draw())))),
         outbound: world.network.clone(),
+        stores: Arc::new(NoTransport),
         sandbox: Sandbox::new(Limits::default(), marks.clone()),
         marks,
         vault: Arc::new(Vault::in_memory().expect("a vault")),

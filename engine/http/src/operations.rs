@@ -63,6 +63,13 @@ pub(crate) async fn metrics(State(door): State<Arc<Door>>) -> Response {
         };
         text.number(&format!("{name}_total"), "counter", "Since the start.", number);
     }
+    let failed = door.engine.metrics().store_call_errors();
+    text.metric(
+        "store_call_errors_total",
+        "counter",
+        "Failed calls to stores, by what follows from it, since the start.",
+        failed.map(|(class, number)| (Some(("class", class)), number as f64)),
+    );
     let refusals = door.metrics.refusals();
     let refusals = refusals.iter().map(|(code, number)| (Some(("reason", *code)), *number as f64));
     text.metric("requests_refused_total", "counter", "Refused requests, by reason, since the start.", refusals);

@@ -17,7 +17,7 @@ use async_trait::async_trait;
 use cartwright_core::{Json, call::CallError, event::Source, secret::SecretMarks};
 use cartwright_run::{
     Definition, Engine, Incoming, Loaded, Options, Parts, SystemClock, SystemEntropy,
-    outbound::{Outbound, OutboundRequest},
+    outbound::{NoTransport, Outbound, OutboundRequest},
 };
 use cartwright_sandbox::{Limits, Sandbox};
 use cartwright_storage::SledStorage;
@@ -88,6 +88,7 @@ async fn main() {
         clock: Arc::new(SystemClock),
         entropy: Arc::new(SystemEntropy),
         outbound: Arc::clone(&outbound) as Arc<dyn Outbound>,
+        stores: Arc::new(NoTransport),
         sandbox: Sandbox::new(Limits::default(), marks.clone()),
         marks,
         vault: Arc::new(Vault::in_memory().expect("randomness")),

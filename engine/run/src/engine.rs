@@ -16,7 +16,11 @@ use cartwright_core::{
 };
 use cartwright_sandbox::Sandbox;
 use cartwright_storage::{Counts, EventFilter, Page, RunFilter, Storage, StorageError, StoredEvent};
-use cartwright_woo::Vault;
+use cartwright_woo::{
+    Vault,
+    client::{Ambience, Client, ClientOptions},
+    transport::Transport,
+};
 use futures_util::future::try_join_all;
 use tokio::sync::oneshot;
 
@@ -47,6 +51,8 @@ pub struct Parts {
     pub entropy: Arc<dyn Entropy>,
     /// The world outside.
     pub outbound: Arc<dyn Outbound>,
+    /// The way to stores.
+    pub stores: Arc<dyn Transport>,
     /// The expression language and scripts.
     pub sandbox: Sandbox,
     /// The same marks that the sandbox was given.
@@ -140,9 +146,11 @@ impl Engine {
     pub async fn start(parts: Parts, workflows: Vec<Loaded>) -> Result<Self, StartError> {
         let fences = acquire_all(&parts).await?;
         let sealing = Arc::default();
-        let stores = Stores::load(Arc::clone(&parts.storage), Arc::clone(&parts.vault), Arc::clone(&sealing)).await?;
+        let client = Arc::new(Client::new(Arc::clone(&parts.stores), ambience(&parts), ClientOptions::default()));
+        let (storage, vault) = (Arc::clone(&parts.storage), Arc::clone(&parts.vault));
+        let stores = Stores::load(storage, vault, Arc::clone(&client), Arc::clone(&sealing)).await?;
         let any_waiting = parts.storage.counts().await?.runs[2] > 0;
-        let inner = Arc::new(Inner::new(parts, stores, sealing, fences, any_waiting));
+        let inner = Arc::new(Inner::new(parts, client, stores, sealing, fences, any_waiting));
         let engine = Self { inner };
         engine.set_workflows(workflows).await?;
         tokio::spawn(dispatch(Arc::clone(&engine.inner)));
@@ -299,6 +307,12 @@ pub async fn run_detail(storage: &dyn Storage, run: &RunId) -> Result<Option<Run
     let Some(row) = storage.run(run).await? else { return Ok(None) };
     let journal = storage.journal(run).await?;
     Ok(Some(RunDetail { row, steps: steps(&journal), journal }))
+}
+
+/// What the client for stores takes from the engine's world.
+fn ambience(parts: &Parts) -> Ambience {
+    let (clock, entropy) = (Arc::clone(&parts.clock), Arc::clone(&parts.entropy));
+    Ambience { now: Box::new(move || clock.now()), random: Box::new(move |bytes| entropy.fill(bytes)) }
 }
 
 async fn acquire_all(parts: &Parts) -> Result<Vec<Fence>, StartError> {

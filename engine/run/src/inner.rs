@@ -18,7 +18,7 @@ use cartwright_core::{
 };
 use cartwright_sandbox::Sandbox;
 use cartwright_storage::Storage;
-use cartwright_woo::Vault;
+use cartwright_woo::{Vault, client::Client};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -44,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) outbound: Arc<dyn Outbound>,
+    /// Calls stores.
+    pub(crate) client: Arc<Client>,
     pub(crate) sandbox: Sandbox,
     pub(crate) marks: SecretMarks,
     pub(crate) secrets: Secrets,
@@ -94,6 +96,7 @@ impl Inner {
     /// Over what storage holds: its stores, the fences of all shards, and whether some run waits, perhaps for an event.
     pub(crate) fn new(
         parts: Parts,
+        client: Arc<Client>,
         stores: Stores,
         sealing: Arc<tokio::sync::Mutex<()>>,
         fences: Vec<Fence>,
@@ -108,6 +111,7 @@ impl Inner {
             clock: parts.clock,
             entropy: parts.entropy,
             outbound: parts.outbound,
+            client,
             sandbox: parts.sandbox,
             marks: parts.marks,
             stores,

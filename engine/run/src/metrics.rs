@@ -2,6 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use cartwright_core::call::ErrorClass;
+
+/// Classes of failed calls with the words that metrics use.
+const CLASSES: [(ErrorClass, &str); 5] = [
+    (ErrorClass::Final, "final"),
+    (ErrorClass::Retryable, "retryable"),
+    (ErrorClass::Unknown, "unknown"),
+    (ErrorClass::Park, "park"),
+    (ErrorClass::Deferred, "deferred"),
+];
+
 /// Counters since the start.
 #[derive(Debug, Default)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -16,6 +27,9 @@ pub struct Metrics {
     pub steps_unknown: AtomicU64,
     pub calls: AtomicU64,
     pub call_errors: AtomicU64,
+    pub store_calls: AtomicU64,
+    /// By class, in the order of [`CLASSES`].
+    store_call_errors: [AtomicU64; CLASSES.len()],
     pub commits: AtomicU64,
     pub commit_conflicts: AtomicU64,
     pub commit_errors: AtomicU64,
@@ -29,7 +43,21 @@ impl Metrics {
         counter.fetch_add(1, Relaxed);
     }
 
-    /// All of them with their names.
+    /// A call to a store ended; `failed` says how it failed.
+    pub(crate) fn store_call(&self, failed: Option<ErrorClass>) {
+        Self::add(&self.store_calls);
+        let at = failed.and_then(|class| CLASSES.iter().position(|(known, _)| *known == class));
+        if let Some(counter) = at.and_then(|at| self.store_call_errors.get(at)) {
+            Self::add(counter);
+        }
+    }
+
+    /// Failed calls to stores by what the engine may do about them.
+    pub fn store_call_errors(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        CLASSES.iter().zip(&self.store_call_errors).map(|((_, word), counter)| (*word, counter.load(Relaxed)))
+    }
+
+    /// All plain counters with their names.
     pub fn snapshot(&self) -> Vec<(&'static str, u64)> {
         let read = |counter: &AtomicU64| counter.load(Relaxed);
         vec![
@@ -43,6 +71,7 @@ impl Metrics {
             ("steps_unknown", read(&self.steps_unknown)),
             ("calls", read(&self.calls)),
             ("call_errors", read(&self.call_errors)),
+            ("store_calls", read(&self.store_calls)),
             ("commits", read(&self.commits)),
             ("commit_conflicts", read(&self.commit_conflicts)),
             ("commit_errors", read(&self.commit_errors)),

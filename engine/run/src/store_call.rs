@@ -2,7 +2,7 @@
 
 use cartwright_core::{
     Json,
-    call::{Call, CallError},
+    call::{Call, CallError, ErrorClass},
     id::StoreId,
     time::Timestamp,
     woo::WooRequest,
@@ -31,6 +31,19 @@ pub(crate) async fn make(
     let unknown = || CallError::r#final("store", format!("there is no store `{id}`; `cartwright store ls` lists them"));
     let store = inner.stores.get(id).ok_or_else(unknown)?;
     workflow.grants.store(id, &store.tags, own).map_err(|missing| CallError::denied(&missing))?;
-    let _ = (key, again);
-    Err(CallError::r#final("store", "this engine has no client for stores yet"))
+    let connection = store.connection.as_ref().ok_or_else(|| no_keys(id, store.store.url.as_deref()))?;
+    let made = inner.client.call(connection, &request, key, again).await;
+    inner.metrics.store_call(made.as_ref().err().map(|error| error.class));
+    made
+}
+
+/// Only a person can give the keys, so the run waits for them.
+fn no_keys(id: &StoreId, url: Option<&str>) -> CallError {
+    let url = url.unwrap_or("https://…");
+    let message = format!(
+        "the store `{id}` has no REST keys: make a pair in WooCommerce (Settings → Advanced → REST API), remove the store \
+         with `cartwright store rm {id}`, add it with `cartwright store add {id} --url {url} --key ck_… --secret cs_…`, \
+         then retry the run"
+    );
+    CallError { class: ErrorClass::Park, ..CallError::r#final("store_keys", message) }
 }

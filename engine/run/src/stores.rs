@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use cartwright_core::{id::StoreId, time::Timestamp};
 use cartwright_storage::{CommitError, Expect, RecordWrite, Storage, StorageError, Table};
-use cartwright_woo::{InvalidStore, Secret, Store, StoreSettings, Vault};
+use cartwright_woo::{InvalidStore, Secret, Store, StoreSettings, Vault, client};
 use parking_lot::RwLock;
 use tokio::sync::Mutex;
 
@@ -30,7 +30,7 @@ impl From<StorageError> for StoreError {
     }
 }
 
-/// A store with its webhook secrets opened.
+/// A store with its secrets opened. A change makes a new one, and the old one's secrets go with it.
 pub struct OpenStore {
     /// The store.
     pub store: Store,
@@ -38,12 +38,15 @@ pub struct OpenStore {
     pub webhook_secrets: Vec<Secret>,
     /// Its tags as a list, for trigger matching.
     pub tags: Vec<String>,
+    /// What calls to it need; `None`: its address or its REST keys are not known.
+    pub connection: Option<client::Connection>,
 }
 
 /// The stores of a storage, held in memory: a webhook costs no read.
 pub struct Stores {
     storage: Arc<dyn Storage>,
     vault: Arc<Vault>,
+    client: Arc<client::Client>,
     open: RwLock<BTreeMap<StoreId, Arc<OpenStore>>>,
     /// Held from sealing to writing, so that a rotation of the master key misses nothing and nobody remembers a record
     /// that is older than the one in storage.
@@ -51,10 +54,11 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// Loads all stores.
+    /// Loads all stores. `client` is told when one is changed or removed.
     pub async fn load(
         storage: Arc<dyn Storage>,
         vault: Arc<Vault>,
+        client: Arc<client::Client>,
         sealing: Arc<Mutex<()>>,
     ) -> Result<Self, StoreError> {
         let mut open = BTreeMap::new();
@@ -68,7 +72,7 @@ impl Stores {
                 open.insert(store.id.clone(), Arc::new(open_store(&vault, store)?));
             }
         }
-        Ok(Self { storage, vault, open: RwLock::new(open), sealing })
+        Ok(Self { storage, vault, client, open: RwLock::new(open), sealing })
     }
 
     /// Adds a store. On stable storage when it resolves.
@@ -109,6 +113,7 @@ impl Stores {
             self.write(id, Expect::Any, None).await?;
         }
         self.open.write().remove(id);
+        self.client.forget(id);
         Ok(there)
     }
 
@@ -122,13 +127,15 @@ impl Stores {
         let mut open = self.open.write();
         if let Some(there) = open.get_mut(&store.id) {
             let (webhook_secrets, tags) = (there.webhook_secrets.clone(), there.tags.clone());
-            *there = Arc::new(OpenStore { store, webhook_secrets, tags });
+            let connection = there.connection.clone();
+            *there = Arc::new(OpenStore { store, webhook_secrets, tags, connection });
         }
     }
 
     fn remember(&self, store: Store) -> Result<Arc<OpenStore>, StoreError> {
         let id = store.id.clone();
         let store = Arc::new(open_store(&self.vault, store)?);
+        self.client.forget(&id);
         self.open.write().insert(id, Arc::clone(&store));
         Ok(store)
     }
@@ -147,5 +154,6 @@ impl Stores {
 fn open_store(vault: &Vault, store: Store) -> Result<OpenStore, InvalidStore> {
     let webhook_secrets = store.webhook_secrets(vault)?;
     let tags = store.tags.iter().cloned().collect();
-    Ok(OpenStore { store, webhook_secrets, tags })
+    let connection = store.connection(vault)?;
+    Ok(OpenStore { store, webhook_secrets, tags, connection })
 }

@@ -16,7 +16,7 @@ use cartwright_run::{Clock as _, Engine, SystemClock};
 
 use crate::{
     assembly,
-    cli::{Cli, Command},
+    cli::{Cli, Command, Outside},
     client::Client,
     config::{Config, Environment, Flags},
     data::DataFolder,
@@ -63,16 +63,21 @@ fn flags(cli: &Cli) -> Flags {
             flags.workflows.clone_from(&serve.workflows);
             flags.listen.clone_from(&serve.listen);
             flags.storage.clone_from(&serve.storage);
-            flags.allow_outbound.clone_from(&serve.allow_outbound);
+            outside(&serve.outside, &mut flags);
         }
         Command::Run(run) => {
             flags.workflows.clone_from(&run.workflows);
-            flags.allow_outbound.clone_from(&run.allow_outbound);
+            outside(&run.outside, &mut flags);
         }
         Command::Doctor { workflows } => flags.workflows.clone_from(workflows),
         _ => {}
     }
     flags
+}
+
+fn outside(outside: &Outside, flags: &mut Flags) {
+    flags.allow_outbound.clone_from(&outside.allow_outbound);
+    flags.extra_ca_certificates.clone_from(&outside.extra_ca_certificates);
 }
 
 async fn dispatch(command: Command, context: &Context) -> Result<()> {

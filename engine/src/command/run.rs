@@ -1,37 +1,36 @@
 //! `cartwright run`: one workflow, one event, here and now, over storage in memory. A dry run reads for real and shows
 //! what it would have written.
 
+mod lend;
+mod plan;
+
 use std::{
     io::Read as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
-use async_trait::async_trait;
 use cartwright_core::{
     Json,
-    call::CallError,
     event::Source,
     id::{RunId, StoreId},
     run::row::RunStatus,
     workflow::{TriggerKind, Workflow},
 };
-use cartwright_run::{
-    Engine, Incoming, Loaded, RunDetail,
-    outbound::{Outbound, OutboundRequest},
-};
+use cartwright_run::{Engine, Incoming, Loaded, RunDetail, outbound::Outbound};
 use cartwright_storage::RunFilter;
-use cartwright_woo::{Secret, StoreSettings, Vault};
+use cartwright_woo::{StoreSettings, Vault, transport::Transport};
 use serde_json::{json, value::RawValue};
 
+use self::{lend::Wanted, plan::Plan};
 use super::{Context, print_findings, runs};
 use crate::{
     assembly::{self, Foundation, Mode},
     cli::Run,
     config::Retention,
-    data::DataFolder,
-    failure::{OrFail as _, Result, bug, environment, not_fine, quiet, usage},
+    failure::{OrFail as _, Result, bug, not_fine, quiet, usage},
+    outside,
     terminal::{Terminal, Tone},
     workflows::{files_below, read_file},
 };
@@ -46,20 +45,23 @@ pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
     let event = read_event(&command.event)?;
     let store = command.store.clone().or(event.store);
     let topic = command.topic.clone().or(event.topic).unwrap_or_else(|| first_topic(&loaded.workflow));
-    let plan = Arc::new(Plan { inner: assembly::outbound(&context.config)?, made: Mutex::default() });
-    let outbound: Arc<dyn Outbound> = if command.dry_run { plan.clone() } else { Arc::clone(&plan.inner) };
+    let real = outside::outbound(&context.config)?;
+    let plan = Arc::new(Plan::new(Arc::clone(&real)));
+    let (outbound, stores): (Arc<dyn Outbound>, Arc<dyn Transport>) =
+        if command.dry_run { (plan.clone(), plan.clone()) } else { (real.clone(), real) };
     let foundation = Foundation {
         storage: assembly::memory(),
         vault: Vault::in_memory().or_environment("cannot make a key")?,
         outbound,
+        stores,
         retention: Retention { days: 1, runs: 1000 },
         mode: Mode::Work,
     };
     let workflow = loaded.workflow.id.clone();
-    let wanted = loaded.workflow.grants.secrets.clone();
+    let wanted = Wanted::of(&loaded.workflow);
     let engine = assembly::start(foundation, vec![loaded]).await?;
-    lend_secrets(&engine, &wanted, command.dry_run, context).await?;
-    if let Some(store) = &store {
+    lend::lend(&engine, &wanted, command.dry_run, context).await?;
+    if let Some(store) = store.as_ref().filter(|store| engine.stores().get(store).is_none()) {
         let added = engine.stores().add(store.clone(), &StoreSettings::default(), engine.now()).await;
         added.or_environment("cannot set the store up")?;
     }
@@ -67,7 +69,7 @@ pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
     let accepted = engine.accept(incoming).await.or_environment("cannot accept the event")?;
     let filter = RunFilter { event: Some(accepted.id.clone()), ..RunFilter::default() };
     let outcome = follow(&engine, &filter, &accepted.id, &context.terminal).await;
-    let planned = plan.made.lock().map(|made| made.clone()).unwrap_or_default();
+    let planned = plan.made();
     engine.stop(Duration::ZERO).await.or_environment("cannot stop")?;
     report(outcome?, &planned, command.dry_run, &context.terminal)
 }
@@ -106,36 +108,6 @@ fn unknown(name: &str, folder: &Path) -> crate::failure::Failure {
         .map(|path| path.strip_prefix(folder).unwrap_or(path).with_extension("").display().to_string())
         .collect();
     if names.is_empty() { failure } else { failure.help(format!("There are: {}.", names.join(", "))) }
-}
-
-/// Secrets that the workflow may use: stand-ins for a dry run, else those of the data folder. What is not set there
-/// parks the run, as it would in an engine.
-async fn lend_secrets(engine: &Engine, wanted: &[String], dry_run: bool, context: &Context) -> Result<()> {
-    let set = async |name: &str, value: &Secret| {
-        let done = engine.secrets().set(name, value, engine.now()).await;
-        done.or_environment(format_args!("cannot use the secret {name}"))
-    };
-    if dry_run {
-        for name in wanted {
-            set(name, &Secret::new(format!("dry-run-{name}"))).await?;
-        }
-        return Ok(());
-    }
-    if wanted.is_empty() || !context.config.data.exists() {
-        return Ok(());
-    }
-    let data = DataFolder::open(&context.config.data)?;
-    if super::running(&data).await?.is_some() {
-        let failure = environment("the running engine keeps the secrets that this workflow uses to itself");
-        return Err(failure.help("Stop it first, or look with --dry-run."));
-    }
-    let (kept, _) = assembly::open(&context.config, &data).await?;
-    for name in wanted {
-        if let Some(value) = kept.secrets().open(name).await.or_environment("cannot open a secret")? {
-            set(name, &value).await?;
-        }
-    }
-    kept.stop(Duration::ZERO).await.or_environment("cannot close the storage")
 }
 
 struct EventFile {
@@ -263,26 +235,5 @@ fn print_plan(planned: &[Json], terminal: &Terminal) {
                 terminal.fact(key, &crate::terminal::one_line(value));
             }
         }
-    }
-}
-
-/// Makes reads, keeps the rest as a plan and answers it with an empty success.
-struct Plan {
-    inner: Arc<dyn Outbound>,
-    made: Mutex<Vec<Json>>,
-}
-
-#[async_trait]
-impl Outbound for Plan {
-    async fn send(&self, request: OutboundRequest) -> Result<Json, CallError> {
-        let method = request.spec.get("method").and_then(Json::as_str).unwrap_or("GET").to_ascii_uppercase();
-        if matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS") {
-            return self.inner.send(request).await;
-        }
-        let planned = request.plan()?;
-        if let Ok(mut made) = self.made.lock() {
-            made.push(planned);
-        }
-        Ok(json!({ "status": 200, "headers": {}, "body": {} }))
     }
 }

@@ -1,10 +1,11 @@
 //! `cartwright serve`: the engine with its door, until it is told to stop.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use cartwright_core::workflow::render;
 use cartwright_http::{FileFindings, Findings};
 use cartwright_run::{Engine, Loaded};
+use cartwright_woo::transport::Transport;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use tracing_subscriber::EnvFilter;
 
@@ -15,6 +16,7 @@ use crate::{
     config::Config,
     data::{Announcement, DataFolder},
     failure::{Failure, OrFail as _, Result, environment, usage},
+    outside,
     reload::{self, Reloading},
     terminal::Terminal,
     workflows::{Folder, Reading},
@@ -79,7 +81,7 @@ pub(crate) async fn start(
     let address = listener.local_addr().or_environment("cannot listen")?;
     // Opening storage, reading files and loading root certificates wait for the disk; together they take as long as one.
     let (own, workflows) = (config.clone(), config.workflows.clone());
-    let outbound = tokio::task::spawn_blocking(move || assembly::outbound(&own));
+    let outbound = tokio::task::spawn_blocking(move || outside::outbound(&own));
     let reading = tokio::task::spawn_blocking(move || read(Folder::new(workflows)));
     let storage = assembly::storage(config).await?;
     let outbound = outbound.await.or_environment("making the HTTP client was cut off")??;
@@ -88,7 +90,8 @@ pub(crate) async fn start(
     let token = data.token()?;
     let findings = Findings::default();
     let loaded = tell(&folder, reading, &findings, terminal);
-    let foundation = Foundation { storage, vault, outbound, retention: config.retention, mode: Mode::Work };
+    let (stores, retention) = (Arc::clone(&outbound) as Arc<dyn Transport>, config.retention);
+    let foundation = Foundation { storage, vault, outbound, stores, retention, mode: Mode::Work };
     let engine = assembly::start(foundation, loaded).await?;
     let reloading = reload::watch(folder, engine.clone(), findings.clone());
     let router = assembly::router(&engine, &token, address.ip().is_loopback(), findings, &config.http);

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::{
+    client::Connection,
     seal::{DataKey, Scope, Sealed, Secret, WrappedKey},
     vault::{Vault, VaultError},
 };
@@ -192,6 +193,14 @@ impl Store {
         };
         (self.webhook_secrets, self.rest, self.key) = (webhook, rest, wrapped);
         Ok(())
+    }
+
+    /// What calls to it need; `None`: its address or its REST keys are not known.
+    pub fn connection(&self, vault: &Vault) -> Result<Option<Connection>, InvalidStore> {
+        let Some((url, (key, secret))) = self.url.as_deref().zip(self.rest_keys(vault)?) else { return Ok(None) };
+        let url =
+            Url::parse(url).map_err(|error| InvalidStore::Url { shown: url.to_owned(), reason: format!("{error}") })?;
+        Ok(Some(Connection { id: self.id.clone(), url, key, secret }))
     }
 
     fn data_key(&self, vault: &Vault) -> Result<DataKey, VaultError> {

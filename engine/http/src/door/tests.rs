@@ -20,7 +20,7 @@ use cartwright_core::{
 };
 use cartwright_run::{
     Definition, Engine, Loaded, Options, Parts, SystemClock, SystemEntropy,
-    outbound::{HttpOutbound, OutboundOptions},
+    outbound::{HttpOutbound, NoTransport, OutboundOptions},
     sandbox::{Limits, Sandbox},
     storage::MemoryStorage,
     woo::{Secret, StoreSettings, Vault},
@@ -84,6 +84,7 @@ impl House {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             outbound: Arc::new(HttpOutbound::new(OutboundOptions::default()).expect("a client")),
+            stores: Arc::new(NoTransport),
             sandbox: Sandbox::new(Limits::default(), marks.clone()),
             marks,
             vault: Arc::new(Vault::in_memory().expect("a vault")),

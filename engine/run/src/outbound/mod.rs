@@ -25,6 +25,7 @@ use cartwright_core::{Json, call::CallError};
 pub use address::{AddressPolicy, Cidr, InvalidCidr};
 pub use send::{HttpOutbound, OutboundUnavailable};
 pub use tls::{ExtraRoots, InvalidRoots};
+pub use transport::NoTransport;
 
 /// Says whether a call with this method to this host and port was granted; the text names the missing grant.
 pub type Allow = Arc<dyn Fn(&str, &str, u16) -> Result<(), String> + Send + Sync>;

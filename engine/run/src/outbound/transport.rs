@@ -39,6 +39,17 @@ impl Transport for HttpOutbound {
     }
 }
 
+/// For an engine that has nothing to say to stores: every exchange is refused.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoTransport;
+
+#[async_trait]
+impl Transport for NoTransport {
+    async fn exchange(&self, _: HttpRequest) -> Result<HttpAnswer, TransportError> {
+        Err(unsent(TransportFailure::Denied, "this process makes no calls to stores".to_owned()))
+    }
+}
+
 impl HttpOutbound {
     /// Hosts that are addresses never reach the resolver, so they are checked here.
     fn check_literal(&self, url: &Url) -> Result<(), TransportError> {

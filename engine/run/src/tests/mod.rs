@@ -3,6 +3,7 @@
 mod flow;
 mod keys;
 mod recovery;
+mod stores;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -25,7 +26,10 @@ use cartwright_core::{
 };
 use cartwright_sandbox::{Limits, Sandbox};
 use cartwright_storage::{MemoryStorage, RunFilter, Storage};
-use cartwright_woo::Vault;
+use cartwright_woo::{
+    Secret, StoreSettings, Vault,
+    transport::{HttpAnswer, HttpRequest, Transport, TransportError},
+};
 use parking_lot::Mutex;
 use serde_json::{json, value::to_raw_value};
 use tokio::time::Instant;
@@ -63,6 +67,10 @@ impl Entropy for Counter {
 pub(super) struct World {
     answers: Mutex<BTreeMap<String, VecDeque<Answer>>>,
     asked: Mutex<Vec<(String, String)>>,
+    /// What stores answer, in order; then 200 with an empty map.
+    pub(super) store_answers: Mutex<VecDeque<(u16, Json)>>,
+    /// Method, address and `Authorization` of every exchange with a store.
+    pub(super) exchanges: Mutex<Vec<String>>,
 }
 
 pub(super) enum Answer {
@@ -100,6 +108,19 @@ impl Outbound for World {
             Some(Answer::Err(error)) => Err(error),
             Some(Answer::Hang) => std::future::pending().await,
         }
+    }
+}
+
+#[async_trait]
+impl Transport for World {
+    async fn exchange(&self, request: HttpRequest) -> Result<HttpAnswer, TransportError> {
+        let authorization = request.headers.iter().find(|(name, _)| *name == "authorization");
+        let authorization = authorization.map(|(_, value)| value.as_str()).unwrap_or_default();
+        let line = format!("{} {} {authorization}", request.method.as_str(), request.url);
+        self.exchanges.lock().push(line.trim_end().to_owned());
+        let (status, body) = self.store_answers.lock().pop_front().unwrap_or_else(|| (200, json!({})));
+        let headers = vec![("content-type".to_owned(), "application/json; charset=UTF-8".to_owned())];
+        Ok(HttpAnswer { status, headers, body: body.to_string().into() })
     }
 }
 
@@ -141,6 +162,7 @@ impl Bench {
             clock: Arc::new(TestClock { start }),
             entropy: Arc::new(Counter::default()),
             outbound: Arc::clone(&world) as Arc<dyn Outbound>,
+            stores: Arc::clone(&world) as Arc<dyn Transport>,
             sandbox: Sandbox::new(Limits::default(), marks.clone()),
             marks,
             vault: Arc::new(Vault::in_memory().expect("randomness")),
@@ -165,6 +187,19 @@ impl Bench {
             dedupe: None,
         };
         self.engine.accept(incoming).await.expect("accepted").id
+    }
+
+    /// Connects a store; `keys`: with REST keys.
+    pub(super) async fn connect(&self, id: &str, keys: bool) {
+        let key = |text: &str| keys.then(|| Secret::new(text));
+        let settings = StoreSettings {
+            url: Some("https://shop.example".into()),
+            rest_key: key("ck_1"),
+            rest_secret: key("cs_2"),
+            ..StoreSettings::default()
+        };
+        let id = id.parse().expect("a store id");
+        self.engine.stores().add(id, &settings, self.engine.now()).await.expect("added");
     }
 
     pub(super) async fn rows(&self) -> Vec<RunRow> {
