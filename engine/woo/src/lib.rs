@@ -17,6 +17,7 @@ pub mod transport;
 pub mod client;
 mod check;
 mod once;
+pub mod examine;
 
 pub use client::{Ambience, Client, ClientOptions, Connection};
 pub use key_file::MASTER_KEY_FILE;

@@ -20,6 +20,7 @@ mod headers;
 mod paging;
 #[cfg(test)]
 mod tests;
+pub(crate) mod probe;
 
 use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
