@@ -217,6 +217,8 @@ pub(crate) enum Stores {
     Add(StoreAdd),
     /// List stores
     Ls,
+    /// Find out whether a store can be called with its keys, what is wrong and what to do; changes nothing there
+    Test(StoreTest),
     /// Remove a store; its events and runs stay
     Rm {
         /// The store
@@ -243,6 +245,19 @@ pub(crate) struct StoreAdd {
     /// A group it belongs to; may be repeated
     #[arg(long)]
     pub(crate) tag: Vec<String>,
+    /// Do not call the store to see whether its keys work
+    #[arg(long)]
+    pub(crate) no_test: bool,
+    #[command(flatten)]
+    pub(crate) outside: Outside,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreTest {
+    /// The store
+    pub(crate) id: StoreId,
+    #[command(flatten)]
+    pub(crate) outside: Outside,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,7 +15,8 @@ use tower::ServiceExt as _;
 use crate::failure::{Failure, OrFail as _, Result, bug, environment, not_fine, usage};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// Of one question: looking into what is wrong with a store takes the longest.
+const TIMEOUT: Duration = Duration::from_secs(240);
 /// For what goes over everything in storage.
 const SLOW_TIMEOUT: Duration = Duration::from_secs(3600);
 /// Of an answer, in bytes.

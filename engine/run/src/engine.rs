@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use cartwright_core::{
-    id::{EventId, RunId, WorkflowId},
+    id::{EventId, RunId, StoreId, WorkflowId},
     run::{
         entry::Entry,
         row::RunRow,
@@ -19,6 +19,7 @@ use cartwright_storage::{Counts, EventFilter, Page, RunFilter, Storage, StorageE
 use cartwright_woo::{
     Vault,
     client::{Ambience, Client, ClientOptions},
+    examine::{Report, Target, examine},
     transport::Transport,
 };
 use futures_util::future::try_join_all;
@@ -183,6 +184,13 @@ impl Engine {
     /// Connected stores.
     pub fn stores(&self) -> &Stores {
         &self.inner.stores
+    }
+
+    /// Whether a store can be called, what is wrong with it and what to do; `None`: no such store. Takes seconds.
+    pub async fn examine_store(&self, id: &StoreId) -> Option<Report> {
+        let open = self.inner.stores.get(id)?;
+        let target = Target { id, url: open.store.url.as_deref(), connection: open.connection.as_ref() };
+        Some(examine(&self.inner.client, target).await)
     }
 
     /// Named secrets.

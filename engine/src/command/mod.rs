@@ -16,7 +16,7 @@ use cartwright_run::{Clock as _, Engine, SystemClock};
 
 use crate::{
     assembly,
-    cli::{Cli, Command, Outside},
+    cli::{Cli, Command, Outside, Stores},
     client::Client,
     config::{Config, Environment, Flags},
     data::DataFolder,
@@ -69,6 +69,9 @@ fn flags(cli: &Cli) -> Flags {
             flags.workflows.clone_from(&run.workflows);
             outside(&run.outside, &mut flags);
         }
+        // An engine that runs already has its own.
+        Command::Store(Stores::Add(store)) => outside(&store.outside, &mut flags),
+        Command::Store(Stores::Test(test)) => outside(&test.outside, &mut flags),
         Command::Doctor { workflows } => flags.workflows.clone_from(workflows),
         _ => {}
     }

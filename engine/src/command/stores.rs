@@ -1,5 +1,7 @@
 //! `cartwright store`: whom the engine works for.
 
+mod report;
+
 use cartwright_core::Json;
 use serde_json::{Map, json};
 
@@ -15,17 +17,8 @@ const MAX_LISTED: usize = 100_000;
 pub(super) async fn run(command: Stores, context: &Context) -> Result<()> {
     let terminal = &context.terminal;
     match command {
-        Stores::Add(store) => {
-            let (id, body) = (store.id.clone(), settings(store)?);
-            let session = context.change().await?;
-            let added = session.client.post("/api/v1/stores", &body).await;
-            let added = session.end(added).await?;
-            if terminal.json {
-                return terminal.data(&added);
-            }
-            terminal.line(format_args!("store {id} is connected"));
-            terminal.note(format_args!("its webhooks go to /webhooks/{id} at this engine's public address"));
-        }
+        Stores::Add(store) => return add(store, context).await,
+        Stores::Test(test) => return report::test(&test.id, context).await,
         Stores::Ls => {
             let session = context.look().await?;
             let stores = session.client.list("/api/v1/stores", &[], MAX_LISTED).await;
@@ -40,6 +33,35 @@ pub(super) async fn run(command: Stores, context: &Context) -> Result<()> {
             }
             terminal.line(format_args!("store {id} is removed; its events and runs stay"));
         }
+    }
+    Ok(())
+}
+
+/// Adds a store and, where its keys are given, looks whether they work. The store is kept whatever comes of that.
+async fn add(store: StoreAdd, context: &Context) -> Result<()> {
+    let terminal = &context.terminal;
+    let (id, tests, body) = (store.id.clone(), store.key.is_some() && !store.no_test, settings(store)?);
+    let session = context.change().await?;
+    let done = async {
+        let added = session.client.post("/api/v1/stores", &body).await?;
+        let tested = if tests { Some(report::ask(&session.client, &id).await?) } else { None };
+        Ok((added, tested))
+    };
+    let done = done.await;
+    let (mut added, tested) = session.end(done).await?;
+    if terminal.json {
+        if let (Json::Object(added), Some(report)) = (&mut added, tested) {
+            added.insert("test".into(), report);
+        }
+        return terminal.data(&added);
+    }
+    terminal.line(format_args!("store {id} is connected"));
+    terminal.note(format_args!("its webhooks go to /webhooks/{id} at this engine's public address"));
+    if added.get("rest_keys") == Some(&json!(false)) {
+        terminal.note("warning: no REST key was given: workflows cannot call this store (--key ck_… --secret cs_…)");
+    }
+    if let Some(report) = &tested {
+        report::print(report, terminal);
     }
     Ok(())
 }
@@ -66,12 +88,14 @@ fn list(stores: &[Json], context: &Context) -> Result<()> {
         terminal.note("no stores; add one with `cartwright store add ID --url URL --webhook-secret S`");
         return Ok(());
     }
-    let mut table = Table::new(&["STORE", "URL~", "TAGS~", "WEBHOOK SECRETS", "ADDED"]);
+    let mut table = Table::new(&["STORE", "URL~", "TAGS~", "KEYS", "WEBHOOK SECRETS", "ADDED"]);
     for store in stores {
         let tags = store.get("tags").and_then(Json::as_array).into_iter().flatten();
         let tags: Vec<&str> = tags.filter_map(Json::as_str).collect();
         let added = time_of(store, "created").map(|time| ago(time, context.now())).unwrap_or_default();
-        let cells = [field(store, "id"), field(store, "url"), tags.join(", "), field(store, "webhook_secrets"), added];
+        let keys = if store.get("rest_keys") == Some(&json!(true)) { "yes" } else { "no" }.to_owned();
+        let secrets = field(store, "webhook_secrets");
+        let cells = [field(store, "id"), field(store, "url"), tags.join(", "), keys, secrets, added];
         table.row(cells.map(|text| (Tone::Plain, text)).to_vec());
     }
     terminal.lines(table.lines(terminal));

@@ -46,6 +46,7 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/keys/rotate", post(keys::rotate))
         .route("/stores", get(stores::list).post(stores::add))
         .route("/stores/{id}", delete(stores::remove))
+        .route("/stores/{id}/test", post(stores::test))
         .route("/secrets", get(secrets::list))
         .route("/secrets/{name}", put(secrets::set).delete(secrets::remove))
 }

@@ -97,6 +97,13 @@ pub(super) async fn remove(State(door): State<Arc<Door>>, Segment(id): Segment) 
     }
 }
 
+/// `POST /stores/{id}/test`: 200 with what was found, whatever that is.
+pub(super) async fn test(State(door): State<Arc<Door>>, Segment(id): Segment) -> Answer {
+    let store: StoreId = id.parse().map_err(|_| unknown(&id))?;
+    let report = door.engine.examine_store(&store).await.ok_or_else(|| unknown(&id))?;
+    json(StatusCode::OK, &report)
+}
+
 fn unknown(id: &str) -> Problem {
     let shown: String = id.chars().take(80).collect();
     Problem::not_found("store_unknown", format!("no store `{shown}` is connected"))

@@ -28,6 +28,7 @@ async fn engine(data: &Path, storage: &Arc<MemoryStorage>) -> Engine {
         clock: Arc::new(TestClock { start: Instant::now() }),
         entropy: Arc::new(Counter::default()),
         outbound: Arc::<World>::default(),
+        stores: Arc::new(crate::outbound::NoTransport),
         sandbox: Sandbox::new(Limits::default(), marks.clone()),
         marks,
         vault: Arc::new(vault(data).await),
