@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cartwright_core::{Json, call::CallError, time::Timestamp, woo::WooMethod};
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::{
     Client, Connection,
@@ -65,7 +66,7 @@ impl Client {
     pub(crate) async fn probe(&self, probe: &Probe<'_>) -> Result<Seen, TransportError> {
         let query: Vec<(String, String)> =
             probe.query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let (added, secrets) = self.added(probe, &query);
+        let (added, secret_forms) = self.added(probe, &query);
         let pairs: Vec<_> = query.iter().cloned().chain(added.pairs).collect();
         let mut url = probe.url.clone();
         url.set_query((!pairs.is_empty()).then(|| request::encode_query(&pairs)).as_deref());
@@ -79,9 +80,12 @@ impl Client {
             timeout: TIMEOUT,
             max_answer_bytes: self.options.max_answer_bytes,
         };
-        let answer = self.transport.exchange(http).await?;
+        let answer = self.transport.exchange(http).await.map_err(|mut error| {
+            parse::hide(&mut error.message, &secret_forms);
+            error
+        })?;
         let mut reading = parse::read(&answer.body);
-        reading.hide(&secrets);
+        reading.hide(&secret_forms);
         let reply = Reply { status: answer.status, headers: Headers::read(&answer, self.now()), reading };
         let asked = Asked { method: WooMethod::Get, path: "products", url: probe.url };
         let error = (!taxonomy::is_success(&reply)).then(|| taxonomy::classify(&asked, &reply).error);
@@ -101,7 +105,8 @@ impl Client {
         })
     }
 
-    fn added<'a>(&self, probe: &Probe<'a>, query: &[(String, String)]) -> (Credentials, Vec<&'a crate::seal::Secret>) {
+    /// What is added, and in which forms it may come back.
+    fn added(&self, probe: &Probe<'_>, query: &[(String, String)]) -> (Credentials, Vec<Zeroizing<String>>) {
         let (scheme, store) = match probe.way {
             Way::Stranger => return (Credentials::default(), Vec::new()),
             Way::Basic(store) => (Scheme::Basic, store),
@@ -109,6 +114,6 @@ impl Client {
             Way::OAuth(store) => (Scheme::OAuth, store),
         };
         let signed = (WooMethod::Get.as_str(), probe.url, query);
-        (auth::credentials(scheme, store, signed, 0, &self.ambience), vec![&store.secret, &store.key])
+        (auth::credentials(scheme, store, signed, 0, &self.ambience), auth::forms(store))
     }
 }
