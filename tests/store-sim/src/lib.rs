@@ -14,6 +14,8 @@ pub mod rest;
 pub mod shop;
 pub mod state;
 pub mod storefront;
+#[cfg(test)]
+mod testing;
 pub mod wire;
 
 pub use shop::{Happened, Listener, Shop, ShopConfig, TaxSettings};

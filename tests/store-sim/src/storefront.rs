@@ -157,3 +157,45 @@ fn drafted(ctx: &mut Ctx<'_>, basket: &Basket) -> Result<Object, RestError> {
     }
     Ok(order)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TRACKED, Trial};
+
+    #[test]
+    fn a_checkout_is_told_as_updated_before_created_and_waits_for_the_money() {
+        let trial = Trial::new();
+        let order = trial.shop.checkout(&Basket::of(TRACKED, 2)).expect("a sale");
+        assert_eq!(trial.told(), ["order.updated 200", "order.created 200", "product.updated 100"]);
+        assert_eq!((trial.get("/orders/200")["status"].clone(), trial.stock(TRACKED)), (json!("on-hold"), 8));
+        assert!(trial.shop.pay(order));
+        assert_eq!(trial.told(), ["order.updated 200"]);
+        assert!(trial.shop.complete(order));
+        assert!(!trial.shop.pay(order), "it is paid");
+        assert_eq!(trial.get("/orders/200")["status"], "completed");
+    }
+
+    #[test]
+    fn a_checkout_changes_its_status_once_for_listeners() {
+        let trial = Trial::new();
+        trial.shop.checkout(&Basket { payment_method: "card".to_owned(), ..Basket::of(TRACKED, 1) }).expect("a sale");
+        let changed =
+            trial.actions().into_iter().filter(|hook| hook.starts_with("woocommerce_order_status_changed")).count();
+        assert_eq!(changed, 1);
+        assert_eq!(trial.get("/orders/200")["status"], "processing");
+    }
+
+    #[test]
+    fn cancelling_gives_stock_back_and_refunds_are_bounded() {
+        let trial = Trial::new();
+        let basket = Basket { shipping: Some(Decimal::from(5)), ..Basket::of(TRACKED, 2) };
+        let order = trial.shop.checkout(&basket).expect("a sale");
+        assert_eq!(trial.get("/orders/200")["total"], "25.20", "16 + 5 and 20 % tax");
+        assert!(trial.shop.refund_in_admin(order, Decimal::from(26)).is_err());
+        assert!(trial.shop.refund_in_admin(order, Decimal::from(10)).is_ok());
+        assert!(trial.shop.cancel(order) && !trial.shop.cancel(order));
+        assert_eq!(trial.stock(TRACKED), 10);
+        assert!(!trial.shop.cancel(9_999));
+    }
+}

@@ -240,3 +240,59 @@ fn show(ctx: &Ctx<'_>, coupon: &Object) -> Value {
 fn invalid(status: u16) -> RestError {
     RestError::new("woocommerce_rest_shop_coupon_invalid_id", "Invalid ID.", status)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{LOOSE, Trial};
+
+    #[test]
+    fn codes_are_lower_case_and_unique_and_amounts_bounded() {
+        let trial = Trial::new();
+        let coupon = trial.made("/coupons", json!({"code": "Spring", "amount": "7.5", "discount_type": "percent"}));
+        assert_eq!((&coupon["code"], &coupon["amount"]), (&json!("spring"), &json!("7.50")));
+        let refused = |body: Value| trial.refused("POST", "/coupons", body).1;
+        assert_eq!(refused(json!({"code": "SPRING"})), "woocommerce_rest_coupon_code_already_exists");
+        assert_eq!(refused(json!({"code": "x", "discount_type": "percent", "amount": "101"})), "coupon_invalid_amount");
+        assert_eq!(trial.ask("PUT", "/coupons/9999", json!({"amount": "1"})).0, 400);
+        assert_eq!(trial.ask("GET", "/coupons/9999", Value::Null).0, 404);
+    }
+
+    #[test]
+    fn only_some_changes_move_a_coupons_date() {
+        let trial = Trial::new();
+        let coupon = trial.made("/coupons", json!({"code": "c"}));
+        trial.wait(5);
+        let (_, cheaper) = trial.ask("PUT", "/coupons/200", json!({"amount": "3"}));
+        assert_eq!(cheaper["date_modified"], coupon["date_modified"]);
+        let (_, described) = trial.ask("PUT", "/coupons/200", json!({"description": "new"}));
+        assert_ne!(described["date_modified"], coupon["date_modified"]);
+    }
+
+    #[test]
+    fn a_used_coupon_is_counted_and_freed_again_by_cancelling() {
+        let trial = Trial::new();
+        trial.made("/coupons", json!({"code": "half", "discount_type": "percent", "amount": "50", "usage_limit": 1}));
+        let body = json!({"billing": {"email": "g@shop.test"}, "line_items": [{"product_id": LOOSE, "quantity": 4}],
+            "coupon_lines": [{"code": "HALF"}]});
+        let order = trial.made("/orders", body.clone());
+        assert_eq!((&order["total"], &order["coupon_lines"][0]["discount"]), (&json!("6.00"), &json!("5.00")));
+        let coupon = trial.get("/coupons/200");
+        assert_eq!((&coupon["usage_count"], &coupon["used_by"]), (&json!(1), &json!(["g@shop.test"])));
+        assert_eq!(trial.ask("POST", "/orders", body).0, 400, "used up");
+        trial.ask("PUT", "/orders/201", json!({"status": "cancelled"}));
+        assert_eq!(trial.get("/coupons/200")["usage_count"], 0);
+    }
+
+    #[test]
+    fn trashing_a_coupon_is_told_of_a_product_too() {
+        let trial = Trial::new();
+        trial.made("/coupons", json!({"code": "c"}));
+        trial.told();
+        trial.ask("DELETE", "/coupons/200", Value::Null);
+        assert_eq!(trial.told(), ["coupon.deleted 200", "product.deleted 200"]);
+        assert_eq!(trial.ask("DELETE", "/coupons/200", Value::Null).0, 410);
+        trial.ask("DELETE", "/coupons/200?force=true", Value::Null);
+        assert_eq!(trial.told(), Vec::<String>::new());
+    }
+}

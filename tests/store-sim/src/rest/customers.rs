@@ -275,6 +275,10 @@ fn show(ctx: &Ctx<'_>, customer: &Object) -> Value {
         "_links": links::item(ctx, BASE, customer.id),
     });
     shown.extend(crate::orders::fields::object(more));
+    // Nobody may delete the user whose key is used.
+    if ctx.user.as_ref().is_some_and(|user| user.id == customer.id) {
+        shown["_links"]["self"][0]["targetHints"]["allow"] = json!(["GET", "POST", "PUT", "PATCH"]);
+    }
     Value::Object(shown)
 }
 
@@ -294,5 +298,44 @@ mod tests {
         for bad in ["", "a", "a@b", "@b.co", "a@b..co", "a b@c.de", "a@b_c.de"] {
             assert!(!is_email(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn addresses_and_names_belong_to_one_customer_only() {
+        use crate::testing::Trial;
+        let trial = Trial::new();
+        let first = trial.made("/customers", json!({"email": "kim@shop.test"}));
+        assert_eq!(first["username"], "kim");
+        assert_eq!(trial.told().len(), 2, "customer.created and customer.updated");
+        let refused = |method: &str, route: &str, body: Value| trial.refused(method, route, body).1;
+        assert_eq!(refused("POST", "/customers", json!({"email": "KIM@shop.test"})), "registration-error-email-exists");
+        let taken = json!({"email": "x@shop.test", "username": "kim"});
+        assert_eq!(refused("POST", "/customers", taken), "registration-error-username-exists");
+        let second = trial.made("/customers", json!({"email": "kim@other.test"}));
+        assert_eq!(second["username"], "kim1");
+        let route = format!("/customers/{}", second["id"]);
+        let theirs = json!({"email": "kim@shop.test"});
+        assert_eq!(refused("PUT", &route, theirs), "woocommerce_rest_customer_invalid_email");
+        let body = json!({"create": [{"email": "nobody"}]});
+        assert_eq!(
+            trial.ask("POST", "/customers/batch", body).1["create"][0]["error"]["code"],
+            "customer_invalid_email"
+        );
+    }
+
+    #[test]
+    fn a_deleted_customers_orders_go_to_the_heir() {
+        use crate::testing::Trial;
+        let trial = Trial::new();
+        let [old, new] =
+            ["a@shop.test", "b@shop.test"].map(|email| trial.made("/customers", json!({"email": email}))["id"].clone());
+        trial.made("/orders", json!({"customer_id": old}));
+        trial.told();
+        assert_eq!(trial.ask("DELETE", &format!("/customers/{old}"), Value::Null).0, 501);
+        let route = format!("/customers/{old}?force=true&reassign={new}");
+        assert_eq!(trial.ask("DELETE", &route, Value::Null).0, 200);
+        assert_eq!(trial.told(), [format!("customer.deleted {old}")]);
+        assert_eq!(trial.get("/orders/200")["customer_id"], new);
+        assert_eq!(trial.ask("GET", &format!("/customers/{old}"), Value::Null).0, 404);
     }
 }

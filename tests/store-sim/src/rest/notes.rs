@@ -109,3 +109,38 @@ fn show(ctx: &Ctx<'_>, note: &Object) -> Value {
 fn invalid() -> RestError {
     RestError::new("woocommerce_rest_invalid_id", "Invalid resource ID.", 404)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Trial;
+
+    #[test]
+    fn a_note_neither_moves_the_order_nor_is_told() {
+        let trial = Trial::new();
+        let order = trial.made("/orders", json!({}));
+        trial.told();
+        trial.wait(60);
+        let note = trial
+            .made("/orders/200/notes", json!({"note": "On its way", "customer_note": true, "added_by_user": true}));
+        assert_eq!(note["author"], "admin");
+        assert_eq!(trial.told(), Vec::<String>::new());
+        assert_eq!(trial.get("/orders/200")["date_modified"], order["date_modified"]);
+    }
+
+    #[test]
+    fn notes_are_listed_by_reader_and_deleted_only_with_force() {
+        let trial = Trial::new();
+        trial.made("/orders", json!({}));
+        let inner = trial.made("/orders/200/notes", json!({"note": "a"}));
+        let outer = trial.made("/orders/200/notes", json!({"note": "b", "customer_note": true}));
+        let listed = |kind: &str| trial.get(&format!("/orders/200/notes?type={kind}"));
+        assert_eq!(listed("internal"), json!([inner]));
+        assert_eq!(listed("customer"), json!([outer]));
+        assert_eq!(listed("any"), json!([outer, inner]), "newest first");
+        let route = format!("/orders/200/notes/{}", inner["id"]);
+        assert_eq!(trial.ask("DELETE", &route, Value::Null).0, 501);
+        assert_eq!(trial.ask("DELETE", &format!("{route}?force=true"), Value::Null).0, 200);
+        assert_eq!(trial.ask("GET", &route, Value::Null).0, 404);
+    }
+}

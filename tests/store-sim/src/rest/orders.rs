@@ -250,3 +250,6 @@ fn remove(state: &mut State, id: u64) {
 fn invalid() -> RestError {
     RestError::new("woocommerce_rest_shop_order_invalid_id", "Invalid ID.", 404)
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,3 +121,65 @@ fn no_order() -> RestError {
 fn invalid() -> RestError {
     RestError::new("woocommerce_rest_shop_order_refund_invalid_id", "Invalid ID.", 404)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TRACKED, Trial};
+    use serde_json::json;
+
+    fn with_order(method: &str) -> Trial {
+        let trial = Trial::new();
+        let lines = json!([{"product_id": TRACKED, "quantity": 5}]);
+        trial.made("/orders", json!({"payment_method": method, "set_paid": true, "line_items": lines}));
+        trial.told();
+        trial
+    }
+
+    #[test]
+    fn odd_amounts_are_refused_with_500_and_a_bare_number() {
+        let trial = with_order("bacs");
+        let check = |body: Value, data: u16| {
+            let (status, _, answer) = trial.refused("POST", "/orders/200/refunds", body.clone());
+            assert_eq!((status, &answer["data"]), (500, &json!(data)), "{body}");
+        };
+        check(json!({"amount": "48.01", "api_refund": false}), 500);
+        check(json!({"amount": "-1", "api_refund": false}), 400);
+        check(json!({"amount": "1"}), 500);
+        check(json!({}), 500);
+        assert_eq!(trial.told(), Vec::<String>::new());
+        assert_eq!(trial.get("/orders/200/refunds"), json!([]));
+        trial.made("/orders/200/refunds", json!({"amount": "0", "api_refund": false}));
+    }
+
+    #[test]
+    fn a_part_leaves_the_status_and_the_rest_makes_it_refunded() {
+        let trial = with_order("bacs");
+        trial.made("/orders/200/refunds", json!({"amount": "18", "reason": "scratch", "api_refund": false}));
+        assert_eq!(trial.told(), ["order.updated 200"]);
+        let order = trial.get("/orders/200");
+        assert_eq!((&order["status"], &order["refunds"][0]["total"]), (&json!("processing"), &json!("-18.00")));
+        trial.made("/orders/200/refunds", json!({"amount": "30", "api_refund": false}));
+        assert_eq!(trial.get("/orders/200")["status"], "refunded");
+        assert_eq!(trial.get("/refunds").as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn refunded_lines_count_backwards_and_go_back_into_stock() {
+        let trial = with_order("card");
+        let line = trial.get("/orders/200")["line_items"][0]["id"].clone();
+        let lines =
+            json!([{"id": line, "quantity": 2, "refund_total": 16, "refund_tax": [{"id": 1, "refund_total": 3.2}]}]);
+        let refund = trial.made("/orders/200/refunds", json!({"line_items": lines}));
+        assert_eq!((&refund["amount"], &refund["refunded_payment"]), (&json!("19.20"), &json!(true)));
+        let shown = &refund["line_items"][0];
+        assert_eq!(
+            (&shown["quantity"], &shown["total"], &shown["total_tax"]),
+            (&json!(-2), &json!("-16.00"), &json!("-3.20"))
+        );
+        assert_eq!(trial.stock(TRACKED), 7, "5 of 10 were sold, 2 came back");
+        let id = refund["id"].as_u64().expect("an id");
+        assert_eq!(trial.ask("DELETE", &format!("/orders/200/refunds/{id}"), Value::Null).0, 200, "no force needed");
+        assert_eq!(trial.ask("GET", &format!("/orders/200/refunds/{id}"), Value::Null).0, 404);
+    }
+}

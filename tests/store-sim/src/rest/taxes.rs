@@ -231,3 +231,27 @@ fn show_class(ctx: &Ctx<'_>, class: &Object) -> Value {
 fn no_class() -> RestError {
     RestError::new("woocommerce_rest_tax_class_invalid_slug", "Invalid slug.", 404)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Trial;
+
+    #[test]
+    fn rates_and_classes_come_and_go_and_deleting_needs_force() {
+        let trial = Trial::new();
+        let rate = trial.made("/taxes", json!({"country": "it", "rate": "22", "class": "reduced-rate"}));
+        assert_eq!((&rate["country"], &rate["rate"]), (&json!("IT"), &json!("22.0000")));
+        let route = format!("/taxes/{}", rate["id"]);
+        assert_eq!(trial.get("/taxes?class=reduced-rate"), json!([rate]));
+        assert_eq!(trial.ask("DELETE", &route, Value::Null).0, 501);
+        assert_eq!(trial.ask("DELETE", &format!("{route}?force=true"), Value::Null).0, 200);
+        assert_eq!(trial.ask("GET", &route, Value::Null).0, 404);
+        trial.made("/taxes/classes", json!({"name": "Books"}));
+        let slugs = trial
+            .get("/taxes/classes")
+            .as_array()
+            .map(|all| all.iter().map(|class| class["slug"].clone()).collect::<Vec<_>>());
+        assert_eq!(json!(slugs), json!(["standard", "reduced-rate", "zero-rate", "books"]));
+    }
+}
