@@ -18,8 +18,7 @@ const REMOVING: [&str; 5] = ["product_id", "method_id", "method_title", "name", 
 /// Whether a posted line asks for its own removal.
 pub fn removes(posted: &Fields) -> bool {
     let null = |name: &&str| posted.get(*name).is_some_and(Value::is_null);
-    REMOVING.iter().any(|name| null(&name))
-        || posted.get("quantity").is_some_and(|quantity| quantity.as_i64() == Some(0))
+    REMOVING.iter().any(null) || posted.get("quantity").is_some_and(|quantity| quantity.as_i64() == Some(0))
 }
 
 /// A new line of this group.
