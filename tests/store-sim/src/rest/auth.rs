@@ -109,3 +109,79 @@ fn basic(request: &Request) -> Option<(String, String)> {
 pub(super) fn refused(message: &str) -> RestError {
     RestError::new("woocommerce_rest_authentication_error", message.to_owned(), 401)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rest::testing::Bench;
+    use crate::state::Role;
+
+    const LIST: &str = "/wp-json/wc/v3/products";
+
+    fn basic_header(user: &str, password: &str) -> (&'static str, String) {
+        let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+        ("authorization", format!("Basic {encoded}"))
+    }
+
+    #[test]
+    fn every_way_in_and_every_refusal_is_the_recorded_one() {
+        let bench = Bench::new();
+        let (key, secret) = bench.shop.add_key(Permissions::ReadWrite, 1);
+        bench.shop.add_application_password(1, "abcd efgh");
+        let query = format!("{LIST}?consumer_key={key}&consumer_secret={secret}");
+        let plain = format!("/?rest_route=/wc/v3/products&consumer_key={key}&consumer_secret={secret}");
+        let check = |https, target: &str, login: Option<(&str, &str)>, status: u16, code: &str| {
+            let headers: Vec<_> = login.map(|(user, password)| basic_header(user, password)).into_iter().collect();
+            let (got, body) = bench.send(https, "GET", target, &headers, "");
+            assert_eq!((got, body["code"].as_str().unwrap_or_default()), (status, code), "{https} {target} {login:?}");
+        };
+        let hidden = "woocommerce_rest_cannot_view";
+        let wrong = "woocommerce_rest_authentication_error";
+        check(true, LIST, Some((&key, &secret)), 200, "");
+        check(true, &query, None, 200, "");
+        check(true, LIST, Some(("admin", "abcdefgh")), 200, "");
+        check(false, LIST, Some((&key, &secret)), 401, hidden);
+        check(false, &query, None, 401, hidden);
+        check(false, LIST, Some(("admin", "abcdefgh")), 401, hidden);
+        check(true, LIST, None, 401, hidden);
+        check(true, LIST, Some(("ck_unknown", "cs_x")), 401, hidden);
+        check(true, LIST, Some((&key, "cs_wrong")), 401, wrong);
+        check(true, LIST, Some((&key, "")), 401, hidden);
+        check(true, LIST, Some(("admin", "wrong")), 401, hidden);
+        check(true, "/wp-json/wp/v2/posts", Some((&key, &secret)), 401, "invalid_username");
+        check(true, "/?rest_route=/wc/v3/products", Some((&key, &secret)), 401, "invalid_username");
+        check(true, &plain, None, 401, hidden);
+        bench.shop.revoke_key(&key);
+        check(true, LIST, Some((&key, &secret)), 401, hidden);
+    }
+
+    #[test]
+    fn keys_and_roles_bound_what_may_be_done() {
+        let bench = Bench::new();
+        let subscriber = bench.shop.add_user("sub", Role::Subscriber);
+        let check = |permissions, user, method: &str, target: &str, status: u16, code: &str| {
+            let (key, secret) = bench.shop.add_key(permissions, user);
+            let headers = [basic_header(&key, &secret), ("content-type", "application/json".to_owned())];
+            let (got, body) = bench.send(true, method, target, &headers, "{\"name\":\"x\"}");
+            assert_eq!(
+                (got, body["code"].as_str().unwrap_or_default()),
+                (status, code),
+                "{permissions:?} {method} {target}"
+            );
+        };
+        let wrong = "woocommerce_rest_authentication_error";
+        check(Permissions::Read, 1, "POST", LIST, 401, wrong);
+        check(Permissions::Write, 1, "GET", LIST, 401, wrong);
+        check(Permissions::Write, 1, "POST", LIST, 201, "");
+        check(Permissions::ReadWrite, subscriber, "GET", LIST, 403, "woocommerce_rest_cannot_view");
+        check(Permissions::ReadWrite, subscriber, "POST", LIST, 403, "woocommerce_rest_cannot_create");
+        check(
+            Permissions::ReadWrite,
+            subscriber,
+            "POST",
+            "/wp-json/wc/v3/products/batch",
+            403,
+            "woocommerce_rest_cannot_batch",
+        );
+    }
+}

@@ -25,6 +25,18 @@ pub(super) fn kses(text: &str) -> String {
     kept
 }
 
+/// `wpautop`: what is no block becomes a paragraph, and a line break ends it.
+pub(super) fn autop(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() {
+        return String::new();
+    }
+    if text.starts_with("<p") || text.starts_with("<div") || text.starts_with("<ul") || text.starts_with("<h") {
+        return format!("{text}\n");
+    }
+    text.split("\n\n").map(|part| format!("<p>{}</p>\n", part.trim().replace('\n', "<br />\n"))).collect()
+}
+
 /// Whether `&…;` starts here.
 fn entity(text: &str) -> bool {
     let name = text[1..].split(';').next().unwrap_or_default();
@@ -55,5 +67,13 @@ mod tests {
         check("<b>x</b> & \"q\" &amp; &#8211; &", "<b>x</b> &amp; \"q\" &amp; &#8211; &amp;");
         check("1 < 2", "1 &lt; 2");
         check("<", "&lt;");
+    }
+
+    #[test]
+    fn plain_text_becomes_paragraphs() {
+        assert_eq!(autop("Alpha Tee"), "<p>Alpha Tee</p>\n");
+        assert_eq!(autop("<p>x</p>"), "<p>x</p>\n");
+        assert_eq!(autop("a\nb\n\nc"), "<p>a<br />\nb</p>\n<p>c</p>\n");
+        assert_eq!(autop(" "), "");
     }
 }

@@ -34,6 +34,9 @@ pub mod variations;
 pub mod attributes;
 pub mod reviews;
 
+#[cfg(test)]
+mod testing;
+
 pub use context::Ctx;
 pub use error::RestError;
 pub use params::Params;

@@ -168,11 +168,47 @@ fn decode(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rest::testing::Bench;
+    use crate::state::Permissions;
+
+    /// A GET of this target signed as a client would.
+    fn signed(bench: &Bench, key: &str, secret: &str, nonce: &str, at: i64) -> String {
+        let query = format!(
+            "include%5B0%5D=12&oauth_consumer_key={key}&oauth_nonce={nonce}&oauth_signature_method=HMAC-SHA256&oauth_timestamp={at}"
+        );
+        let address = format!("{}/wp-json/wc/v3/products", bench.shop.config().url);
+        let pairs = query.replace('%', "%25").replace('=', "%3D").replace('&', "%26");
+        let base = format!("GET&{}&{}", encode(&address), pairs);
+        let signature = sign("HMAC-SHA256", secret, &base).unwrap();
+        format!("/wp-json/wc/v3/products?{query}&oauth_signature={}", encode(&signature))
+    }
 
     #[test]
-    fn signs_as_rfc_2202_and_4231_do() {
-        // Known answers for key "k&" computed from the definition of HMAC; what matters is the scheme's choice.
-        assert_ne!(sign("HMAC-SHA1", "k", "base"), sign("HMAC-SHA256", "k", "base"));
+    fn a_signed_request_over_plain_http_is_let_in_once() {
+        let bench = Bench::new();
+        let (key, secret) = bench.shop.add_key(Permissions::ReadWrite, 1);
+        let target = signed(&bench, &key, &secret, "n1", bench.now());
+        assert_eq!(bench.send(false, "GET", &target, &[], "").0, 200);
+        let refused = |target: &str, message: &str| {
+            let (status, body) = bench.send(false, "GET", target, &[], "");
+            assert_eq!((status, body["message"].as_str()), (401, Some(message)), "{target}");
+        };
+        refused(&target, "Invalid nonce - nonce has already been used.");
+        refused(&signed(&bench, &key, &secret, "n2", bench.now() - 901), "Invalid timestamp.");
+        refused(
+            &signed(&bench, &key, "cs_other", "n3", bench.now()),
+            "Invalid signature - provided signature does not match.",
+        );
+        refused(&signed(&bench, "ck_other", &secret, "n4", bench.now()), "Consumer key is invalid.");
+        let lacking = target.replace("oauth_nonce=n1&", "");
+        refused(&lacking, "Missing OAuth parameter oauth_nonce");
+    }
+
+    #[test]
+    fn signatures_are_the_ones_others_compute() {
+        // HMAC of "base" under "k&", computed with Python's hmac module.
+        assert_eq!(sign("HMAC-SHA1", "k", "base").as_deref(), Some("y6MtaBwPVwIUfS7CGD+9aOA7Ovo="));
+        assert_eq!(sign("HMAC-SHA256", "k", "base").as_deref(), Some("+2Rqefv60bk6CJrA4IoJ2NXduU2Rln8Xenw910AVUtM="));
         assert_eq!(sign("PLAINTEXT", "k", "base"), None);
     }
 

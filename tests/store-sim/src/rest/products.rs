@@ -54,7 +54,8 @@ fn list(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
         return Ok(paging::list(ctx, params, rows, &RULES, show::product));
     }
     let rows = ctx.state.table(Kind::Product).values().filter(|row| filter.takes(row));
-    Ok(paging::list(ctx, params, rows, &RULES, show::product))
+    let edit = params.text("context") == Some("edit");
+    Ok(paging::list(ctx, params, rows, &RULES, if edit { show::edited } else { show::product }))
 }
 
 /// The filters only products have.
@@ -123,7 +124,8 @@ fn has_any(object: &Object, field: &str, wanted: &[String]) -> bool {
 fn get(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
     let id = params.id("id");
     let object = find_kind(ctx.state, id).and_then(|kind| ctx.state.get(kind, id)).ok_or_else(|| invalid_id(404))?;
-    Ok(Reply::ok(show::product(ctx, object)))
+    let edit = params.text("context") == Some("edit");
+    Ok(Reply::ok(if edit { show::edited(ctx, object) } else { show::product(ctx, object) }))
 }
 
 fn create(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
@@ -143,7 +145,7 @@ fn create(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
         ctx.happened("product", "published", id);
     }
     ctx.state.happened(crate::shop::Happened::action("woocommerce_product_set_stock", json!([])));
-    Ok(Reply::created(show::edited(ctx, id), ctx.rest_url(&format!("{BASE}/{id}"))))
+    Ok(Reply::created(shown(ctx, id), ctx.rest_url(&format!("{BASE}/{id}"))))
 }
 
 fn update(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
@@ -172,7 +174,7 @@ fn update(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
     if stock_moved {
         ctx.state.happened(crate::shop::Happened::action("woocommerce_product_set_stock", json!([])));
     }
-    Ok(Reply::ok(show::edited(ctx, id)))
+    Ok(Reply::ok(shown(ctx, id)))
 }
 
 fn delete(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
@@ -181,7 +183,7 @@ fn delete(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
         return Err(not_here());
     }
     let product = ctx.state.get(Kind::Product, id).ok_or_else(|| invalid_id(404))?;
-    let body = show::product(ctx, product);
+    let body = show::edited(ctx, product);
     if params.flag("force") {
         remove(ctx, id);
         return Ok(Reply::ok(body));
@@ -197,6 +199,11 @@ fn delete(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
     ctx.happened("product", "deleted", id);
     ctx.happened("coupon", "deleted", id);
     Ok(Reply::ok(body))
+}
+
+/// A product just written.
+fn shown(ctx: &Ctx<'_>, id: u64) -> Value {
+    ctx.state.get(Kind::Product, id).map_or(Value::Null, |product| show::edited(ctx, product))
 }
 
 /// Gone for good, with its variations. Nobody is told.
@@ -217,3 +224,6 @@ fn not_here() -> RestError {
     let message = "To manipulate product variations you should use the /products/&lt;product_id&gt;/variations/&lt;id&gt; endpoint.";
     RestError::new("woocommerce_rest_invalid_product_id", message, 404)
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,12 +83,13 @@ fn list(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
             && is(object, "stock_status")
             && status.map_or(object.text("status") != "trash", |status| object.text("status") == status)
     });
-    Ok(paging::list(ctx, params, rows, &RULES, variation))
+    Ok(paging::list(ctx, params, rows, &RULES, viewed))
 }
 
 fn get(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
     let object = find(ctx.state, params)?;
-    Ok(Reply::ok(variation(ctx, object)))
+    let edit = params.text("context") == Some("edit");
+    Ok(Reply::ok(if edit { variation(ctx, object) } else { viewed(ctx, object) }))
 }
 
 fn create(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
@@ -227,7 +228,18 @@ fn apply(ctx: &mut Ctx<'_>, object: &mut Object, params: &Params) -> Result<(), 
     Ok(())
 }
 
-/// A variation as its own routes show it.
+/// A variation as reading shows it: with its parent's tax class, and text as the shop's pages show it.
+fn viewed(ctx: &Ctx<'_>, object: &Object) -> Value {
+    let mut shown = variation(ctx, object);
+    shown["description"] = json!(html::autop(object.text("description")));
+    if object.text("tax_class") == "parent" {
+        let parent = ctx.state.get(Kind::Product, object.parent);
+        shown["tax_class"] = json!(parent.map(|parent| parent.text("tax_class")).unwrap_or_default());
+    }
+    shown
+}
+
+/// A variation as writing shows it: as it is kept.
 fn variation(ctx: &Ctx<'_>, object: &Object) -> Value {
     let mut shown = object.fields.clone();
     show::dates(ctx, object, &mut shown);

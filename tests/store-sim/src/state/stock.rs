@@ -44,6 +44,15 @@ impl State {
         Some(StockChange { holder, name, from, to })
     }
 
+    /// Counts a sale, of a product or of its variation: `total_sales`.
+    pub fn count_sale(&mut self, product: u64, quantity: i64) {
+        let product = self.get(Kind::Variation, product).map_or(product, |variation| variation.parent);
+        if let Some(object) = self.get_mut(Kind::Product, product) {
+            let sales = object.int("total_sales") + quantity;
+            object.set("total_sales", sales);
+        }
+    }
+
     /// Whose stock a sale of this product takes from; `None` where none is managed.
     pub fn stock_holder(&self, product: u64) -> Option<(Kind, u64)> {
         if let Some(object) = self.get(Kind::Product, product) {

@@ -2,15 +2,24 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::{Ctx, links, money};
+use super::super::{Ctx, html, links, money};
 use super::BASE;
 use crate::state::{Kind, Object, State};
 
 /// Neighbours looked at, and shown, as related products.
 const RELATED: (usize, usize) = (50, 5);
 
-/// A product, or a variation as `/products/<id>` shows it.
+/// A product, or a variation as `/products/<id>` shows it: texts as the shop's pages show them.
 pub(in crate::rest) fn product(ctx: &Ctx<'_>, object: &Object) -> Value {
+    let mut shown = raw(ctx, object);
+    for name in ["description", "short_description"] {
+        shown[name] = json!(html::autop(object.text(name)));
+    }
+    shown
+}
+
+/// The same as it is kept.
+fn raw(ctx: &Ctx<'_>, object: &Object) -> Value {
     let mut shown = object.fields.clone();
     let parent = (object.parent > 0).then(|| ctx.state.get(Kind::Product, object.parent)).flatten();
     if let Some(parent) = parent {
@@ -44,12 +53,10 @@ pub(in crate::rest) fn product(ctx: &Ctx<'_>, object: &Object) -> Value {
     Value::Object(shown)
 }
 
-/// A product as creation and update show it: with what the editor needs.
-pub(in crate::rest) fn edited(ctx: &Ctx<'_>, id: u64) -> Value {
-    let Some(object) = ctx.state.get(Kind::Product, id) else {
-        return Value::Null;
-    };
-    let mut shown = product(ctx, object);
+/// A product as every write shows it, and `context=edit`: as it is kept, with what the editor needs.
+pub(in crate::rest) fn edited(ctx: &Ctx<'_>, object: &Object) -> Value {
+    let mut shown = raw(ctx, object);
+    shown["average_rating"] = json!("0");
     shown["permalink_template"] = json!(format!("{}/product/%pagename%/", ctx.home()));
     shown["generated_slug"] = json!(super::super::slug::slugged(object.text("name")));
     shown
