@@ -19,11 +19,9 @@ pub(crate) fn authenticate(
 ) -> Result<(), RestError> {
     let basic = basic(request);
     let woocommerce = request.target.contains("wp-json/wc/") || request.target.contains("wp-json/wc-");
-    if woocommerce {
-        if let Some(found) = key_of(ctx, request, target, basic.as_ref())? {
-            ctx.user = ctx.state.access.users.get(&found.0).cloned();
-            return allowed(found.1, method);
-        }
+    if woocommerce && let Some((user, permissions)) = key_of(ctx, request, target, basic.as_ref())? {
+        ctx.user = ctx.state.access.users.get(&user).cloned();
+        return allowed(permissions, method);
     }
     if let Some((login, password)) = basic.filter(|_| request.https) {
         ctx.user = application_password(ctx, &login, &password, woocommerce)?;

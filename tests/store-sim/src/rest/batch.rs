@@ -45,12 +45,12 @@ pub fn run(ctx: &mut Ctx<'_>, params: &Params, verbs: &Verbs) -> Result<Reply, R
         _ => unreachable!("only lists are entered"),
     };
     for item in create {
-        note("create", outcome((verbs.create)(ctx, &Params::of(with_parent(fields(item)))), json!(0)));
+        note("create", outcome((verbs.create)(ctx, &Params::of(with_parent(fields(item)))), &json!(0)));
     }
     for item in update {
         let item = fields(item);
         let id = item.get("id").cloned().unwrap_or_default();
-        note("update", outcome((verbs.update)(ctx, &Params::of(with_parent(item))), id));
+        note("update", outcome((verbs.update)(ctx, &Params::of(with_parent(item))), &id));
     }
     for item in delete {
         let id = item.get("id").cloned().unwrap_or(item);
@@ -59,7 +59,7 @@ pub fn run(ctx: &mut Ctx<'_>, params: &Params, verbs: &Verbs) -> Result<Reply, R
         };
         let item = with_parent(fields(json!({"id": number, "force": true})));
         let named = if parent.is_some() { delete_name(&item, number) } else { json!(number) };
-        note("delete", outcome((verbs.delete)(ctx, &Params::of(item)), named));
+        note("delete", outcome((verbs.delete)(ctx, &Params::of(item)), &named));
     }
     Ok(Reply::ok(if answer.is_empty() { json!([]) } else { Value::Object(answer) }))
 }
@@ -92,7 +92,7 @@ fn fields(item: Value) -> Map<String, Value> {
     }
 }
 
-fn outcome(result: Result<Reply, RestError>, id: Value) -> Value {
+fn outcome(result: Result<Reply, RestError>, id: &Value) -> Value {
     match result {
         Ok(reply) => reply.body,
         Err(error) => json!({"id": id, "error": error.body()}),

@@ -84,6 +84,9 @@ fn page_url(ctx: &Ctx<'_>, page: u64) -> String {
         if part.starts_with("page=") {
             seen = true;
             parts.push(format!("page={page}"));
+        } else if part == "dates_are_gmt=true" {
+            // The original writes parameters as it understood them.
+            parts.push("dates_are_gmt=1".to_owned());
         } else {
             parts.push(part.to_owned());
         }

@@ -116,8 +116,9 @@ impl Filter {
 
 fn has_any(object: &Object, field: &str, wanted: &[String]) -> bool {
     let terms = object.fields.get(field).and_then(Value::as_array);
-    let fits =
-        |term: &Value| wanted.iter().any(|want| term["id"].to_string() == *want || term["slug"] == want.as_str());
+    let fits = |term: &Value| {
+        wanted.iter().any(|want| want.parse::<u64>().is_ok_and(|id| term["id"] == id) || term["slug"] == want.as_str())
+    };
     terms.is_some_and(|terms| terms.iter().any(fits))
 }
 

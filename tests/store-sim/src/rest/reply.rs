@@ -50,11 +50,11 @@ pub(crate) fn dress(ctx: &Ctx<'_>, target: &Target<'_>, method: &str, outcome: O
         status = 200;
     }
     let body = if method == "HEAD" { Vec::new() } else { php_json(&body).into_bytes() };
-    Response { status, headers: headers(ctx, own, method == "GET"), body }
+    Response { status, headers: headers(ctx, &own, method == "GET"), body }
 }
 
 /// What every REST answer carries, and what this one adds. A page link replaces the API's own.
-fn headers(ctx: &Ctx<'_>, own: Vec<(&'static str, String)>, get: bool) -> Vec<(String, String)> {
+fn headers(ctx: &Ctx<'_>, own: &[(&'static str, String)], get: bool) -> Vec<(String, String)> {
     let mut headers = vec![
         ("X-Powered-By".to_owned(), "PHP/8.2.35".to_owned()),
         ("Content-Type".to_owned(), "application/json; charset=UTF-8".to_owned()),
@@ -67,7 +67,7 @@ fn headers(ctx: &Ctx<'_>, own: Vec<(&'static str, String)>, get: bool) -> Vec<(S
     add("X-Content-Type-Options", "nosniff");
     add("Access-Control-Expose-Headers", "X-WP-Total, X-WP-TotalPages, Link");
     add("Access-Control-Allow-Headers", "Authorization, X-WP-Nonce, Content-Disposition, Content-MD5, Content-Type");
-    for (name, value) in &own {
+    for (name, value) in own {
         add(name, value);
     }
     if ctx.user.is_some() {

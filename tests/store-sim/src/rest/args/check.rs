@@ -29,7 +29,8 @@ pub(super) fn mistake(is: Is, value: &Value, path: &str) -> Option<Mistake> {
         Is::IntBetween(low, high) => (!to_int(value).is_some_and(|number| (low..=high).contains(&number))).then(|| {
             plain("rest_out_of_bounds", &format!("{path} must be between {low} (inclusive) and {high} (inclusive)"))
         }),
-        Is::IntFrom(low) => (!to_int(value).is_some_and(|number| number >= low))
+        Is::IntFrom(low) => to_int(value)
+            .is_none_or(|number| number < low)
             .then(|| plain("rest_out_of_bounds", &format!("{path} must be greater than or equal to {low}"))),
         Is::List(item) => {
             items(value).iter().enumerate().find_map(|(at, value)| mistake(*item, value, &format!("{path}[{at}]")))

@@ -32,7 +32,7 @@ fn raw(ctx: &Ctx<'_>, object: &Object) -> Value {
     set("permalink", json!(permalink(ctx, parent.unwrap_or(object))));
     let price = price(ctx.state, object, &variations, ctx.now);
     set("on_sale", json!(on_sale(object, ctx.now)));
-    set("purchasable", json!(!price.is_empty() && matches!(object.text("status"), "publish" | "private")));
+    set("purchasable", json!(!price.is_empty()));
     set("price_html", json!(price_html(&ctx.shop.currency, &price)));
     set("price", json!(price));
     set("backorders_allowed", json!(matches!(object.text("backorders"), "yes" | "notify")));
