@@ -283,7 +283,7 @@ fn show(ctx: &Ctx<'_>, customer: &Object) -> Value {
 }
 
 fn invalid() -> RestError {
-    RestError::new("wc_user_invalid_id", "Invalid user ID.", 404)
+    RestError::new("wc_user_invalid_id", "Invalid user ID.", 404).before_permission()
 }
 
 #[cfg(test)]

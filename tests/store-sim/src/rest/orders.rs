@@ -113,7 +113,19 @@ fn list(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
     let mut rest = params.clone();
     rest.set("search", json!(""));
     let places = places(params);
-    Ok(paging::list(ctx, &rest, rows, &RULES, |ctx, order| view::show(ctx, order, places)))
+    let mut reply = paging::list(ctx, &rest, rows, &RULES, |ctx, order| view::show(ctx, order, places));
+    for (_, link) in reply.headers.iter_mut().filter(|(name, _)| *name == "Link") {
+        *link = with_defaults(link, ctx.query);
+    }
+    Ok(reply)
+}
+
+/// The page links of orders, and of nothing else, spell out what was not asked for.
+fn with_defaults(link: &str, query: &str) -> String {
+    let asked = |name: &str| query.split('&').any(|part| part.starts_with(name));
+    let defaults = [("status", "status%5B0%5D=any"), ("dp=", "dp=2"), ("context=", "context=view")];
+    let more: String = defaults.iter().filter(|(name, _)| !asked(name)).map(|(_, part)| format!("&{part}")).collect();
+    link.replace(">; rel", &format!("{more}>; rel"))
 }
 
 /// The filters only orders have.

@@ -146,3 +146,9 @@ fn lists_are_filtered_by_status_customer_product_and_text() {
     assert_eq!(found("search=eve@shop"), Some(vec![200]), "the customer's address became the order's");
     assert_eq!(trial.ask("GET", "/orders?status=bogus", Value::Null).0, 400);
 }
+
+#[test]
+fn page_links_spell_out_what_was_not_asked_for() {
+    let link = super::with_defaults("<https://s.test/o?page=2&dp=3>; rel=\"next\"", "page=1&dp=3");
+    assert_eq!(link, "<https://s.test/o?page=2&dp=3&status%5B0%5D=any&context=view>; rel=\"next\"");
+}
