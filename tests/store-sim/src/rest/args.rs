@@ -159,7 +159,7 @@ mod tests {
         Arg::new("email", Is::Email),
     ];
 
-    fn checked(values: Value) -> Result<Params, RestError> {
+    fn checked(values: &Value) -> Result<Params, RestError> {
         let mut params = Params::of(values.as_object().cloned().unwrap_or_default());
         check(ARGS, &mut params).map(|()| params)
     }
@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn says_what_is_wrong_in_wordpress_words() {
         let refused = |values: Value, name: &str, message: &str, code: &str, data: Value| {
-            let error = checked(values.clone()).unwrap_err();
+            let error = checked(&values).unwrap_err();
             assert_eq!(error.data["params"][name], json!(message), "{values}");
             assert_eq!(error.data["details"][name]["code"], json!(code), "{values}");
             assert_eq!(error.data["details"][name]["data"], data, "{values}");
@@ -228,17 +228,17 @@ mod tests {
 
     #[test]
     fn turns_what_fits_into_its_type() {
-        let params = checked(json!({"quantity": "25", "manage_stock": "false", "per_page": "7"})).unwrap();
+        let params = checked(&json!({"quantity": "25", "manage_stock": "false", "per_page": "7"})).unwrap();
         assert_eq!(params.get("quantity"), Some(&json!(25)));
         assert_eq!(params.get("manage_stock"), Some(&json!(false)));
         assert_eq!(params.int("per_page"), Some(7));
-        assert_eq!(checked(json!({})).unwrap().int("per_page"), Some(10));
-        assert_eq!(checked(json!({"quantity": null})).unwrap().sent("quantity"), Some(&json!(0)));
+        assert_eq!(checked(&json!({})).unwrap().int("per_page"), Some(10));
+        assert_eq!(checked(&json!({"quantity": null})).unwrap().sent("quantity"), Some(&json!(0)));
     }
 
     #[test]
     fn names_every_mistake_and_every_missing_argument() {
-        let error = checked(json!({"per_page": 0, "status": "x"})).unwrap_err();
+        let error = checked(&json!({"per_page": 0, "status": "x"})).unwrap_err();
         assert_eq!(error.message, "Invalid parameter(s): per_page, status");
         let mut params = Params::of(Map::new());
         let error = check(&[Arg::new("name", Is::Text).required()], &mut params).unwrap_err();

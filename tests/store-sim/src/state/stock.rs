@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    fn product(id: u64, parent: u64, manage: serde_json::Value, quantity: i64) -> Object {
+    fn product(id: u64, parent: u64, manage: &serde_json::Value, quantity: i64) -> Object {
         let fields = json!({"name": "Tee", "manage_stock": manage, "stock_quantity": quantity, "backorders": "no"});
         Object { id, parent, fields: fields.as_object().cloned().unwrap_or_default(), ..Object::default() }
     }
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn an_order_takes_stock_and_tells_when_it_runs_low_and_out() {
         let mut state = State::new();
-        state.put(Kind::Product, product(12, 0, json!(true), 4));
+        state.put(Kind::Product, product(12, 0, &json!(true), 4));
         let change = state.reduce_stock(12, 2, 50).unwrap();
         assert_eq!((change.from, change.to), (4, 2));
         assert!(state.happened.iter().any(|event| event.topic == "action.woocommerce_low_stock"));
@@ -102,15 +102,15 @@ mod tests {
     #[test]
     fn a_variation_without_stock_of_its_own_takes_its_parents() {
         let mut state = State::new();
-        state.put(Kind::Product, product(12, 0, json!(true), 4));
-        state.put(Kind::Variation, product(13, 12, json!("parent"), 0));
+        state.put(Kind::Product, product(12, 0, &json!(true), 4));
+        state.put(Kind::Variation, product(13, 12, &json!("parent"), 0));
         assert_eq!(state.reduce_stock(13, 1, 50).unwrap().holder, 12);
     }
 
     #[test]
     fn unmanaged_stock_stays() {
         let mut state = State::new();
-        state.put(Kind::Product, product(12, 0, json!(false), 0));
+        state.put(Kind::Product, product(12, 0, &json!(false), 0));
         assert_eq!(state.reduce_stock(12, 1, 50), None);
         assert_eq!(state.reduce_stock(99, 1, 50), None);
     }
