@@ -1,3 +1,5 @@
+//! Orders over REST: what is answered, what moves, what is told. Values are worked out by hand.
+
 use serde_json::{Value, json};
 
 use crate::testing::{LOOSE, TRACKED, Trial};
