@@ -176,3 +176,27 @@ fn doctor_finds_nothing_wrong_with_a_healthy_engine() {
     let output = engine.command(&["doctor"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output));
 }
+
+#[test]
+fn a_store_that_cannot_be_reached_is_tested_with_and_without_an_engine() {
+    for running in [false, true] {
+        let mut engine = Engine::new(&[]);
+        if running {
+            engine.start();
+        }
+        // Loopback is closed unless it is opened, so nothing is called.
+        let url = ["--url", "http://169.254.169.254", "--key", "ck_1", "--secret", "cs_hidden"];
+        let added = engine.command_ok(&[&["store", "add", "shop"], &url[..]].concat());
+        assert!(added.contains("store shop is connected") && added.contains("✗ address"), "{added}");
+        assert_eq!(json(&engine.command_ok(&["store", "ls", "--json"]))[0]["rest_keys"], true, "it is kept");
+        for arguments in [&["store", "test", "shop"][..], &["store", "test", "shop", "--json"]] {
+            let output = engine.command(arguments);
+            assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+            assert!(text(&output).contains("metadata") && !text(&output).contains("cs_hidden"), "{}", text(&output));
+        }
+        assert_eq!(engine.command(&["store", "test", "nobody"]).status.code(), Some(1));
+        let quiet = ["store", "add", "other", "--no-test"];
+        let added = engine.command_ok(&[&quiet[..], &url[..]].concat());
+        assert!(!added.contains("address"), "{added}");
+    }
+}

@@ -11,7 +11,8 @@ grants: { woo: ["orders.read"], stores: ["shop"] }
 steps:
   - id: look
     script: |
-      woo::get("orders/" + event.data.id, #{ _fields: "id,status" }, #{ store: "shop" }).status
+      let path = "orders/" + event.data.id;
+      woo::get(path, #{ _fields: "id,status" }, #{ store: "shop" }).status
 "#;
 
 #[tokio::test(start_paused = true)]

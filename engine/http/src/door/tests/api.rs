@@ -175,3 +175,19 @@ async fn requests_that_make_no_sense_are_refused_by_name() {
     }
     house.is_untouched().await;
 }
+
+#[tokio::test]
+async fn a_store_is_examined_and_what_is_missing_is_said() {
+    let house = House::new(&[]).await;
+    let tested = house.api("POST", "/stores/shop/test", "").await;
+    assert_eq!(tested.status, 200, "{tested:?}");
+    let report = tested.json();
+    assert_eq!((&report["store"], &report["fine"]), (&json!("shop"), &json!(false)));
+    let first = &report["checks"][0];
+    assert_eq!((&first["name"], &first["outcome"]), (&json!("address"), &json!("failed")));
+    assert!(first["help"].as_str().is_some_and(|help| help.contains("--url")), "{first}");
+    for id in ["nobody", "NOT%20AN%20ID"] {
+        let refused = house.api("POST", &format!("/stores/{id}/test"), "").await;
+        assert_eq!(refused.refusal(), (404, "store_unknown".to_owned()), "{id}");
+    }
+}
