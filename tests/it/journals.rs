@@ -124,8 +124,8 @@ impl Immediate for Fixed {
     fn log(&mut self, _level: &str, _message: &str) {}
 }
 
-struct Pure {
-    workflow: Workflow,
+pub(crate) struct Pure {
+    pub(crate) workflow: Workflow,
     event: Prepared,
     store: Prepared,
     marks: SecretMarks,
@@ -133,7 +133,7 @@ struct Pure {
 }
 
 impl Pure {
-    fn new(id: &str, text: &str, event: Json) -> Self {
+    pub(crate) fn new(id: &str, text: &str, event: Json) -> Self {
         let none = |name: &str| Err(format!("`{name}` was not found"));
         let parsed = parse(id.parse().expect("an id"), text, &none);
         let workflow = parsed.workflow.unwrap_or_else(|| panic!("{:?}", parsed.diagnostics));
@@ -156,28 +156,34 @@ impl Pure {
     }
 
     /// Goes on from a prefix of the journal to rest, with outcomes from the entries after it.
-    fn go_on(&self, journal: &[Entry], cut: usize) -> RunState {
-        let mut state = fold(&journal[..cut]).expect("a prefix is a journal").expect("not empty");
-        let mut outcomes = outcomes(&journal[cut..]);
+    pub(crate) fn go_on(&self, journal: &[Entry], cut: usize) -> RunState {
+        let state = fold(&journal[..cut]).expect("a prefix is a journal").expect("not empty");
+        self.drive(state, outcomes(&journal[cut..])).0
+    }
+
+    /// From a state to rest; the last state and the entries on the way.
+    pub(crate) fn drive(&self, mut state: RunState, mut outcomes: Outcomes) -> (RunState, Vec<Entry>) {
+        let at = state.len;
+        let mut entries = Vec::new();
         let mut inputs = VecDeque::from([Input::Resume { under_way: BTreeSet::new() }]);
         for _ in 0..10_000 {
             let input = match inputs.pop_front() {
                 Some(input) => input,
-                None if matches!(state.phase, Phase::Ended { .. } | Phase::Parked { .. }) => return state,
+                None if matches!(state.phase, Phase::Ended { .. } | Phase::Parked { .. }) => return (state, entries),
                 None => {
                     let ((path, kind), _) =
                         state.timers.iter().min_by_key(|(_, due)| **due).expect("it waits for a time");
                     Input::Timer { path: path.clone(), kind: *kind }
                 }
             };
-            let decision =
-                decide(state, &self.context(), input).unwrap_or_else(|error| panic!("cut at {cut}: {error}"));
+            let decision = decide(state, &self.context(), input).unwrap_or_else(|error| panic!("cut at {at}: {error}"));
             state = decision.state;
+            entries.extend(decision.entries);
             for effect in decision.effects {
                 inputs.extend(self.answer(&state, effect, &mut outcomes));
             }
         }
-        panic!("cut at {cut}: does not come to rest");
+        panic!("cut at {at}: does not come to rest");
     }
 
     fn answer(&self, state: &RunState, effect: Effect, outcomes: &mut Outcomes) -> Option<Input> {
@@ -236,7 +242,8 @@ impl Pure {
     }
 }
 
-type Outcomes = BTreeMap<(StepPath, u32), VecDeque<CallOutcome>>;
+/// What calls come to, in order, by step and index.
+pub(crate) type Outcomes = BTreeMap<(StepPath, u32), VecDeque<CallOutcome>>;
 
 fn outcomes(entries: &[Entry]) -> Outcomes {
     let mut outcomes = Outcomes::new();
@@ -252,7 +259,7 @@ fn outcomes(entries: &[Entry]) -> Outcomes {
 }
 
 /// What must be equal however often the run was interrupted: all but the times.
-fn essence(state: &RunState) -> Json {
+pub(crate) fn essence(state: &RunState) -> Json {
     let mut row = serde_json::to_value(state.row()).expect("JSON");
     row["finished"] = Json::Null;
     let output = if let Phase::Ended { output, .. } = &state.phase { output.clone() } else { Json::Null };

@@ -15,5 +15,6 @@ mod secrets;
 mod commands;
 mod crash;
 mod journals;
+mod store_journals;
 mod hostile;
 mod hostile_webhooks;
