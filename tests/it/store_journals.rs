@@ -21,7 +21,7 @@ use crate::journals::{Outcomes, Pure, essence};
 
 const TEXT: &str = r#"
 on: { woo: [order.created] }
-grants: { woo: [orders.read, orders.write], stores: [self], http: [sink.example] }
+grants: { woo: [orders.read, orders.write], stores: [self] }
 steps:
   - id: order
     woo: orders/${{ event.data.id }}
@@ -31,10 +31,11 @@ steps:
     with: { note: "For ${{ steps.order.output.name }}" }
   - id: script
     script: |
-      let first = http::put("https://sink.example/one", #{});
+      let notes = "orders/" + event.data.id + "/notes";
+      let first = woo::post(notes, #{ note: "one" });
       let caught = "nothing";
-      try { http::put("https://sink.example/bad", #{}); } catch (error) { caught = error.code; }
-      let second = http::put("https://sink.example/two", #{});
+      try { woo::post(notes, #{ note: "bad" }); } catch (error) { caught = error.code; }
+      let second = woo::post(notes, #{ note: "two" });
       `${first.id} ${caught} ${second.id}`
   - id: each
     for_each: "[1, 2, 3]"

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Json,
     id::{RunId, StepPath},
+    time::Timestamp,
 };
 
 /// One call of a host function with its arguments. Text in `args` may hold sealed secret marks (never plaintext);
@@ -49,6 +50,23 @@ pub enum CallKind {
     Sleep,
     /// Waits for an event: `events::wait_for`.
     Wait,
+}
+
+/// An earlier try of a call under the same key may have reached the other side: whoever makes the call finds out first
+/// whether it happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Again {
+    /// The first moment at which such a try may have been sent: nothing it made is older.
+    pub since: Timestamp,
+    /// The last such moment (after a crash: the restart): how long a try can still be running counts from here.
+    pub until: Timestamp,
+}
+
+impl Again {
+    /// The time of both.
+    pub fn and(self, other: Self) -> Self {
+        Self { since: self.since.min(other.since), until: self.until.max(other.until) }
+    }
 }
 
 /// What came of a call.

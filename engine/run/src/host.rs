@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use cartwright_core::{
     Json,
-    call::{Call, CallError, CallKind, CallOutcome, ErrorClass},
+    call::{Again, Call, CallError, CallKind, CallOutcome, ErrorClass},
     id::{StoreId, WorkflowId},
     run::decide::ResolvedCall,
-    time::Timestamp,
     workflow::Workflow,
 };
 use cartwright_storage::{Expect, Record, RecordWrite, StorageError, Table};
@@ -35,7 +34,7 @@ pub(crate) async fn make_call(
     own: Option<StoreId>,
     call: Call,
     key: String,
-    again: Option<Timestamp>,
+    again: Option<Again>,
 ) -> CallOutcome {
     Metrics::add(&inner.metrics.calls);
     let made = match call.function.starts_with("woo::") {
@@ -45,7 +44,10 @@ pub(crate) async fn make_call(
     match made {
         Ok(answer) => CallOutcome::Ok(answer),
         Err(error) => {
-            Metrics::add(&inner.metrics.call_errors);
+            Metrics::add(match error.class {
+                ErrorClass::Deferred => &inner.metrics.call_deferrals,
+                _ => &inner.metrics.call_errors,
+            });
             CallOutcome::Err(error)
         }
     }

@@ -27,6 +27,8 @@ pub struct Metrics {
     pub steps_unknown: AtomicU64,
     pub calls: AtomicU64,
     pub call_errors: AtomicU64,
+    /// Calls that were put off: no errors.
+    pub call_deferrals: AtomicU64,
     pub store_calls: AtomicU64,
     /// By class, in the order of [`CLASSES`].
     store_call_errors: [AtomicU64; CLASSES.len()],
@@ -71,6 +73,7 @@ impl Metrics {
             ("steps_unknown", read(&self.steps_unknown)),
             ("calls", read(&self.calls)),
             ("call_errors", read(&self.call_errors)),
+            ("call_deferrals", read(&self.call_deferrals)),
             ("store_calls", read(&self.store_calls)),
             ("commits", read(&self.commits)),
             ("commit_conflicts", read(&self.commit_conflicts)),

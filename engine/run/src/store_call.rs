@@ -2,9 +2,8 @@
 
 use cartwright_core::{
     Json,
-    call::{Call, CallError, ErrorClass},
+    call::{Again, Call, CallError, ErrorClass},
     id::StoreId,
-    time::Timestamp,
     woo::WooRequest,
     workflow::Workflow,
 };
@@ -19,7 +18,7 @@ pub(crate) async fn make(
     own: Option<&StoreId>,
     call: &Call,
     key: &str,
-    again: Option<Timestamp>,
+    again: Option<Again>,
 ) -> Result<Json, CallError> {
     let request = WooRequest::parse(call.args.first().unwrap_or(&Json::Null));
     let request = request.map_err(|problem| CallError::r#final("invalid", problem))?;

@@ -135,7 +135,7 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
         }
         What::RunRetried { by, .. } => line(None, '▶', Tone::Strong, format!("retried by {by}")),
         What::CancelRequested { by } => line(None, '■', Tone::Wait, format!("cancelled by {by}")),
-        What::FailureHandling { error } => {
+        What::FailureHandling { error, .. } => {
             line(None, '✗', Tone::Bad, format!("on_failure runs: {} ({})", error.message, error.code))
         }
         What::RunFinished { status, error, output } => {

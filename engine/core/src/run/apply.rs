@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     Json,
-    call::{CallOutcome, ErrorClass},
+    call::{Again, CallOutcome, ErrorClass},
     evaluate::Prepared,
     id::StepPath,
     run::{
@@ -63,6 +63,8 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
                 len: 1,
                 generation: 0,
                 retries: 0,
+                revivals: 0,
+                round: 0,
                 vars: None,
                 steps: BTreeMap::new(),
                 visible: BTreeMap::new(),
@@ -99,7 +101,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             show(state, path, json!({"status": "skipped", "output": null}));
             Ok(())
         }
-        What::StepStarted { path, attempt, .. } => start(state, path, *attempt),
+        What::StepStarted { path, attempt, .. } => start(state, path, *attempt, at),
         What::BranchTaken { path, branch } => {
             active(state, path)?.inner = Inner::Branch(*branch);
             Ok(())
@@ -125,6 +127,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 summary: summary.clone(),
                 repeatable: *repeatable,
                 outcome: None,
+                asked: at,
                 deferral: None,
             };
             add_call(active(state, path)?, *index, call)?;
@@ -140,6 +143,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 summary: String::new(),
                 repeatable: true,
                 outcome: None,
+                asked: at,
                 deferral: None,
             };
             add_call(active(state, path)?, *index, call)?;
@@ -151,13 +155,14 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             state.timers.retain(|(of, kind), _| {
                 of != path || (*kind != TimerKind::Call(*index) && *kind != TimerKind::Wait(*index))
             });
-            resolve(active(state, path)?, *index, function, fingerprint, outcome)?;
+            resolve(active(state, path)?, *index, function, fingerprint, outcome, at)?;
             match outcome {
                 CallOutcome::Ok(_) => state.doubts.settle(path, *index),
                 CallOutcome::Err(error) => {
-                    let repeatable = state.calls(path).get(*index as usize).is_some_and(|call| call.repeatable);
-                    if error.class == ErrorClass::Unknown && repeatable {
-                        state.doubts.raise(path, *index, at);
+                    let asked = state.calls(path).get(*index as usize).filter(|call| call.repeatable);
+                    let asked = asked.map(|call| call.asked).filter(|_| error.class == ErrorClass::Unknown);
+                    if let Some(since) = asked {
+                        state.doubts.raise(path, *index, Again { since, until: at });
                     }
                 }
             }
@@ -170,12 +175,14 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             Ok(())
         }
         What::CallRepeated { path, index, again } => {
-            if let Some(deferral) = &mut open_call(active(state, path)?, *index)?.deferral {
+            let call = open_call(active(state, path)?, *index)?;
+            if let Some(deferral) = &mut call.deferral {
                 deferral.asked = true;
             }
+            let before = std::mem::replace(&mut call.asked, at);
             state.timers.remove(&(path.clone(), TimerKind::Retry));
-            if let Some(again) = again {
-                state.doubts.raise(path, *index, *again);
+            if let Some(until) = again {
+                state.doubts.raise(path, *index, Again { since: before, until: *until });
             }
             Ok(())
         }
@@ -208,11 +215,12 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             Ok(())
         }
         What::StepFailed { path, error, call, handled } => {
-            let is_container = !matches!(active(state, path)?.inner, Inner::None);
+            let Active { inner, begun, .. } = active(state, path)?;
+            let (is_container, begun) = (!matches!(inner, Inner::None), *begun);
             let (attempt, _, calls) = end_attempt(state, path, *call, at)?;
             drop_below(state, path.as_str());
             if is_container && !handled {
-                state.doubts.redo(path, at);
+                state.doubts.redo(path, Again { since: begun, until: at });
             }
             show(state, path, failed_view(error));
             state
@@ -238,11 +246,16 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
         }
         What::RunRetried { generation, repeat_unknown, .. } => retry(state, *generation, *repeat_unknown),
         What::CancelRequested { .. } => Ok(()),
-        What::FailureHandling { error } => {
+        What::FailureHandling { error, round } => {
             if !matches!(state.phase, Phase::Main | Phase::Parked { .. }) {
                 return Err("a failure is handled already");
             }
             quiet(state, at);
+            if state.round != *round {
+                // Other calls than those of the failure before, under keys of their own.
+                state.doubts.forget("on_failure");
+                state.round = *round;
+            }
             state.phase = Phase::Failing { error: error.clone() };
             Ok(())
         }
@@ -257,7 +270,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
     }
 }
 
-fn start(state: &mut RunState, path: &StepPath, attempt: u32) -> Result<(), &'static str> {
+fn start(state: &mut RunState, path: &StepPath, attempt: u32, at: Timestamp) -> Result<(), &'static str> {
     let (before, tries, calls) = match state.steps.remove(path) {
         None => (0, 0, Vec::new()),
         Some(StepState::Retrying { attempt, tries, calls, .. }) => (attempt, tries, calls),
@@ -267,7 +280,7 @@ fn start(state: &mut RunState, path: &StepPath, attempt: u32) -> Result<(), &'st
     if attempt != before + 1 {
         return Err("attempts count up by one");
     }
-    let active = Active { attempt, tries: tries + 1, calls, inner: Inner::None };
+    let active = Active { attempt, tries: tries + 1, calls, inner: Inner::None, begun: at };
     state.steps.insert(path.clone(), StepState::Active(active));
     Ok(())
 }
@@ -293,6 +306,7 @@ fn resolve(
     function: &str,
     fingerprint: &str,
     outcome: &CallOutcome,
+    at: Timestamp,
 ) -> Result<(), &'static str> {
     match active.calls.get_mut(index as usize) {
         Some(call) if call.outcome.is_some() => Err("the call is resolved"),
@@ -308,6 +322,7 @@ fn resolve(
                 fingerprint: fingerprint.to_owned(),
                 summary: String::new(),
                 repeatable: true,
+                asked: at,
                 outcome: Some(outcome.clone()),
                 deferral: None,
             };
@@ -378,6 +393,7 @@ fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool) -> Result<
         Phase::Parked { failure: None, .. } => Phase::Main,
         Phase::Ended { status: RunStatus::Failed, .. } => {
             drop_below(state, "on_failure/");
+            state.revivals += 1;
             Phase::Main
         }
         Phase::Main | Phase::Failing { .. } | Phase::Ended { .. } => {

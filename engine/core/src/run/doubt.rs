@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    call::Again,
     id::StepPath,
     run::state::{CallState, RunState, StepState},
     time::Timestamp,
@@ -13,31 +14,31 @@ use crate::{
 /// Doubts about the calls of one run.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Doubts {
-    /// By step and index: the last moment at which an earlier try may have been sent.
-    calls: BTreeMap<(StepPath, u32), Timestamp>,
-    /// Containers that failed as a whole and may begin again with the calls they made: until when they ran.
-    redone: BTreeMap<StepPath, Timestamp>,
+    /// By step and index: when tries without a known answer may have been sent.
+    calls: BTreeMap<(StepPath, u32), Again>,
+    /// Containers that failed as a whole and may begin again with the calls they made: when they ran.
+    redone: BTreeMap<StepPath, Again>,
 }
 
 impl Doubts {
-    /// The last moment at which an earlier try of this call may have been sent; `None`: nothing was sent, its answer is
-    /// known, or nobody could find out about it anyway.
-    pub fn of(&self, path: &StepPath, index: u32) -> Option<Timestamp> {
+    /// When earlier tries of this call may have been sent; `None`: nothing was sent, its answer is known, or nobody could
+    /// find out about it anyway.
+    pub fn of(&self, path: &StepPath, index: u32) -> Option<Again> {
         if self.calls.is_empty() { None } else { self.calls.get(&(path.clone(), index)).copied() }
     }
 
     /// A call is intended: below a container that begins again, it may have been made before.
     pub(super) fn inherit(&mut self, path: &StepPath, index: u32) {
         let above = self.redone.iter().filter(|(container, _)| is_at_or_below(path, container.as_str()));
-        if let Some(until) = above.map(|(_, until)| *until).max() {
-            self.raise(path, index, until);
+        if let Some(again) = above.map(|(_, again)| *again).reduce(Again::and) {
+            self.raise(path, index, again);
         }
     }
 
-    /// A try may have been sent at `at`, or before.
-    pub(super) fn raise(&mut self, path: &StepPath, index: u32, at: Timestamp) {
-        let known = self.calls.entry((path.clone(), index)).or_insert(at);
-        *known = at.max(*known);
+    /// A try may have been sent at these times.
+    pub(super) fn raise(&mut self, path: &StepPath, index: u32, again: Again) {
+        let known = self.calls.entry((path.clone(), index)).or_insert(again);
+        *known = known.and(again);
     }
 
     /// The call is answered, or a person accepts that it may happen twice.
@@ -48,8 +49,9 @@ impl Doubts {
     }
 
     /// A container failed as a whole: what its steps did is forgotten, and done again when a person retries.
-    pub(super) fn redo(&mut self, container: &StepPath, at: Timestamp) {
-        self.redone.insert(container.clone(), at);
+    pub(super) fn redo(&mut self, container: &StepPath, again: Again) {
+        let known = self.redone.entry(container.clone()).or_insert(again);
+        *known = known.and(again);
     }
 
     /// What stands at a path or below it ended well and is not asked for again.
@@ -78,7 +80,7 @@ impl RunState {
 pub(super) fn doubt_open(doubts: &mut Doubts, path: &StepPath, calls: &[CallState], at: Timestamp) {
     for (index, call) in (0..).zip(calls) {
         if call.outcome.is_none() && call.repeatable && !call.is_deferred() {
-            doubts.raise(path, index, at);
+            doubts.raise(path, index, Again { since: call.asked, until: at });
         }
     }
 }

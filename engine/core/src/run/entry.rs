@@ -228,6 +228,9 @@ pub enum What {
     FailureHandling {
         /// Why.
         error: RunError,
+        /// Which failure of the run this is: 0 before a person first retried it after such an end.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        round: u32,
     },
     /// The end. Only `RunRetried` may follow, and only after a failure.
     RunFinished {
@@ -238,6 +241,12 @@ pub enum What {
         /// Why, where it failed.
         error: Option<RunError>,
     },
+}
+
+/// For fields that journals of before do not have.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What a timer is for; with run and path it names the timer.

@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     Json,
-    call::{CallError, CallOutcome},
+    call::{CallError, CallOutcome, idempotency_key},
     evaluate::Prepared,
     id::{EventId, RunId, StepPath, StoreId, Version, WorkflowId},
     run::{
@@ -44,6 +44,11 @@ pub struct RunState {
     pub generation: u32,
     /// How often a person retried it.
     pub retries: u32,
+    /// How often a person retried it after it had failed for good, `on_failure` included.
+    pub revivals: u32,
+    /// Which failure `on_failure` handles, or handled last: part of the identity of its calls, so that those of a later
+    /// failure are not taken for those of an earlier one.
+    pub round: u32,
     /// `vars`, once evaluated.
     pub vars: Option<Arc<Prepared>>,
     /// Steps that were begun or skipped, by path; those of an ended iteration are folded into their loop.
@@ -159,6 +164,8 @@ pub struct Active {
     pub calls: Vec<CallState>,
     /// What a container step remembers.
     pub inner: Inner,
+    /// When this attempt began.
+    pub begun: Timestamp,
 }
 
 /// What a container step remembers.
@@ -188,6 +195,8 @@ pub struct CallState {
     pub summary: String,
     /// May be repeated when its outcome is hidden.
     pub repeatable: bool,
+    /// When it was last asked for.
+    pub asked: Timestamp,
     /// `None`: intended or waiting.
     pub outcome: Option<CallOutcome>,
     /// It was put off, and has not been answered since.
@@ -218,6 +227,18 @@ impl RunState {
         Arc::new(Prepared::new(serde_json::json!({
             "id": run, "workflow": workflow, "retries": retries, "started": started,
         })))
+    }
+
+    /// The idempotency key of one of its calls. The first failure's `on_failure` has none but the step's path to tell it
+    /// apart, as in journals of before rounds were counted.
+    pub fn call_key(&self, path: &StepPath, index: u32) -> String {
+        match path.as_str().strip_prefix("on_failure/") {
+            Some(rest) if self.round > 0 => {
+                let path = StepPath::new(format!("on_failure#{}/{rest}", self.round));
+                idempotency_key(&self.run, &path, index, self.generation)
+            }
+            _ => idempotency_key(&self.run, path, index, self.generation),
+        }
     }
 
     /// The status people see.

@@ -180,7 +180,7 @@ fn a_deferred_iteration_does_not_hold_up_a_failure_and_is_made_by_the_retry() {
     assert_eq!(bench.status(), RunStatus::Failed);
     assert!(bench.state().timers.is_empty());
     let asked = calls(&bench.retry(false).unwrap());
-    let asked: Vec<(&str, Option<Timestamp>)> = asked.iter().map(|call| (call.path.as_str(), call.again)).collect();
+    let asked: Vec<(&str, Option<Again>)> = asked.iter().map(|call| (call.path.as_str(), call.again)).collect();
     assert_eq!(asked, [("each[0]/note", None), ("each[1]/note", None)]);
 }
 

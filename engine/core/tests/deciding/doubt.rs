@@ -4,21 +4,25 @@ use super::*;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
+fn between(since: Timestamp, until: Timestamp) -> Option<Again> {
+    Some(Again { since, until })
+}
+
 #[test]
 fn a_call_that_a_crash_hid_says_that_it_may_have_arrived() {
     let (mut bench, effects) = Bench::new(NOTE);
     let first = call(&effects);
     let again = call(&bench.crash(HOUR));
-    assert_eq!((again.again, &again.key, &again.call), (Some(bench.now), &first.key, &first.call));
+    assert_eq!((again.again, &again.key, &again.call), (between(START, bench.now), &first.key, &first.call));
     // A second crash: the try before it may have been sent just now.
-    assert_eq!(call(&bench.crash(HOUR)).again, Some(START.plus(2 * HOUR)));
+    assert_eq!(call(&bench.crash(HOUR)).again, between(START, START.plus(2 * HOUR)));
     assert_eq!(bench.step("note").attempts, 1);
 }
 
 #[test]
 fn doubt_outlives_deferrals_failures_and_crashes_until_there_is_an_answer() {
     let (mut bench, _) = Bench::new(NOTE);
-    let doubt = Some(START.plus(HOUR));
+    let doubt = between(START, START.plus(HOUR));
     assert_eq!(call(&bench.crash(HOUR)).again, doubt);
     bench.answers("note", 0, Err(deferred(Some(60_000))));
     assert_eq!(call(&bench.wait("note")).again, doubt);
@@ -41,7 +45,7 @@ fn an_unknown_outcome_is_tried_again_with_the_time_of_the_last_one() {
         bench.answers("note", 0, Err(unknown()));
         assert_eq!(bench.status(), RunStatus::Waiting);
         let asked = call(&bench.wait("note"));
-        assert_eq!((asked.again, &asked.key), (Some(failed_at), &call(&effects).key));
+        assert_eq!((asked.again, &asked.key), (between(START, failed_at), &call(&effects).key));
         assert_eq!(bench.step("note").attempts, attempt);
     }
     bench.answers("note", 0, Err(unknown()));
@@ -57,10 +61,28 @@ fn exhausted() -> (Bench, Timestamp) {
     (bench, failed_at)
 }
 
+/// Only tries that may have been sent count: neither one that was put off nor one that is known to have failed.
+#[test]
+fn doubt_begins_with_the_first_try_that_may_have_been_sent() {
+    let (mut bench, _) = Bench::new(NOTE);
+    bench.answers("note", 0, Err(deferred(Some(60_000))));
+    assert_eq!(call(&bench.wait("note")).again, None);
+    bench.answers("note", 0, Err(unavailable()));
+    assert_eq!(call(&bench.wait("note")).again, None);
+    let first = bench.now;
+    assert!(first > START.plus(Duration::from_secs(60)));
+    let restart = call(&bench.crash(HOUR));
+    assert_eq!(restart.again, between(first, bench.now));
+    bench.now = bench.now.plus(HOUR);
+    bench.answers("note", 0, Err(unknown()));
+    let failed_at = bench.now;
+    assert_eq!(call(&bench.wait("note")).again, between(first, failed_at));
+}
+
 #[test]
 fn a_person_retries_what_can_be_found_out_without_accepting_anything() {
     let (mut bench, failed_at) = exhausted();
-    assert_eq!(call(&bench.retry(false).unwrap()).again, Some(failed_at));
+    assert_eq!(call(&bench.retry(false).unwrap()).again, between(START, failed_at));
     // Who says that twice is fine is taken at their word.
     let (mut bench, _) = exhausted();
     assert_eq!(call(&bench.retry(true).unwrap()).again, None);
@@ -91,11 +113,11 @@ fn a_script_never_catches_a_failure_that_may_hide_a_success() {
     bench.answers("work", 0, Err(unknown()));
     let failed_at = bench.now;
     assert_eq!(runs_script(&bench.wait("work")), 2);
-    assert_eq!(call(&bench.script("work", 2, asks(0, &note_spec()))).again, Some(failed_at));
+    assert_eq!(call(&bench.script("work", 2, asks(0, &note_spec()))).again, between(START, failed_at));
     // This try did nothing, but the first one may have: not for the script to catch.
     assert!(bench.answers("work", 0, Err(unavailable())).is_empty());
     assert_eq!(runs_script(&bench.wait("work")), 3);
-    assert_eq!(call(&bench.script("work", 3, asks(0, &note_spec()))).again, Some(failed_at));
+    assert_eq!(call(&bench.script("work", 3, asks(0, &note_spec()))).again, between(START, failed_at));
     let refused = CallError::r#final("status", "400");
     assert_eq!(runs_script(&bench.answers("work", 0, Err(refused))), 3, "a refusal is an answer");
 }
@@ -112,7 +134,7 @@ fn a_script_asks_again_for_what_a_crash_hid() {
     let (mut bench, _) = Bench::new(SCRIPT);
     bench.script("work", 1, asks(0, &note_spec()));
     assert_eq!(runs_script(&bench.crash(HOUR)), 1);
-    assert_eq!(call(&bench.script("work", 1, asks(0, &note_spec()))).again, Some(bench.now));
+    assert_eq!(call(&bench.script("work", 1, asks(0, &note_spec()))).again, between(START, bench.now));
 }
 
 #[test]
@@ -122,12 +144,12 @@ fn a_call_that_a_timeout_or_the_end_of_the_run_cut_off_may_have_arrived() {
     bench.fires("note", TimerKind::StepTimeout);
     let cut_at = bench.now;
     bench.now = bench.now.plus(HOUR);
-    assert_eq!(call(&bench.retry(false).unwrap()).again, Some(cut_at));
+    assert_eq!(call(&bench.retry(false).unwrap()).again, between(START, cut_at));
 
     let (mut bench, _) = Bench::new(&NOTE.replace("steps:", "timeout: 1m\nsteps:"));
     bench.fires("", TimerKind::RunTimeout);
     bench.now = bench.now.plus(HOUR);
-    assert_eq!(call(&bench.retry(false).unwrap()).again, Some(START));
+    assert_eq!(call(&bench.retry(false).unwrap()).again, between(START, START));
 }
 
 #[test]
@@ -152,7 +174,7 @@ steps:
     let failed_at = bench.now;
     bench.now = bench.now.plus(HOUR);
     let asked = call(&bench.retry(false).unwrap());
-    assert_eq!((asked.again, &asked.key), (Some(failed_at), &call(&effects).key));
+    assert_eq!((asked.again, &asked.key), (between(START, failed_at), &call(&effects).key));
     let asked = call(&bench.answers("each[0]/note", 0, Ok(json!(1))));
     assert_eq!((asked.path.as_str(), asked.again), ("each[0]/mail", None), "nobody could find out");
 }
@@ -160,10 +182,12 @@ steps:
 #[test]
 fn journals_of_before_can_be_read() {
     let text = r#"[{"at":"2026-11-21T07:00:00.000Z","type":"run_retried","by":"ann","generation":0},
-        {"at":"2026-11-21T07:00:00.000Z","type":"call_repeated","path":"a","index":0}]"#;
+        {"at":"2026-11-21T07:00:00.000Z","type":"call_repeated","path":"a","index":0},
+        {"at":"2026-11-21T07:00:00.000Z","type":"failure_handling","error":{"step":null,"code":"a","message":"b"}}]"#;
     let entries: Vec<Entry> = serde_json::from_str(text).unwrap();
     assert!(matches!(entries[0].what, What::RunRetried { repeat_unknown: false, .. }));
     assert!(matches!(entries[1].what, What::CallRepeated { again: None, .. }));
+    assert!(matches!(entries[2].what, What::FailureHandling { round: 0, .. }));
 }
 
 /// Every history of a call, cut after every entry: whoever may have sent it says so, whoever cannot have does not.
@@ -206,7 +230,7 @@ fn a_crash_after_any_entry_leaves_no_call_without_its_doubt() {
                 bench.journal.last()
             );
             if open {
-                assert_eq!(asked.again, Some(bench.now), "history {number} cut after {cut}");
+                assert_eq!(asked.again.unwrap().until, bench.now, "history {number} cut after {cut}");
             }
         }
     }

@@ -6,13 +6,14 @@
 mod deferral;
 mod doubt;
 mod model;
+mod rounds;
 mod woo;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use cartwright_core::{
     Json,
-    call::{Call, CallError, CallKind, CallOutcome, ErrorClass},
+    call::{Again, Call, CallError, CallKind, CallOutcome, ErrorClass, idempotency_key},
     evaluate::{Evaluate, EvaluateError, Prepared, Scope},
     id::{EventId, RunId, StepPath},
     run::{
@@ -87,7 +88,7 @@ struct Asked {
     index: u32,
     call: Call,
     key: String,
-    again: Option<Timestamp>,
+    again: Option<Again>,
 }
 
 impl Bench {

@@ -26,7 +26,7 @@ use std::{collections::HashMap, fmt, num::NonZeroU32, sync::Arc, time::Duration}
 
 use cartwright_core::{
     Json,
-    call::{CallError, ErrorClass},
+    call::{Again, CallError, ErrorClass},
     id::StoreId,
     time::Timestamp,
     woo::{Repetition, WooMethod, WooRequest},
@@ -187,13 +187,13 @@ impl Client {
 
     /// The one entrance for the engine: checks values, waits for the store's lane, makes the call once-only. Gives the
     /// body (a list for `all`). `key` is the call's idempotency key; `again`: an earlier try under this key may have
-    /// arrived, and this is the last moment at which it may have been sent.
+    /// arrived.
     pub async fn call(
         &self,
         store: &Connection,
         request: &WooRequest,
         key: &str,
-        again: Option<Timestamp>,
+        again: Option<Again>,
     ) -> Result<Json, CallError> {
         let request = &crate::check::check(request.clone())?;
         match request.repetition() {

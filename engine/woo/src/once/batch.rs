@@ -6,8 +6,7 @@ use std::collections::BTreeMap;
 
 use cartwright_core::{
     Json,
-    call::CallError,
-    time::Timestamp,
+    call::{Again, CallError},
     woo::{Recipe, Repetition, WooMethod, WooRequest},
 };
 use serde_json::{Map, json};
@@ -37,13 +36,13 @@ pub(super) async fn write(
     store: &Connection,
     request: &WooRequest,
     key: &str,
-    again: Option<Timestamp>,
+    again: Option<Again>,
 ) -> Result<Json, CallError> {
     let batch = Batch::new(request, key);
     let sent = batch.marked()?;
-    let Some(last) = again else { return send(client, store, &sent).await };
-    let wait = Wait::new(client.now(), last);
-    let probe = Probe { client, store, request, marker: key, window: Window::new(last) };
+    let Some(again) = again else { return send(client, store, &sent).await };
+    let wait = Wait::new(client.now(), again);
+    let probe = Probe { client, store, request, marker: key, window: Window::new(again) };
     let findings = batch.find(&probe).await?;
     let doubt = findings.iter().find_map(|finding| match finding {
         Finding::Doubt(words) => Some(words),

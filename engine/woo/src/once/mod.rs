@@ -1,7 +1,7 @@
 //! Writes that happen once, although WooCommerce knows no idempotency keys and an answer can get lost.
 //!
-//! A call comes in with its key and, when an earlier try under that key may have arrived, the last moment at which that
-//! one was sent. A first try carries our marker (the key, as hidden metadata) where the resource keeps metadata, and is
+//! A call comes in with its key and, when an earlier try under that key may have arrived, the times between which it was
+//! sent. A first try carries our marker (the key, as hidden metadata) where the resource keeps metadata, and is
 //! sent. A repeat looks first whether the earlier try took effect: what it finds is the call's answer; it sends again only
 //! when nothing is there and the earlier request can no longer be running; what cannot be decided is `unknown`.
 //! `engine/docs/decisions/0006-once-only-writes.md` says what is recognised by what, and why.
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use cartwright_core::{
     Json,
-    call::{CallError, ErrorClass},
+    call::{Again, CallError, ErrorClass},
     time::Timestamp,
     woo::{Recipe, WooRequest},
 };
@@ -38,23 +38,23 @@ use crate::client::{Client, Connection};
 pub(crate) const REQUEST_CAN_RUN: Duration = Duration::from_secs(300);
 
 /// Makes a write of the kind `recipe`, once. `key` is the call's idempotency key; `again`: an earlier try under this key
-/// may have arrived, and this is the last moment at which it may have been sent.
+/// may have arrived.
 pub(crate) async fn write(
     client: &Client,
     store: &Connection,
     request: &WooRequest,
     recipe: Recipe,
     key: &str,
-    again: Option<Timestamp>,
+    again: Option<Again>,
 ) -> Result<Json, CallError> {
     if recipe == Recipe::Batch {
         return batch::write(client, store, request, key, again).await;
     }
     let sent = marker::marked(request, recipe, key)?;
-    let Some(last) = again else { return send(client, store, &sent).await };
+    let Some(again) = again else { return send(client, store, &sent).await };
     // Read before the store is asked: what had settled by then is in what it says.
-    let wait = Wait::new(client.now(), last);
-    let probe = Probe { client, store, request, marker: key, window: Window::new(last) };
+    let wait = Wait::new(client.now(), again);
+    let probe = Probe { client, store, request, marker: key, window: Window::new(again) };
     match find(&probe, recipe).await? {
         Finding::Ours(body) => Ok(body),
         // WooCommerce keeps the field unique: its refusal is the call's answer.
@@ -111,8 +111,8 @@ struct Wait {
 }
 
 impl Wait {
-    fn new(now: Timestamp, last: Timestamp) -> Self {
-        Self { remaining: REQUEST_CAN_RUN.saturating_sub(now.since(last)) }
+    fn new(now: Timestamp, again: Again) -> Self {
+        Self { remaining: REQUEST_CAN_RUN.saturating_sub(now.since(again.until)) }
     }
 
     /// An error that asks for patience while it can.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cartwright_core::{
     Json,
-    call::{CallError, ErrorClass},
+    call::{Again, CallError, ErrorClass},
     time::Timestamp,
     woo::{Repetition, WooRequest},
 };
@@ -18,6 +18,8 @@ use super::{
 
 const KEY: &str = "0123456789abcdef0123456789abcdef01234567";
 const OTHER: &str = "ffffffffffffffffffffffffffffffffffffffff";
+/// An earlier try was sent when the test began.
+const TRIED: Again = Again { since: START, until: START };
 /// Rounds in which a call must have come to an end.
 const ROUNDS_MAX: usize = 40;
 
@@ -37,7 +39,12 @@ enum End {
 }
 
 /// Makes a call as the engine does: again after an unknown outcome, later when it is asked to wait.
-async fn run(fake: &Fake, spec: &Json, mut again: Option<Timestamp>) -> End {
+async fn run(fake: &Fake, spec: &Json, again: Option<Again>) -> End {
+    run_with_a_standstill(fake, spec, again, Duration::ZERO).await
+}
+
+/// The same, when the engine is away for some time after the first try whose answer is lost.
+async fn run_with_a_standstill(fake: &Fake, spec: &Json, mut again: Option<Again>, mut down: Duration) -> End {
     let (client, store, request) = (fake.client(), connection(), request(spec));
     for _ in 0..ROUNDS_MAX {
         let writes = fake.0.lock().writes;
@@ -48,7 +55,12 @@ async fn run(fake: &Fake, spec: &Json, mut again: Option<Timestamp>) -> End {
         };
         let has_sent = fake.0.lock().writes > writes;
         match error.class {
-            ErrorClass::Unknown if has_sent => again = Some(began),
+            ErrorClass::Unknown if has_sent => {
+                // As after a crash, which hides the answer as well: the last moment is the restart.
+                fake.pass(std::mem::take(&mut down));
+                let this = Again { since: began, until: fake.now() };
+                again = Some(again.map_or(this, |before| before.and(this)));
+            }
             ErrorClass::Unknown => return End::Unknown(error),
             ErrorClass::Deferred => {
                 assert!(!has_sent, "what is deferred was not made: {error:?}");
@@ -129,18 +141,22 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
     prop::collection::vec(fate, 0..4)
 }
 
+fn standstills() -> impl Strategy<Value = Duration> {
+    prop_oneof![Just(0), 1_u64..1_000_000].prop_map(Duration::from_secs)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_creation_happens_exactly_once(fates in fates(), ahead in -100_i64..100) {
+    fn a_creation_happens_exactly_once(fates in fates(), ahead in -100_i64..100, down in standstills()) {
         for (spec, collection) in creations() {
             let fake = Fake::new();
             furnish(&fake);
             fake.0.lock().fates = fates.iter().copied().collect();
             fake.0.lock().ahead = ahead;
             let before = fake.all(collection);
-            let end = block_on(run(&fake, &spec, None));
+            let end = block_on(run_with_a_standstill(&fake, &spec, None, down));
             fake.pass(Duration::from_secs(3600));
             let after: Vec<Json> = fake.all(collection).into_iter().filter(|object| !before.contains(object)).collect();
             prop_assert_eq!(after.len(), 1, "{} after {:?}: {:?}", spec, fates, end);
@@ -185,7 +201,7 @@ proptest! {
                 let mut item = item.clone();
                 item["meta_data"] = marker(index);
                 fake.put(collection, &item, 0);
-                again = Some(START);
+                again = Some(TRIED);
             }
             fake.0.lock().fates = fates.iter().copied().collect();
             let body = json!({"create": items, "update": [{"id": changed, "note": "new"}], "delete": [removed]});
@@ -216,7 +232,7 @@ fn what_the_store_already_had_is_not_ours() {
         ("customers", json!({"email": "ada@example.test"})),
         ("coupons", json!({"code": "tenoff"})),
     ] {
-        for again in [None, Some(START)] {
+        for again in [None, Some(TRIED)] {
             let fake = Fake::new();
             fake.put(collection, &mine, 8 * 24 * 3600);
             let end = block_on(run(&fake, &post(collection, mine.clone()), again));
@@ -260,24 +276,31 @@ fn two_that_can_be_ours_are_a_doubt() {
         let fake = Fake::new();
         fake.put(path, &there, 0);
         fake.put(path, &there, 0);
-        let end = block_on(run(&fake, &json!({"method": "POST", "path": path, "body": asked}), Some(START)));
+        let end = block_on(run(&fake, &json!({"method": "POST", "path": path, "body": asked}), Some(TRIED)));
         assert!(matches!(end, End::Unknown(_)), "{path}: {end:?}");
         assert_eq!(fake.0.lock().writes, 0);
     }
 }
 
 #[test]
-fn a_note_from_before_is_a_doubt_and_a_later_one_is_somebody_elses() {
+fn a_note_from_before_or_after_the_tries_is_somebody_elses() {
     let spec = json!({"method": "POST", "path": "orders/1/notes", "body": {"note": "Paid."}});
     let fake = Fake::new();
     fake.put("orders/1/notes", &json!({"note": "Paid."}), 3600);
-    assert!(matches!(block_on(run(&fake, &spec, Some(START))), End::Unknown(_)));
-    let fake = Fake::new();
-    fake.put("orders/1/notes", &json!({"note": "Paid."}), 8 * 24 * 3600);
     fake.put("orders/1/notes", &json!({"note": "Paid."}), -3600);
     fake.put("orders/1/notes", &json!({"note": "Paid.", "customer_note": true}), 0);
-    answer(block_on(run(&fake, &spec, Some(START))));
+    answer(block_on(run(&fake, &spec, Some(TRIED))));
     assert_eq!(fake.all("orders/1/notes").len(), 4);
+    // The same one, when the first try was before it.
+    let fake = Fake::new();
+    let id = fake.put("orders/1/notes", &json!({"note": "Paid."}), 3600);
+    assert_eq!(answer(block_on(run(&fake, &spec, Some(days_ago(1)))))["id"], json!(id));
+    assert_eq!(fake.0.lock().writes, 0);
+}
+
+/// An earlier try was sent at some moment since then.
+fn days_ago(days: i64) -> Again {
+    Again { since: Timestamp::from_millis(START.as_millis() - days * 24 * 3_600_000), until: START }
 }
 
 #[test]
@@ -286,7 +309,7 @@ fn a_negative_look_counts_only_when_the_request_can_no_longer_run() {
     let request = request(&spec);
     let fake = Fake::new();
     fake.pass(REQUEST_CAN_RUN - Duration::from_secs(7));
-    let call = || block_on(fake.client().call(&connection(), &request, KEY, Some(START)));
+    let call = || block_on(fake.client().call(&connection(), &request, KEY, Some(TRIED)));
     let error = call().expect_err("too early");
     assert_eq!(
         (error.class, error.code.as_str(), error.retry_after_ms),
@@ -309,7 +332,7 @@ fn a_look_that_fails_never_ends_the_write_as_failed() {
         for (spec, _) in creations() {
             let fake = Fake::new();
             fake.0.lock().reads_fail = Some(status);
-            let error = block_on(fake.client().call(&connection(), &request(&spec), KEY, Some(START)));
+            let error = block_on(fake.client().call(&connection(), &request(&spec), KEY, Some(TRIED)));
             let error = error.expect_err("nothing can be read");
             assert_eq!((error.class, fake.0.lock().writes), (class, 0), "{status} {spec}: {error:?}");
         }
@@ -322,11 +345,11 @@ fn an_abandoned_order_is_no_order_and_one_without_its_lines_is_unfinished() {
     let spec = json!({"method": "POST", "path": "orders", "body": {"line_items": [{"product_id": 12}]}});
     let fake = Fake::new();
     fake.put("orders", &json!({"status": "checkout-draft", "line_items": [{}], "meta_data": mark}), 0);
-    answer(block_on(run(&fake, &spec, Some(START))));
+    answer(block_on(run(&fake, &spec, Some(TRIED))));
     assert_eq!(fake.all("orders").len(), 2);
     let fake = Fake::new();
     fake.put("orders", &json!({"status": "pending", "line_items": [], "meta_data": mark}), 0);
-    let end = block_on(run(&fake, &spec, Some(START)));
+    let end = block_on(run(&fake, &spec, Some(TRIED)));
     assert!(matches!(&end, End::Unknown(error) if error.message.contains("not all of its line_items")), "{end:?}");
 }
 
@@ -337,7 +360,7 @@ fn too_many_new_objects_are_a_doubt_and_not_a_second_order() {
         fake.put("orders", &json!({"line_items": []}), 0);
     }
     let spec = json!({"method": "POST", "path": "orders", "body": {"line_items": []}});
-    let end = block_on(run(&fake, &spec, Some(START)));
+    let end = block_on(run(&fake, &spec, Some(TRIED)));
     assert!(matches!(&end, End::Unknown(error) if error.message.contains("more than 1000")), "{end:?}");
     assert_eq!(fake.0.lock().writes, 0);
     // A list that goes back far enough decides, however long it is.
@@ -345,16 +368,16 @@ fn too_many_new_objects_are_a_doubt_and_not_a_second_order() {
     for _ in 0..1001 {
         fake.put("orders", &json!({"line_items": []}), 25 * 3600);
     }
-    answer(block_on(run(&fake, &spec, Some(START))));
+    answer(block_on(run(&fake, &spec, Some(TRIED))));
 }
 
 #[test]
 fn an_order_made_before_a_long_standstill_is_found() {
     let fake = Fake::new();
     let body = json!({"line_items": [], "meta_data": [{"key": "_cartwright_call", "value": KEY}]});
-    let id = fake.put("orders", &body, 6 * 24 * 3600);
+    let id = fake.put("orders", &body, 60 * 24 * 3600);
     let spec = json!({"method": "POST", "path": "orders", "body": {"line_items": []}});
-    assert_eq!(answer(block_on(run(&fake, &spec, Some(START))))["id"], json!(id));
+    assert_eq!(answer(block_on(run(&fake, &spec, Some(days_ago(61)))))["id"], json!(id));
     assert_eq!(fake.0.lock().writes, 0);
 }
 
@@ -376,7 +399,7 @@ fn the_marker_is_the_key_and_nothing_else_and_replaces_a_copied_one() {
 fn a_batch_of_what_nobody_can_recognise_is_a_doubt_when_it_creates() {
     let spec = |body: Json| json!({"method": "POST", "path": "products/reviews/batch", "body": body});
     let fake = Fake::new();
-    let end = block_on(run(&fake, &spec(json!({"create": [{"review": "good"}]})), Some(START)));
+    let end = block_on(run(&fake, &spec(json!({"create": [{"review": "good"}]})), Some(TRIED)));
     assert!(matches!(end, End::Unknown(_)), "{end:?}");
-    answer(block_on(run(&fake, &spec(json!({"update": []})), Some(START))));
+    answer(block_on(run(&fake, &spec(json!({"update": []})), Some(TRIED))));
 }

@@ -2,62 +2,58 @@
 
 use std::time::Duration;
 
-use cartwright_core::{Json, time::Timestamp};
+use cartwright_core::{Json, call::Again, time::Timestamp};
 
 use super::REQUEST_CAN_RUN;
 
 /// How far a store's clock is expected to be off.
 const CLOCK_SKEW: Duration = Duration::from_secs(2 * 60);
-/// How long before the last moment at which a try may have been sent it may really have been: after a crash that moment is
-/// the restart, and the engine may have been down over a long weekend.
-const LOOK_BACK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-/// How far back a list that is too long to be read whole must have been read for its silence to count.
-const COVERED: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The time around the last try.
+/// The time in which earlier tries can have made something, by the store's clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
+    first: Timestamp,
     last: Timestamp,
 }
 
 /// What an object's date says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Made {
-    /// While the last try could run.
+    /// While an earlier try could run.
     Then,
-    /// Before it, but an earlier try or a wrong clock cannot be excluded.
+    /// It has no date that can be read.
     Perhaps,
     /// By somebody else.
     Otherwise,
 }
 
 impl Window {
-    pub(super) fn new(last: Timestamp) -> Self {
-        Self { last }
+    pub(super) fn new(again: Again) -> Self {
+        // Dates have whole seconds, cut off.
+        let since = back(again.since, CLOCK_SKEW).as_millis();
+        Self {
+            first: Timestamp::from_millis(since - since.rem_euclid(1000)),
+            last: again.until.plus(REQUEST_CAN_RUN + CLOCK_SKEW),
+        }
     }
 
     /// When an object was made, by its `date_created_gmt`.
     pub(super) fn of(self, object: &Json) -> Made {
-        let Some(made) = date(object) else { return Made::Perhaps };
-        if made > self.last.plus(REQUEST_CAN_RUN + CLOCK_SKEW) {
-            Made::Otherwise
-        } else if made >= back(self.last, CLOCK_SKEW) {
-            Made::Then
-        } else if made >= back(self.last, LOOK_BACK) {
-            Made::Perhaps
-        } else {
-            Made::Otherwise
+        match date(object) {
+            None => Made::Perhaps,
+            Some(made) if made < self.first || made > self.last => Made::Otherwise,
+            Some(_) => Made::Then,
         }
     }
 
-    /// Whether a list, newest first, that ends with this object goes back far enough.
+    /// Whether a list, newest first, that ends with this object goes back far enough: some stores do not know `after`.
     pub(super) fn is_covered_by(self, oldest: &Json) -> bool {
-        date(oldest).is_some_and(|made| made < back(self.last, COVERED))
+        date(oldest).is_some_and(|made| made < self.first)
     }
 
-    /// The time from which lists are read, as WooCommerce's `after` takes it.
+    /// The time from which lists are read, as WooCommerce's `after` takes it: that second is not in the list.
     pub(super) fn after(self) -> String {
-        back(self.last, LOOK_BACK).to_utc().format("%Y-%m-%dT%H:%M:%S").to_string()
+        back(self.first, Duration::from_secs(1)).to_utc().format("%Y-%m-%dT%H:%M:%S").to_string()
     }
 }
 
@@ -82,19 +78,20 @@ mod tests {
 
     #[test]
     fn dates_say_who_can_have_made_something() {
-        let window = Window::new(Timestamp::parse("2026-11-21T12:00:00Z").expect("a time"));
+        let time = |text: &str| Timestamp::parse(text).expect("a time");
+        let again = Again { since: time("2026-11-19T09:00:00.900Z"), until: time("2026-11-21T12:00:00Z") };
+        let window = Window::new(again);
         let of = |text: &str| window.of(&json!({"date_created_gmt": text}));
-        assert_eq!(window.after(), "2026-11-14T12:00:00");
-        assert_eq!(of("2026-11-14T11:59:59"), Made::Otherwise);
-        assert_eq!(of("2026-11-14T12:00:00"), Made::Perhaps);
-        assert!(window.is_covered_by(&json!({"date_created_gmt": "2026-11-20T11:59:59"})));
-        assert!(!window.is_covered_by(&json!({"date_created_gmt": "2026-11-20T12:00:00"})));
-        assert!(!window.is_covered_by(&json!({})));
-        assert_eq!(of("2026-11-21T11:57:59"), Made::Perhaps);
-        assert_eq!(of("2026-11-21T11:58:00"), Made::Then);
+        assert_eq!(window.after(), "2026-11-19T08:57:59");
+        // What was made in the second of the beginning can be ours.
+        assert_eq!(of("2026-11-19T08:57:59"), Made::Otherwise);
+        assert_eq!(of("2026-11-19T08:58:00"), Made::Then);
         assert_eq!(of("2026-11-21T12:07:00"), Made::Then);
         assert_eq!(of("2026-11-21T12:07:01Z"), Made::Otherwise);
         assert_eq!(of("yesterday"), Made::Perhaps);
         assert_eq!(window.of(&json!({"date_created_gmt": null})), Made::Perhaps);
+        assert!(window.is_covered_by(&json!({"date_created_gmt": "2026-11-19T08:57:59"})));
+        assert!(!window.is_covered_by(&json!({"date_created_gmt": "2026-11-19T08:58:00"})));
+        assert!(!window.is_covered_by(&json!({})));
     }
 }

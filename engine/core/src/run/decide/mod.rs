@@ -24,7 +24,7 @@ use std::{
 
 use crate::{
     Json,
-    call::{Call, CallError, CallOutcome},
+    call::{Again, Call, CallError, CallOutcome},
     evaluate::{Evaluate, Prepared},
     event::Event,
     id::StepPath,
@@ -186,9 +186,8 @@ pub enum Effect {
         call: Call,
         /// Its idempotency key.
         key: String,
-        /// An earlier try under this key may have reached the other side, and this is the last moment at which it
-        /// may have been sent: whoever makes the call finds out first whether it happened. `None`: the first try.
-        again: Option<Timestamp>,
+        /// An earlier try under this key may have reached the other side. `None`: the first try.
+        again: Option<Again>,
     },
     /// Make a call on the engine's own storage; answer with [`Input::Stored`], its effect in the same commit.
     Store {

@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 use super::{Decider, Effect, fail::expression_error, scope::Frame};
 use crate::{
     Json,
-    call::{Call, CallError, CallKind, CallOutcome, fingerprint, idempotency_key},
+    call::{Call, CallError, CallKind, CallOutcome, fingerprint},
     evaluate::EvaluateError,
     id::StepPath,
     run::{apply::Illegal, entry::What},
@@ -117,7 +117,7 @@ impl Decider<'_> {
     pub(super) fn ask_again(&mut self, path: &StepPath, index: u32, call: Call) -> Result<(), Illegal> {
         let known = self.state().calls(path).get(index as usize);
         let again = match known.is_some_and(|call| call.is_deferred()) {
-            true => self.state().doubts.of(path, index),
+            true => self.state().doubts.of(path, index).map(|again| again.until),
             // The process that asked for it died at some moment before now.
             false => Some(self.context.now),
         };
@@ -128,7 +128,7 @@ impl Decider<'_> {
 
     fn ask_for(&mut self, path: &StepPath, index: u32, call: Call) {
         let state = self.state();
-        let key = idempotency_key(&state.run, path, index, state.generation);
+        let key = state.call_key(path, index);
         let again = state.doubts.of(path, index);
         self.effects.push(Effect::Call { path: path.clone(), index, call, key, again });
     }

@@ -262,7 +262,13 @@ impl<'a> Decider<'a> {
         if self.context.workflow.on_failure.is_empty() {
             return self.end(RunStatus::Failed, Json::Null, Some(error));
         }
-        self.record(What::FailureHandling { error })
+        let state = self.state();
+        let round = match &state.phase {
+            // A person ends what is parked in the middle of handling a failure: it is still that failure.
+            Phase::Parked { failure: Some(_), .. } => state.round,
+            _ => state.revivals,
+        };
+        self.record(What::FailureHandling { error, round })
     }
 
     pub(super) fn park(&mut self, error: RunError) -> Result<(), Illegal> {

@@ -4,13 +4,18 @@
 
 use std::time::Duration;
 
-use cartwright_core::{Json, call::ErrorClass, time::Timestamp};
+use cartwright_core::{
+    Json,
+    call::{Again, ErrorClass},
+    time::Timestamp,
+};
 use serde_json::json;
 
 use super::{NOW, Shop, answer, error, get, header, request, store, with};
 use crate::transport::{TransportError, TransportFailure};
 
-const AGAIN: Option<Timestamp> = Some(Timestamp::from_millis(NOW - 1000));
+const AGAIN: Option<Again> =
+    Some(Again { since: Timestamp::from_millis(NOW - 2000), until: Timestamp::from_millis(NOW - 1000) });
 
 #[tokio::test(start_paused = true)]
 async fn requests_carry_what_woocommerce_needs() {
