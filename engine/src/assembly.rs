@@ -80,7 +80,11 @@ pub(crate) async fn start(foundation: Foundation, workflows: Vec<Loaded>) -> Res
 }
 
 fn cannot_start(error: StartError) -> Failure {
+    let is_lost_key = matches!(error, StartError::Stores(_));
     let failure = environment(error);
+    if is_lost_key {
+        return failure;
+    }
     failure.help("Only one process may use a data folder: is another engine or command running on it?")
 }
 

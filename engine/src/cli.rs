@@ -57,6 +57,10 @@ pub(crate) enum Command {
     /// Show and replace the master key that seals all secrets
     #[command(subcommand)]
     Key(Keys),
+    /// Save stores, secrets and the master key in one file, sealed under a passphrase
+    Backup(Backup),
+    /// Put a backup into an empty data folder
+    Restore(Restore),
     /// Find out what is wrong with this installation
     Doctor {
         /// The workflows folder
@@ -274,6 +278,26 @@ pub(crate) enum Secrets {
         /// Its name
         name: String,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// The file to make; it must not be there yet
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Read the passphrase from this file [default: CARTWRIGHT_BACKUP_PASSPHRASE, or it is asked for]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Read the passphrase from this file [default: CARTWRIGHT_BACKUP_PASSPHRASE, or it is asked for]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

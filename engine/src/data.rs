@@ -16,6 +16,8 @@ use crate::failure::{Failure, OrFail as _, Result, environment};
 
 pub(crate) const TOKEN_FILE: &str = "admin.token";
 const ENGINE_FILE: &str = "engine.json";
+/// There while a restore writes: what it left unfinished is not to be used.
+const RESTORE_FILE: &str = "restore.unfinished";
 /// More than either file ever has, in bytes.
 const MAX_FILE_BYTES: u64 = 4096;
 
@@ -53,6 +55,10 @@ impl DataFolder {
     /// The folder, which must be there.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         match path.canonicalize() {
+            Ok(path) if path.join(RESTORE_FILE).exists() => {
+                Err(environment(format!("a restore into {} was cut off", path.display()))
+                    .help("Empty that folder, then run `cartwright restore` again; the backup is as good as it was."))
+            }
             Ok(path) => Ok(Self { path }),
             Err(error) => Err(environment(format!("there is no data folder {}: {error}", path.display()))
                 .help("Name it with --data, or start an engine with `cartwright serve`.")),
@@ -82,6 +88,18 @@ impl DataFolder {
         Ok(kept.trim().to_owned())
     }
 
+    /// From here until it ends, the folder is refused by every other command.
+    pub(crate) fn begin_restore(&self) -> Result<Restoring> {
+        let path = self.path.join(RESTORE_FILE);
+        write_private(&path, b"").and_then(|()| self.flush()).map_err(|error| cannot("write", &path, error))?;
+        Ok(Restoring { folder: self.clone() })
+    }
+
+    /// A name is on disk only once its folder is.
+    fn flush(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
+    }
+
     /// What `engine.json` says, if it says anything.
     pub(crate) fn engine(&self) -> Option<RunningEngine> {
         serde_json::from_str(&read_small(&self.path.join(ENGINE_FILE)).ok()?).ok()
@@ -94,6 +112,21 @@ impl DataFolder {
         let text = serde_json::to_vec(&engine).expect("an address and a number become JSON");
         write_private(&path, &text).map_err(|error| cannot("write", &path, error))?;
         Ok(Announcement { folder: self.clone(), engine })
+    }
+}
+
+/// A restore that is under way. What does not end leaves its mark.
+#[derive(Debug)]
+pub(crate) struct Restoring {
+    folder: DataFolder,
+}
+
+impl Restoring {
+    /// Everything is on stable storage.
+    pub(crate) fn end(self) -> Result<()> {
+        let path = self.folder.path.join(RESTORE_FILE);
+        let removed = fs::remove_file(&path).and_then(|()| self.folder.flush());
+        removed.map_err(|error| cannot("remove", &path, error))
     }
 }
 
@@ -167,6 +200,18 @@ mod tests {
             assert_eq!(mode(&data.path().join(TOKEN_FILE)), 0o600);
             assert_eq!(mode(data.path()), 0o700);
         }
+    }
+
+    #[test]
+    fn a_folder_whose_restore_was_cut_off_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let data = DataFolder::create(folder.path()).expect("made");
+        let restoring = data.begin_restore().expect("begun");
+        let refused = DataFolder::open(folder.path()).expect_err("refused");
+        assert!(refused.help.is_some_and(|help| help.contains("again")));
+        assert!(DataFolder::create(folder.path()).is_err());
+        restoring.end().expect("ended");
+        DataFolder::open(folder.path()).expect("as before");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod cli;
 mod config;
 mod vault_config;
+mod passphrase;
 mod data;
 mod assembly;
 mod outside;

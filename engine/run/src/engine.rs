@@ -27,6 +27,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     accept::{AcceptError, Acceptance, Incoming},
+    backup::{BackupPlace, BackupRecord, backup_page},
     clock::{Clock, Entropy},
     definition::Loaded,
     dispatch::dispatch,
@@ -270,6 +271,15 @@ impl Engine {
     /// Names the master keys and says what each wraps.
     pub async fn key_list(&self) -> Result<KeyList, StorageError> {
         self.inner.key_list().await
+    }
+
+    /// What a backup consists of, page by page, and where the next page begins.
+    pub async fn backup_records(
+        &self,
+        after: Option<&BackupPlace>,
+        limit: usize,
+    ) -> Result<(Vec<BackupRecord>, Option<BackupPlace>), StorageError> {
+        backup_page(&self.inner.storage, after, limit).await
     }
 
     /// How much there is.

@@ -4,6 +4,7 @@
 //! (one run), [`script`] and [`host`] (what its steps do), [`commit`] (how it becomes true), [`timers`], [`recover`].
 
 mod accept;
+mod backup;
 mod clock;
 mod commit;
 mod definition;
@@ -30,6 +31,7 @@ mod wait;
 mod tests;
 
 pub use accept::{AcceptError, Acceptance, Incoming};
+pub use backup::{BackupPlace, BackupRecord, RestoreError, check_empty, check_record, restore_records};
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use definition::{Definition, Loaded};
 pub use engine::{Engine, OperatorError, Options, Parts, RunDetail, StartError, run_detail};

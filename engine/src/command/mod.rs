@@ -1,10 +1,12 @@
 //! One file a command. [`Context`] is what they share, [`Session`] how they reach an engine.
 
+mod backup;
 mod check;
 mod doctor;
 mod events;
 mod keys;
 mod replay;
+mod restore;
 mod run;
 mod runs;
 mod secrets;
@@ -13,6 +15,7 @@ mod stores;
 
 use cartwright_core::{Json, time::Timestamp};
 use cartwright_run::{Clock as _, Engine, SystemClock};
+use cartwright_woo::Secret;
 
 use crate::{
     assembly,
@@ -33,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     /// The data folder was named by a flag, the environment or the configuration.
     pub(crate) data_is_named: bool,
+    /// What the environment says backups are sealed under.
+    pub(crate) passphrase: Option<Secret>,
     /// `CARTWRIGHT_*` variables that mean nothing.
     pub(crate) unknown_variables: Vec<String>,
 }
@@ -42,8 +47,9 @@ pub(crate) fn run(cli: Cli, environment: &Environment, terminal: &Terminal) -> R
     let flags = flags(&cli);
     let data_is_named = flags.data.is_some() || environment.names_data();
     let config = Config::load(flags, environment)?;
+    let (terminal, unknown_variables) = (terminal.clone(), environment.unknown.clone());
     let context =
-        Context { terminal: terminal.clone(), config, data_is_named, unknown_variables: environment.unknown.clone() };
+        Context { terminal, config, data_is_named, passphrase: environment.passphrase.clone(), unknown_variables };
     let workers = match &cli.command {
         Command::Serve(_) | Command::Demo(_) => None,
         _ => Some(1),
@@ -94,6 +100,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Events(events) => events::run(events, context).await,
         Command::Store(stores) => stores::run(stores, context).await,
         Command::Key(keys) => keys::run(keys, context).await,
+        Command::Backup(backup) => backup::run(backup, context).await,
+        Command::Restore(restore) => restore::run(restore, context).await,
         Command::Secret(secrets) => secrets::run(secrets, context).await,
         Command::Doctor { .. } => doctor::run(context).await,
     }

@@ -2,7 +2,7 @@
 //!
 //! Read in this order: [`seal`] (how one value is sealed), [`master`] and [`key_source`] (the keys that wrap the keys, and
 //! where they come from), [`vault`] (those keys in memory, and how they are replaced), [`store`] (a connected store),
-//! [`secret`] (a named secret that workflows use), [`client`] (calls to a store over a [`transport`]). Nothing here
+//! [`secret`] (a named secret that workflows use), [`backup`] (all of that in one sealed file), [`client`] (calls to a store over a [`transport`]). Nothing here
 //! touches storage: records go out as bytes and come back as bytes, and whoever runs the engine
 //! keeps them.
 
@@ -13,6 +13,7 @@ pub mod key_source;
 pub mod secret;
 pub mod store;
 pub mod vault;
+pub mod backup;
 pub mod transport;
 pub mod client;
 mod check;

@@ -1,6 +1,7 @@
 //! The API below `/api/v1`: what the command line and other programs ask. Every answer is JSON, every refusal
 //! `problem+json`; lists are pages `{"items": […], "next": cursor | null}`.
 
+mod backup;
 mod events;
 mod keys;
 mod query;
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/events/{id}", get(events::show))
         .route("/workflows", get(workflows::list))
         .route("/workflows/{*path}", post(workflows::run))
+        .route("/backup/records", get(backup::records))
         .route("/keys", get(keys::list))
         .route("/keys/rotate", post(keys::rotate))
         .route("/stores", get(stores::list).post(stores::add))
