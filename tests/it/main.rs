@@ -12,6 +12,8 @@ mod failing;
 mod waiting;
 mod steps;
 mod secrets;
+mod leaks;
+mod vault;
 mod commands;
 mod crash;
 mod journals;

@@ -48,10 +48,14 @@ impl FromStr for BackupPlace {
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// There is something already.
-    #[error("the storage is not empty: it has {0}. A backup is restored into an empty one; nothing is merged or replaced")]
+    #[error(
+        "the storage is not empty: it has {0}. A backup is restored into an empty one; nothing is merged or replaced"
+    )]
     NotEmpty(String),
     /// Not a table of ours.
-    #[error("the backup has records of a table that this version of cartwright does not know (`{0}`). Restore it with the version that made it, or a newer one")]
+    #[error(
+        "the backup has records of a table that this version of cartwright does not know (`{0}`). Restore it with the version that made it, or a newer one"
+    )]
     Table(String),
     /// A record that does not open.
     #[error("the backup has a record that does not open: {0}")]
@@ -82,11 +86,8 @@ pub(crate) async fn backup_page(
         _ if place.table + 1 < TABLES.len() => Some(BackupPlace { table: place.table + 1, after: None }),
         _ => None,
     };
-    let records = page.into_iter().map(|record| BackupRecord {
-        table: name.to_owned(),
-        key: record.key,
-        value: record.value,
-    });
+    let records =
+        page.into_iter().map(|record| BackupRecord { table: name.to_owned(), key: record.key, value: record.value });
     Ok((records.collect(), next))
 }
 

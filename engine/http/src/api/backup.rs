@@ -8,7 +8,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use cartwright_run::{BackupPlace, BackupRecord};
 use serde::Serialize;
 
-use super::{Answer, page, query::{Query, invalid}};
+use super::{
+    Answer, page,
+    query::{Query, invalid},
+};
 use crate::door::Door;
 
 /// A record on the wire.

@@ -154,7 +154,7 @@ impl Outbound for HttpOutbound {
                 redactor.json(&mut answer);
                 Ok(answer)
             }
-            Err(error) => Err(CallError { message: redactor.text(error.message), ..error }),
+            Err(error) => Err(CallError { message: redactor.excerpt(error.message), ..error }),
         }
     }
 }

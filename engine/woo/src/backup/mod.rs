@@ -33,7 +33,9 @@ pub enum BackupError {
     #[error("this is not a backup made by cartwright")]
     Foreign,
     /// By a later version.
-    #[error("the backup has format {format}, which this version of cartwright does not know. Restore it with the version that made it, or a newer one")]
+    #[error(
+        "the backup has format {format}, which this version of cartwright does not know. Restore it with the version that made it, or a newer one"
+    )]
     Newer {
         /// The format's number.
         format: u16,
@@ -48,7 +50,9 @@ pub enum BackupError {
     #[error("the backup is cut off: its end is missing. Use another copy of it")]
     CutOff,
     /// Bytes are not as written.
-    #[error("the backup is damaged between byte {from} and {to}: something was changed, left out or moved. Use another copy of it")]
+    #[error(
+        "the backup is damaged between byte {from} and {to}: something was changed, left out or moved. Use another copy of it"
+    )]
     Damaged {
         /// First byte of the chunk that does not open.
         from: u64,
@@ -64,7 +68,9 @@ pub enum BackupError {
         reason: String,
     },
     /// An entry of a later version.
-    #[error("entry {place} of the backup is of a kind that this version of cartwright does not know (`{kind}`). Restore it with the version that made it, or a newer one")]
+    #[error(
+        "entry {place} of the backup is of a kind that this version of cartwright does not know (`{kind}`). Restore it with the version that made it, or a newer one"
+    )]
     NewerEntry {
         /// Which one, from 1.
         place: u64,
@@ -72,7 +78,9 @@ pub enum BackupError {
         kind: String,
     },
     /// Too easy to guess.
-    #[error("a passphrase has at least {MIN_PASSPHRASE_BYTES} characters, better 20: four or five words that nobody else would put together")]
+    #[error(
+        "a passphrase has at least {MIN_PASSPHRASE_BYTES} characters, better 20: four or five words that nobody else would put together"
+    )]
     Weak,
     /// The key cannot be made.
     #[error("the key cannot be made from the passphrase: {0}")]

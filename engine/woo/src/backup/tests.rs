@@ -97,7 +97,8 @@ fn another_passphrase_is_told_apart_from_damage() {
 #[test]
 fn every_flipped_byte_is_noticed_and_located() {
     let bytes = sealed(&made(CHUNK_BYTES + 40));
-    let places = (0..HEADER + 30).chain((HEADER + 30..bytes.len() - 100).step_by(4_099)).chain(bytes.len() - 100..bytes.len());
+    let places =
+        (0..HEADER + 30).chain((HEADER + 30..bytes.len() - 100).step_by(4_099)).chain(bytes.len() - 100..bytes.len());
     for place in places {
         let mut changed = bytes.clone();
         changed[place] ^= 1;
@@ -193,7 +194,10 @@ fn entries_that_make_no_sense_are_refused_by_place_and_not_quoted() {
         r#"{"kind":"end","entries":-1}"#,
     ] {
         let error = entries(&sealed(&entry(text))).expect_err(text);
-        assert!(matches!(error, BackupError::Entry { place: 1, .. }) && !error.to_string().contains("hunter2"), "{error}");
+        assert!(
+            matches!(error, BackupError::Entry { place: 1, .. }) && !error.to_string().contains("hunter2"),
+            "{error}"
+        );
     }
     let error = entries(&sealed(&entry(r#"{"kind":"run","id":"x"}"#))).expect_err("newer");
     assert!(matches!(&error, BackupError::NewerEntry { place: 1, kind } if kind == "run"), "{error}");
