@@ -125,8 +125,8 @@ async fn a_rotation_wraps_everything_anew_and_retires_the_old_key() {
     assert_eq!((rotated.stores, rotated.secrets, rotated.keys.made), (STORES, SECRETS, true));
     assert_eq!(rotated.keys.previous, old);
     let list = engine.key_list().await.expect("listed");
-    assert_eq!(list.keys, [rotated.keys.current.clone()]);
-    assert_eq!(list.wraps, [(rotated.keys.current, (STORES, SECRETS))].into());
+    assert_eq!(list.wraps, [(rotated.keys.current.clone(), (STORES, SECRETS))].into());
+    assert_eq!(list.keys, [rotated.keys.current]);
     assert_eq!(keys_on_disk(data.path()), 1);
     everything_opens(data.path(), &storage).await;
     for (before, after) in before
