@@ -103,7 +103,7 @@ fn hidden_line() -> Result<Vec<u8>> {
     quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
     tcsetattr(io::stdin(), OptionalActions::Flush, &quiet).map_err(io::Error::from).or_environment(failed)?;
     let _restored = Quiet(before);
-    line_of(io::stdin().bytes())
+    line_of(io::stdin().lock().bytes())
 }
 
 /// A line as it is typed: backspace takes back, Ctrl-C gives up.

@@ -131,7 +131,7 @@ mod tests {
         let data = folder();
         let (old, new) = (key(), key());
         create(data.path(), std::slice::from_ref(&old)).expect("made");
-        assert_eq!(read(data.path()).expect("read"), [old.clone()]);
+        assert_eq!(read(data.path()).expect("read"), std::slice::from_ref(&old));
         fs::write(data.path().join("master.key.0011223344556677"), "left by a crash").expect("written");
         fs::write(data.path().join("master.key.backup"), "not ours").expect("written");
         replace(data.path(), &[new.clone(), old.clone()]).expect("replaced");
