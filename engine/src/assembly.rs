@@ -12,7 +12,7 @@ use cartwright_run::{
 };
 use cartwright_sandbox::{Limits, Sandbox};
 use cartwright_storage::{MemoryStorage, Storage, StorageError};
-use cartwright_woo::{KeySource, MASTER_KEY_FILE, Vault, VaultError, transport::Transport};
+use cartwright_woo::{ClientOptions, KeySource, MASTER_KEY_FILE, Vault, VaultError, transport::Transport};
 
 use crate::{
     client::Client,
@@ -53,6 +53,8 @@ pub(crate) struct Foundation {
     /// The way to stores.
     pub(crate) stores: Arc<dyn Transport>,
     pub(crate) retention: Retention,
+    /// Limits of calls to stores.
+    pub(crate) limits: ClientOptions,
     pub(crate) mode: Mode,
 }
 
@@ -62,6 +64,7 @@ pub(crate) async fn start(foundation: Foundation, workflows: Vec<Loaded>) -> Res
     let options = Options {
         keep_for: Duration::from_secs(u64::from(foundation.retention.days) * 24 * 3600),
         keep_runs: foundation.retention.runs,
+        stores: foundation.limits,
         paused: foundation.mode == Mode::Administration,
         ..Options::default()
     };
@@ -168,7 +171,8 @@ async fn administration(
 ) -> Result<(Engine, Client)> {
     let retention = Retention { days: u32::MAX, runs: u64::MAX };
     let outbound = Arc::new(NoOutbound);
-    let foundation = Foundation { storage, vault, outbound, stores, retention, mode: Mode::Administration };
+    let (limits, mode) = (ClientOptions::default(), Mode::Administration);
+    let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode };
     let engine = start(foundation, Vec::new()).await?;
     let client = Client::own(router(&engine, &token, true, Findings::default(), &Door::default()), token);
     Ok((engine, client))

@@ -1,16 +1,16 @@
 //! The configuration: `cartwright.toml`, then `CARTWRIGHT_*` in the environment, then flags, each over the one before.
 //! The only place that reads the environment.
 
-use std::num::NonZeroU32;
 use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
 use cartwright_run::outbound::Cidr;
-use cartwright_woo::{Secret, key_source::MASTER_KEY_VARIABLE};
+use cartwright_woo::{ClientOptions, Secret, key_source::MASTER_KEY_VARIABLE};
 use serde::Deserialize;
 
 use crate::{
@@ -95,6 +95,8 @@ struct File {
     http: Door,
     #[serde(default)]
     vault: VaultFile,
+    #[serde(default)]
+    stores: StoresFile,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -103,6 +105,42 @@ struct RetentionFile {
     days: Option<u32>,
     runs: Option<u64>,
 }
+
+/// `[stores]`: what holds for calls to each of all stores.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StoresFile {
+    /// In the long run.
+    requests_per_second: Option<u32>,
+    /// At once after a quiet time; as many as a second's where it is absent.
+    burst: Option<u32>,
+    /// On their way at the same time.
+    concurrency: Option<u32>,
+}
+
+impl StoresFile {
+    fn options(&self) -> Result<ClientOptions> {
+        let usual = ClientOptions::default();
+        let bounded = |name: &str, given: Option<u32>| match given {
+            None => Ok(None),
+            Some(given) => NonZeroU32::new(given).filter(|n| n.get() <= STORE_LIMIT_MAX).map(Some).ok_or_else(|| {
+                usage(format!("`{name}` under [stores] is {given}: write a number from 1 to {STORE_LIMIT_MAX}"))
+            }),
+        };
+        let requests_per_second = bounded("requests_per_second", self.requests_per_second)?;
+        let burst = bounded("burst", self.burst)?.or(requests_per_second).unwrap_or(usual.burst);
+        let at_once = bounded("concurrency", self.concurrency)?.map(|n| n.get() as usize);
+        Ok(ClientOptions {
+            requests_per_second: requests_per_second.unwrap_or(usual.requests_per_second),
+            burst,
+            requests_at_once: at_once.unwrap_or(usual.requests_at_once),
+            ..usual
+        })
+    }
+}
+
+/// Of requests to one store: no shop takes more, and more would be no limit.
+const STORE_LIMIT_MAX: u32 = 1_000;
 
 /// `[http]`: how the door is set up where the usual limits do not fit, and whom outbound calls trust.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
@@ -146,6 +184,8 @@ pub(crate) struct Config {
     pub(crate) retention: Retention,
     pub(crate) http: Door,
     pub(crate) vault: VaultConfig,
+    /// Limits of calls to stores.
+    pub(crate) stores: ClientOptions,
 }
 
 /// Where runs and stores are kept.
@@ -212,7 +252,8 @@ impl Config {
         let extra = flags.extra_ca_certificates.or_else(|| environment.get("EXTRA_CA_CERTIFICATES").map(PathBuf::from));
         let http = Door { extra_ca_certificates: extra.or(file.http.extra_ca_certificates), ..file.http };
         let vault = VaultConfig::new(file.vault, environment.master_key.as_ref())?;
-        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention, http, vault })
+        let stores = file.stores.options()?;
+        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention, http, vault, stores })
     }
 }
 
@@ -318,6 +359,27 @@ mod tests {
         ] {
             let config = merge(file, variables, flags).expect("valid");
             assert_eq!(config.http.extra_ca_certificates.as_deref(), Some(Path::new(expect)));
+        }
+    }
+
+    #[test]
+    fn stores_are_asked_as_fast_as_the_file_says_within_bounds() {
+        let limits = |file: &str| {
+            let stores = merge(file, &[], Flags::default())?.stores;
+            Ok::<_, crate::failure::Failure>((
+                stores.requests_per_second.get(),
+                stores.burst.get(),
+                stores.requests_at_once,
+            ))
+        };
+        let usual = limits("").expect("the usual");
+        assert_eq!(usual, (5, 5, 8));
+        assert_eq!(limits("[stores]\nrequests_per_second = 2").expect("a rate"), (2, 2, 8));
+        let all = "[stores]\nrequests_per_second = 20\nburst = 1\nconcurrency = 1000";
+        assert_eq!(limits(all).expect("all"), (20, 1, 1000));
+        for wrong in ["requests_per_second = 0", "burst = 1001", "concurrency = -1", "concurrency = \"5\"", "rate = 5"]
+        {
+            assert!(limits(&format!("[stores]\n{wrong}")).is_err(), "{wrong}");
         }
     }
 

@@ -78,6 +78,8 @@ pub struct Options {
     pub node: String,
     /// Answers questions and keeps what people ask for, but accepts no events and begins nothing.
     pub paused: bool,
+    /// Limits of calls to stores.
+    pub stores: ClientOptions,
 }
 
 impl Default for Options {
@@ -88,6 +90,7 @@ impl Default for Options {
             keep_runs: 1_000_000,
             node: "local".into(),
             paused: false,
+            stores: ClientOptions::default(),
         }
     }
 }
@@ -148,7 +151,7 @@ impl Engine {
     pub async fn start(parts: Parts, workflows: Vec<Loaded>) -> Result<Self, StartError> {
         let fences = acquire_all(&parts).await?;
         let sealing = Arc::default();
-        let client = Arc::new(Client::new(Arc::clone(&parts.stores), ambience(&parts), ClientOptions::default()));
+        let client = Arc::new(Client::new(Arc::clone(&parts.stores), ambience(&parts), parts.options.stores.clone()));
         let (storage, vault) = (Arc::clone(&parts.storage), Arc::clone(&parts.vault));
         let stores = Stores::load(storage, vault, Arc::clone(&client), Arc::clone(&sealing)).await?;
         let any_waiting = parts.storage.counts().await?.runs[2] > 0;

@@ -55,6 +55,7 @@ pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
         outbound,
         stores,
         retention: Retention { days: 1, runs: 1000 },
+        limits: context.config.stores.clone(),
         mode: Mode::Work,
     };
     let workflow = loaded.workflow.id.clone();

@@ -91,7 +91,8 @@ pub(crate) async fn start(
     let findings = Findings::default();
     let loaded = tell(&folder, reading, &findings, terminal);
     let (stores, retention) = (Arc::clone(&outbound) as Arc<dyn Transport>, config.retention);
-    let foundation = Foundation { storage, vault, outbound, stores, retention, mode: Mode::Work };
+    let (limits, mode) = (config.stores.clone(), Mode::Work);
+    let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode };
     let engine = assembly::start(foundation, loaded).await?;
     let reloading = reload::watch(folder, engine.clone(), findings.clone());
     let router = assembly::router(&engine, &token, address.ip().is_loopback(), findings, &config.http);

@@ -20,7 +20,8 @@ pub enum Outcome {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// A stable word: `address`, `https`, `wordpress`, `woocommerce`, `clock`, `key`, `rights`, `versions`, `webhooks`.
+    /// A stable word: `address`, `https`, `wordpress`, `woocommerce`, `clock`, `key`, `rights`, `writing`, `versions`,
+    /// `cron`, `webhooks`.
     pub name: &'static str,
     /// How it ended.
     pub outcome: Outcome,

@@ -2,6 +2,7 @@
 
 mod auth;
 mod calls;
+mod documented;
 mod lane;
 mod paging;
 mod parse;
