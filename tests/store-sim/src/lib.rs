@@ -10,10 +10,13 @@
 
 pub mod date;
 pub mod orders;
+pub mod faults;
 pub mod rest;
+pub mod server;
 pub mod shop;
 pub mod state;
 pub mod storefront;
+pub mod webhooks;
 #[cfg(test)]
 mod testing;
 pub mod wire;

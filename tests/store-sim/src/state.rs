@@ -56,6 +56,7 @@ pub enum Sequence {
     Attribute,
     Tax,
     Zone,
+    ZoneMethod,
     Item,
     Meta,
 }

@@ -199,7 +199,7 @@ fn delete(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
     if customer.text("role") == "customer" {
         ctx.state.happened(Happened::new("customer", "deleted", id));
     }
-    Ok(Reply::ok(body))
+    Ok(Reply { gone: true, ..Reply::ok(body) })
 }
 
 /// Sets names, addresses and meta data.

@@ -21,3 +21,11 @@ pub fn item_and(ctx: &Ctx<'_>, base: &str, id: u64, more: &[(&str, String)]) -> 
     }
     links
 }
+
+/// `self` and `collection` of what has a name for an id, with what may be done to it.
+pub fn named(ctx: &Ctx<'_>, base: &str, id: &str, allow: &[&str]) -> Value {
+    json!({
+        "self": [{"href": ctx.rest_url(&format!("{base}/{id}")), "targetHints": {"allow": allow}}],
+        "collection": [{"href": ctx.rest_url(base)}],
+    })
+}

@@ -11,6 +11,8 @@ pub mod context;
 pub mod coupons;
 pub mod customers;
 pub mod error;
+mod forms;
+pub mod gateways;
 mod html;
 pub mod index;
 pub mod links;
@@ -26,13 +28,17 @@ pub mod reply;
 pub mod resource;
 pub mod route;
 pub mod safe_url;
+pub mod settings;
+pub mod shipping;
 pub mod slug;
+pub mod status;
 pub mod refunds;
 pub mod taxes;
 pub mod terms;
 pub mod variations;
 pub mod attributes;
 pub mod reviews;
+pub mod webhooks;
 
 #[cfg(test)]
 mod testing;
@@ -87,9 +93,9 @@ fn dispatch(
     let Some(found) = route::find(method, path) else {
         return (None, lone(RestError::no_route()));
     };
-    let mut allow = found.route.allow(ctx, &params::Params::of_route(&found, ""));
     let result = params::Params::read(request, target, &found).and_then(|params| run(ctx, found.endpoint, params));
-    if result.as_ref().is_err_and(|error| error.before_permission) {
+    let mut allow = found.route.allow(ctx, &params::Params::of_route(&found, ""));
+    if result.as_ref().is_err_and(|error| error.before_permission) || result.as_ref().is_ok_and(|reply| reply.gone) {
         allow.clear();
     }
     (Some(found.route.pattern), Outcome { result, allow: Some(allow) })

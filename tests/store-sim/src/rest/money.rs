@@ -17,6 +17,16 @@ pub fn parsed(text: &str) -> Option<Decimal> {
     text.parse().ok()
 }
 
+/// A currency's symbol as HTML; its letters where nobody wrote one down.
+pub fn entity(currency: &str) -> &str {
+    match currency {
+        "EUR" => "&euro;",
+        "USD" => "&#36;",
+        "GBP" => "&pound;",
+        other => other,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

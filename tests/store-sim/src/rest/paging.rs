@@ -65,6 +65,15 @@ pub fn page<T>(ctx: &Ctx<'_>, params: &Params, rows: &[T], show: impl Fn(&T) -> 
     reply
 }
 
+/// A list that has no pages, with the headers all the same.
+pub fn whole(rows: Vec<Value>) -> Reply {
+    let total = rows.len();
+    let mut reply = Reply::ok(Value::Array(rows));
+    reply.headers.push(("X-WP-Total", total.to_string()));
+    reply.headers.push(("X-WP-TotalPages", "1".to_owned()));
+    reply
+}
+
 /// `<…page=1>; rel="prev", <…page=3>; rel="next"`. Keeps the whole query, credentials included, as the original does.
 fn link(ctx: &Ctx<'_>, page: u64, pages: u64) -> Option<String> {
     let mut links = Vec::new();
@@ -88,7 +97,8 @@ fn page_url(ctx: &Ctx<'_>, page: u64) -> String {
             // The original writes parameters as it understood them.
             parts.push("dates_are_gmt=1".to_owned());
         } else {
-            parts.push(part.to_owned());
+            // An equals sign at the end of a value, as signatures have it, gets lost.
+            parts.push(part.trim_end_matches("%3D").trim_end_matches("%3d").to_owned());
         }
     }
     if !seen {

@@ -17,17 +17,19 @@ pub struct Reply {
     pub headers: Vec<(&'static str, String)>,
     /// An object, or a list of them, with their `_links`.
     pub body: Value,
+    /// Nothing may be done with it any more: there is no `Allow`.
+    pub gone: bool,
 }
 
 impl Reply {
     /// 200 with this body.
     pub fn ok(body: Value) -> Self {
-        Self { status: 200, headers: Vec::new(), body }
+        Self { status: 200, headers: Vec::new(), body, gone: false }
     }
 
     /// 201 with this body and where it is: the address of a route.
     pub fn created(body: Value, location: String) -> Self {
-        Self { status: 201, headers: vec![("Location", location)], body }
+        Self { status: 201, headers: vec![("Location", location)], body, gone: false }
     }
 }
 

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::resource::{Endpoint, Route};
 use super::{
-    attributes, coupons, customers, index, notes, orders, products, refunds, reviews, taxes, terms, variations,
+    attributes, coupons, customers, gateways, index, notes, orders, products, refunds, reviews, settings, shipping,
+    status, taxes, terms, variations, webhooks,
 };
 
 /// Every resource adds its routes here.
@@ -23,6 +24,11 @@ fn all() -> Vec<Route> {
     routes.extend(customers::routes());
     routes.extend(coupons::routes());
     routes.extend(taxes::routes());
+    routes.extend(webhooks::routes());
+    routes.extend(settings::routes());
+    routes.extend(shipping::routes());
+    routes.extend(gateways::routes());
+    routes.extend(status::routes());
     routes
 }
 

@@ -31,7 +31,7 @@ const ACCENTS: &[(char, &str)] = &[
 pub fn slugged(name: &str) -> String {
     let mut slug = String::with_capacity(name.len());
     let mut in_tag = false;
-    for c in name.chars().flat_map(char::to_lowercase) {
+    for c in without_entities(name).chars().flat_map(char::to_lowercase) {
         match c {
             '<' => in_tag = true,
             '>' if in_tag => in_tag = false,
@@ -47,6 +47,43 @@ pub fn slugged(name: &str) -> String {
         }
     }
     slug.trim_matches('-').to_owned()
+}
+
+/// `&amp;` and its like leave nothing behind.
+fn without_entities(name: &str) -> String {
+    let mut parts = name.split('&');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let inner = |c: char| c.is_ascii_alphanumeric() || c == '#';
+        match part.split_once(';') {
+            Some((entity, rest)) if !entity.is_empty() && entity.chars().all(inner) => text.push_str(rest),
+            _ => {
+                text.push('&');
+                text.push_str(part);
+            }
+        }
+    }
+    text
+}
+
+/// A slug as it is shown to people: percent signs decoded where they mean a text.
+pub fn readable(slug: &str) -> String {
+    let mut bytes = Vec::with_capacity(slug.len());
+    let mut rest = slug.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let code = (byte == b'%').then(|| tail.get(..2)).flatten().and_then(|digits| std::str::from_utf8(digits).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(decoded) => {
+                bytes.push(decoded);
+                rest = &tail[2..];
+            }
+            None => {
+                bytes.push(byte);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| slug.to_owned())
 }
 
 fn dash(slug: &mut String) {
@@ -70,7 +107,10 @@ mod tests {
         assert_eq!(slugged("Alpha Tee"), "alpha-tee");
         assert_eq!(slugged("Tasse \u{2615} <b>x</b> & \"q\" \u{2028}"), "tasse-%e2%98%95-x-q");
         assert_eq!(slugged("Gr\u{f6}\u{df}e 2.5 / L"), "grose-2-5-l");
+        assert_eq!(slugged("Tasse &amp; Teller & Tee; R&D"), "tasse-teller-tee-rd");
         assert_eq!(slugged("<b"), "");
+        assert_eq!(readable("tasse-%e2%98%95-50%"), "tasse-\u{2615}-50%");
+        assert_eq!(readable("%ff"), "%ff", "no text");
         assert_eq!(free("product", |slug| slug == "product" || slug == "product-2"), "product-3");
     }
 }

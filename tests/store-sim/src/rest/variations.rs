@@ -276,7 +276,8 @@ fn from_parent(shown: &mut Map<String, Value>, object: &Object, parent: &Object)
     }
 }
 
-fn permalink(ctx: &Ctx<'_>, object: &Object, parent: Option<&Object>) -> String {
+/// Where the shop shows a variation: at its parent, with its attributes chosen.
+pub(super) fn permalink(ctx: &Ctx<'_>, object: &Object, parent: Option<&Object>) -> String {
     let base = parent.map_or_else(|| ctx.home(), |parent| show::permalink(ctx, parent));
     let attributes = object.fields.get("attributes").and_then(Value::as_array);
     let mut query = url::form_urlencoded::Serializer::new(String::new());

@@ -29,7 +29,11 @@ fn raw(ctx: &Ctx<'_>, object: &Object) -> Value {
     dates(ctx, object, &mut shown);
     let mut set = |name: &str, value: Value| shown.insert(name.to_owned(), value);
     set("id", json!(object.id));
-    set("permalink", json!(permalink(ctx, parent.unwrap_or(object))));
+    let link = parent.map_or_else(
+        || permalink(ctx, object),
+        |parent| super::super::variations::permalink(ctx, object, Some(parent)),
+    );
+    set("permalink", json!(link));
     let price = price(ctx.state, object, &variations, ctx.now);
     set("on_sale", json!(on_sale(object, ctx.now)));
     set("purchasable", json!(!price.is_empty()));
@@ -58,8 +62,17 @@ pub(in crate::rest) fn edited(ctx: &Ctx<'_>, object: &Object) -> Value {
     let mut shown = raw(ctx, object);
     shown["average_rating"] = json!("0");
     shown["permalink_template"] = json!(format!("{}/product/%pagename%/", ctx.home()));
-    shown["generated_slug"] = json!(super::super::slug::slugged(object.text("name")));
+    shown["generated_slug"] = json!(super::super::slug::readable(&generated_slug(ctx, object)));
     shown
+}
+
+/// The slug that its name would get now.
+fn generated_slug(ctx: &Ctx<'_>, object: &Object) -> String {
+    let (own, wanted) = (object.text("slug"), super::super::slug::slugged(object.text("name")));
+    if own == wanted || own.strip_prefix(wanted.as_str()).is_some_and(|rest| rest.starts_with('-')) {
+        return own.to_owned();
+    }
+    super::super::slug::free(&wanted, |slug| ctx.state.slugs.contains_key(slug))
 }
 
 /// What `/products/<id>` shows of a variation beyond a variation's own fields.
@@ -177,12 +190,7 @@ fn price_html(currency: &str, price: &str) -> String {
     if price.is_empty() {
         return String::new();
     }
-    let symbol = match currency {
-        "EUR" => "&euro;",
-        "USD" => "&#36;",
-        "GBP" => "&pound;",
-        other => other,
-    };
+    let symbol = super::super::money::entity(currency);
     format!(
         "<span class=\"woocommerce-Price-amount amount\"><bdi><span class=\"woocommerce-Price-currencySymbol\">{symbol}</span>{price}</bdi></span>"
     )

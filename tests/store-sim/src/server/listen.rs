@@ -1,0 +1,119 @@
+//! The sockets: one task for each listener, one for each connection. A shop that is down on a port of its own has no
+//! listener, so that connections are refused; it takes the same port again when it is back.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+use super::{Host, Hosts, http::Connection};
+use crate::{
+    Request, Response,
+    faults::{Handled, Outcome},
+};
+
+/// How often a listener looks whether its shop went down or came back.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// How a listener wraps its connections.
+#[derive(Clone)]
+pub(super) enum Wrap {
+    Plain,
+    #[cfg(feature = "tls")]
+    Tls(tokio_rustls::TlsAcceptor),
+}
+
+/// Serves until the task is stopped.
+pub(super) async fn serve(listener: TcpListener, hosts: Arc<Hosts>, wrap: Wrap) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    let mut listener = Some(listener);
+    let mut connections = JoinSet::new();
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        let down = hosts.only().is_some_and(|host| host.faults.is_down());
+        if down {
+            // Nobody listens, and whoever is connected is cut off.
+            listener = None;
+            connections.abort_all();
+        } else if listener.is_none() {
+            listener = again(address).await;
+        }
+        let Some(open) = &listener else {
+            look.tick().await;
+            continue;
+        };
+        tokio::select! {
+            accepted = open.accept() => {
+                let Ok((stream, _)) = accepted else { continue };
+                connections.spawn(connection(stream, Arc::downgrade(&hosts), wrap.clone()));
+            }
+            Some(_) = connections.join_next() => {}
+            _ = look.tick() => {}
+        }
+    }
+}
+
+/// The same port again; it may take a moment until the system gives it back.
+async fn again(address: SocketAddr) -> Option<TcpListener> {
+    TcpListener::bind(address).await.ok()
+}
+
+async fn connection(stream: TcpStream, hosts: Weak<Hosts>, wrap: Wrap) {
+    let _ = stream.set_nodelay(true);
+    match wrap {
+        Wrap::Plain => speak(Connection::new(stream, false), hosts).await,
+        #[cfg(feature = "tls")]
+        Wrap::Tls(acceptor) => {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                speak(Connection::new(stream, true), hosts).await;
+            }
+        }
+    }
+}
+
+/// Answers requests until one side has enough. What the peer does wrong ends its connection and nothing else.
+async fn speak<S: AsyncRead + AsyncWrite + Unpin>(mut connection: Connection<S>, hosts: Weak<Hosts>) {
+    while let Ok(Some(request)) = connection.request().await {
+        let Some(hosts) = hosts.upgrade() else { return };
+        let keep = !request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+        let head_only = request.method == "HEAD";
+        let Some(host) = hosts.find(&request) else {
+            let nobody = Response { status: 404, headers: Vec::new(), body: b"No such shop.".to_vec() };
+            if connection.answer(&nobody, head_only, keep).await.is_err() {
+                return;
+            }
+            continue;
+        };
+        let Handled { delay, outcome } = answer(&host, request).await;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let sent = match outcome {
+            Outcome::Answer(response) => connection.answer(&response, head_only, keep).await,
+            Outcome::Half(response) => return drop(connection.half(&response).await),
+            Outcome::Cut => return,
+            Outcome::Hang => return connection.until_gone().await,
+        };
+        if sent.is_err() || !keep {
+            return;
+        }
+    }
+}
+
+async fn answer(host: &Host, request: Request) -> Handled {
+    let path = request.target.split('?').next().unwrap_or_default();
+    if path.ends_with("/wp-cron.php") {
+        host.hooks.start((host.shop.config().clock)());
+    }
+    let handled = host.faults.handle(&host.shop, request);
+    host.driver.after_request().await;
+    handled
+}
