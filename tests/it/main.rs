@@ -7,6 +7,7 @@ mod files;
 mod straight_path;
 mod hooks;
 mod recorded;
+mod conformance;
 mod bad_input;
 mod failing;
 mod waiting;
