@@ -12,6 +12,7 @@ use cartwright_core::{
 };
 
 use crate::{
+    goods,
     life::History,
     workflows::{EFFECTS, EITHER},
 };
@@ -24,12 +25,14 @@ pub(crate) struct Totals {
     effects: u64,
     crashes: u64,
     doubts: u64,
+    exchanges: u64,
 }
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { events, runs, effects, crashes, doubts } = self;
-        write!(f, "{crashes} crashes, {events} events, {runs} runs, {effects} effects, {doubts} in doubt")
+        let Self { events, runs, effects, crashes, doubts, exchanges } = self;
+        write!(f, "{crashes} crashes, {events} events, {runs} runs, {effects} effects, {doubts} in doubt, ")?;
+        write!(f, "{exchanges} lines from shops")
     }
 }
 
@@ -39,6 +42,7 @@ pub(crate) fn check(history: &History, totals: &mut Totals) -> Vec<String> {
     totals.runs += history.runs.len() as u64;
     totals.effects += history.effects.len() as u64;
     totals.crashes += history.crashes;
+    totals.exchanges += history.exchanges as u64;
     let mut wrong = Vec::new();
     if let Some(left) = &history.unsettled {
         wrong.push(format!("it does not come to rest: {left}"));
@@ -48,6 +52,7 @@ pub(crate) fn check(history: &History, totals: &mut Totals) -> Vec<String> {
     wrong.extend(effects_happen_once(history));
     wrong.extend(ends_are_justified(history, totals));
     wrong.extend(counting_is_exact(history));
+    wrong.extend(goods::doubled(&history.stock).map(|(name, times)| format!("the shop has {name} {times} times")));
     wrong
 }
 
@@ -70,7 +75,8 @@ fn no_event_is_lost(history: &History) -> Vec<String> {
     for (number, event) in &history.accepted {
         let mut workflows = started.get(event).cloned().unwrap_or_default();
         workflows.sort_unstable();
-        if workflows != ["orders", "waits"] {
+        let expect: Vec<&str> = ["orders"].into_iter().chain(goods::started_by(*number)).chain(["waits"]).collect();
+        if workflows != expect {
             wrong.push(format!("order {number} ({event}) was accepted and led to {workflows:?}"));
         }
     }
@@ -122,6 +128,7 @@ fn ends_are_justified(history: &History, totals: &mut Totals) -> Vec<String> {
                     // The last effect belongs to the run that the emitted event starts.
                     "orders" => EFFECTS[..6].iter().all(|name| happened(format!("{name}-{number}"))),
                     "waits" => EITHER.iter().any(|name| happened(format!("{name}-{number}"))),
+                    "shop-steps" | "shop-script" => goods::missing(&history.stock, *number).is_empty(),
                     _ => true,
                 };
                 if !fine {
@@ -131,7 +138,9 @@ fn ends_are_justified(history: &History, totals: &mut Totals) -> Vec<String> {
             RunStatus::Parked => {
                 let doubt = journal.iter().any(|entry| matches!(entry.what, What::StepUnknown { .. }));
                 totals.doubts += 1;
-                if history.honours_keys || !doubt {
+                // A shop can always be asked.
+                let asks = row.workflow.as_str().starts_with("shop-");
+                if history.honours_keys || asks || !doubt {
                     wrong.push(format!("{} is parked: {:?}", row.id, row.error));
                 }
             }

@@ -14,18 +14,20 @@ use cartwright_core::{
     secret::SecretMarks,
     time::Timestamp,
 };
-use cartwright_run::{Clock, Engine, Entropy, Incoming, Options, Parts, outbound::NoTransport};
+use cartwright_run::{Clock, Engine, Entropy, Incoming, Options, Parts};
 use cartwright_sandbox::{Limits, Sandbox};
 use cartwright_storage::{MemoryStorage, RunFilter, Storage, StoredEvent};
 use cartwright_tests::random::Random;
-use cartwright_woo::Vault;
+use cartwright_woo::{Secret, StoreSettings, Vault};
 use parking_lot::Mutex;
 use serde_json::{json, value::to_raw_value};
 use tokio::time::Instant;
 
 use crate::{
+    goods::{Stock, stock},
     network::{Effect, Network},
     storage::SlowStorage,
+    street::{KEY, Line, SHOPS, Street},
     workflows::workflows,
 };
 
@@ -33,10 +35,16 @@ const FEWEST_LIVES: u64 = 2;
 const MOST_LIVES: u64 = 7;
 const LONGEST_LIFE: Duration = Duration::from_secs(20);
 const ORDERS: u64 = 12;
-/// In virtual time; retries and waits of a whole history end well before.
-const SETTLE: Duration = Duration::from_secs(3600);
+/// How long nobody starts the engine again: mostly a moment, now and then hours.
+const STANDSTILLS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(8 * 3600)];
+/// In virtual time; retries, waits and outages of a whole history end well before.
+const SETTLE: Duration = Duration::from_secs(24 * 3600);
+/// How often it is looked whether everything has ended: often at first.
+const LOOKS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(60)];
+/// A store is added in so many tries at most: the disk refuses now and then.
+const TRIES_TO_CONNECT: u32 = 20;
 /// 2026-11-21, when the first life begins.
-const EPOCH: Timestamp = Timestamp::from_millis(1_795_219_200_000);
+pub(crate) const EPOCH: Timestamp = Timestamp::from_millis(1_795_219_200_000);
 
 /// What a seed came to, for the checkers.
 pub(crate) struct History {
@@ -48,6 +56,9 @@ pub(crate) struct History {
     pub(crate) runs: Vec<(RunRow, Vec<Entry>)>,
     pub(crate) events: Vec<StoredEvent>,
     pub(crate) effects: BTreeMap<String, Effect>,
+    pub(crate) stock: Stock,
+    /// Exchanges with shops.
+    pub(crate) exchanges: usize,
     pub(crate) crashes: u64,
     /// What was left when time was over, if anything was.
     pub(crate) unsettled: Option<String>,
@@ -55,7 +66,7 @@ pub(crate) struct History {
 }
 
 /// Virtual time that goes on from life to life.
-struct SimClock {
+pub(crate) struct SimClock {
     begun: Timestamp,
     start: Instant,
 }
@@ -93,6 +104,8 @@ pub(crate) fn simulate(seed: u64) -> History {
     let honours_keys = random.percent(50);
     let disk = MemoryStorage::new();
     let network = Network::new(random.draw(), honours_keys);
+    let street = Street::new(random.draw());
+    let vault = Arc::new(Vault::in_memory().expect("a vault"));
     let lives = FEWEST_LIVES + random.below(MOST_LIVES - FEWEST_LIVES + 1);
     let shops = Arc::new(Mutex::new(Shops::default()));
     let mut now = EPOCH;
@@ -105,7 +118,14 @@ pub(crate) fn simulate(seed: u64) -> History {
         let life_seed = random.draw();
         let lived = runtime.block_on(async {
             let clock = Arc::new(SimClock { begun: now, start: Instant::now() });
-            let world = World { network: &network, shops: &shops, honours_keys, seed: life_seed };
+            let world = World {
+                network: &network,
+                street: &street,
+                vault: &vault,
+                shops: &shops,
+                honours_keys,
+                seed: life_seed,
+            };
             // Another handle to the same data: the crash takes the old one away together with its tasks.
             let living = live(world, disk.share(), clock.clone(), last);
             if last {
@@ -117,22 +137,44 @@ pub(crate) fn simulate(seed: u64) -> History {
         });
         drop(runtime);
         shops.lock().trace.push(format!("life {life} ends at {lived}"));
-        now = lived.plus(random.between(Duration::ZERO, Duration::from_secs(5)));
+        let longest = STANDSTILLS[usize::from(random.percent(10))];
+        now = lived.plus(random.between(Duration::ZERO, longest));
     }
     let (runs, events, unsettled) = history.expect("there is a last life");
     let shops = std::mem::take(&mut *shops.lock());
     let mut trace = shops.trace;
     trace.extend(network.requests());
+    let stock = stock(street.shops(now));
+    let log = street.exchanges();
+    let exchanges = log.len();
+    trace.extend(log);
     for (row, journal) in &runs {
         trace.push(serde_json::to_string(row).expect("JSON"));
         trace.extend(journal.iter().map(|entry| serde_json::to_string(entry).expect("JSON")));
     }
     let (accepted, updated, effects) = (shops.accepted, shops.updated, network.effects());
-    History { seed, honours_keys, accepted, updated, runs, events, effects, crashes: lives - 1, unsettled, trace }
+    let crashes = lives - 1;
+    History {
+        seed,
+        honours_keys,
+        accepted,
+        updated,
+        runs,
+        events,
+        effects,
+        stock,
+        exchanges,
+        crashes,
+        unsettled,
+        trace,
+    }
 }
 
 struct World<'a> {
     network: &'a Arc<Network>,
+    street: &'a Arc<Street>,
+    /// Outlives the engine, as a master key in a file does.
+    vault: &'a Arc<Vault>,
     shops: &'a Arc<Mutex<Shops>>,
     honours_keys: bool,
     seed: u64,
@@ -146,16 +188,17 @@ async fn live(world: World<'_>, disk: Arc<MemoryStorage>, clock: Arc<SimClock>, 
     let marks = SecretMarks::new([7; 32]);
     let parts = Parts {
         storage: Arc::new(SlowStorage::new(disk.clone(), random.draw())),
-        clock,
+        clock: clock.clone(),
         entropy: Arc::new(SimEntropy(Mutex::new(Random::new(random.draw())))),
         outbound: world.network.clone(),
-        stores: Arc::new(NoTransport),
+        stores: Arc::new(Line { street: world.street.clone(), clock: clock.clone() }),
         sandbox: Sandbox::new(Limits::default(), marks.clone()),
         marks,
-        vault: Arc::new(Vault::in_memory().expect("a vault")),
+        vault: world.vault.clone(),
         options: Options::default(),
     };
     let engine = Engine::start(parts, workflows(world.honours_keys)).await.expect("the engine starts");
+    connect(&engine).await;
     if last {
         take_rest(&engine, &mut random, world.shops).await;
         return settle(&engine, disk.as_ref()).await;
@@ -166,6 +209,25 @@ async fn live(world: World<'_>, disk: Arc<MemoryStorage>, clock: Arc<SimClock>, 
         let next = choose(&mut world.shops.lock(), &mut random);
         if let Some((number, topic)) = next {
             send(&engine, number, topic, world.shops).await;
+        }
+    }
+}
+
+/// Adds the shops that are not known yet.
+async fn connect(engine: &Engine) {
+    for number in 0..SHOPS {
+        let id: StoreId = format!("shop-{number}").parse().expect("an id");
+        let settings = StoreSettings {
+            url: Some(format!("https://{id}.example")),
+            rest_key: Some(Secret::new(KEY.0)),
+            rest_secret: Some(Secret::new(KEY.1)),
+            ..StoreSettings::default()
+        };
+        let mut tries = 0;
+        while engine.stores().get(&id).is_none() {
+            tries += 1;
+            assert!(tries <= TRIES_TO_CONNECT, "{id} cannot be added");
+            let _refused = engine.stores().add(id.clone(), &settings, engine.now()).await;
         }
     }
 }
@@ -225,7 +287,7 @@ async fn settle(engine: &Engine, disk: &MemoryStorage) -> Lived {
     let begun = Instant::now();
     let mut unsettled = None;
     while begun.elapsed() < SETTLE {
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        tokio::time::sleep((begun.elapsed() / 20).clamp(LOOKS[0], LOOKS[1])).await;
         let counts = engine.counts().await.expect("counts");
         let [queued, running, waiting, ..] = counts.runs;
         unsettled = (queued + running + waiting + counts.inbox + counts.outbox > 0).then(|| format!("{counts:?}"));

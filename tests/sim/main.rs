@@ -1,4 +1,4 @@
-//! The simulator: the real core and runner over storage in memory, with time, network, disk and crashes made up from a
+//! The simulator: the real core and runner over storage in memory, with time, network, shops, disk and crashes made up from a
 //! seed. Each seed is run twice and its traces compared, so that a failure can be repeated and looked at.
 //!
 //!     sim --seeds 300          seeds 1 to 300
@@ -7,9 +7,11 @@
 #![expect(clippy::print_stdout, reason = "it reports to people")]
 
 mod check;
+mod goods;
 mod life;
 mod network;
 mod storage;
+mod street;
 mod workflows;
 
 use std::{

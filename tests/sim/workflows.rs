@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use cartwright_run::{Definition, Loaded};
 
+use crate::goods;
+
 /// Calls before, in and after scripts, loops, sleeps, counting, an emitted event.
 const ORDERS: &str = r#"
 on: { woo: { topics: [order.created], if: event.data.total > 0 } }
@@ -70,7 +72,7 @@ pub(crate) const EITHER: [&str; 2] = ["came", "late"];
 
 /// The workflows, as the loader would bring them.
 pub(crate) fn workflows(idempotent: bool) -> Vec<Loaded> {
-    [("orders", ORDERS), ("done", DONE), ("waits", WAITS)]
+    [("orders", ORDERS), ("done", DONE), ("waits", WAITS), ("shop-steps", goods::STEPS), ("shop-script", goods::SCRIPT)]
         .into_iter()
         .map(|(id, text)| {
             let source = text

@@ -79,6 +79,10 @@ pub enum CallOutcome {
     Err(CallError),
 }
 
+/// The code of an [`ErrorClass::Unknown`] failure of a repeat that sent nothing: it looked whether an earlier try happened
+/// and could not tell. Looking again would not tell either.
+pub const UNDECIDED: &str = "undecided";
+
 /// A failed call, as scripts catch it (`#{ code, message, status }`) and as journals keep it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallError {

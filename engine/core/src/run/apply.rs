@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     Json,
-    call::{Again, CallOutcome, ErrorClass},
+    call::{Again, CallOutcome, ErrorClass, UNDECIDED},
     evaluate::Prepared,
     id::StepPath,
     run::{
@@ -160,7 +160,9 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 CallOutcome::Ok(_) => state.doubts.settle(path, *index),
                 CallOutcome::Err(error) => {
                     let asked = state.calls(path).get(*index as usize).filter(|call| call.repeatable);
-                    let asked = asked.map(|call| call.asked).filter(|_| error.class == ErrorClass::Unknown);
+                    let asked = asked
+                        .map(|call| call.asked)
+                        .filter(|_| error.class == ErrorClass::Unknown && error.code != UNDECIDED);
                     if let Some(since) = asked {
                         state.doubts.raise(path, *index, Again { since, until: at });
                     }

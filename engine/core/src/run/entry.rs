@@ -244,7 +244,6 @@ pub enum What {
 }
 
 /// For fields that journals of before do not have.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }

@@ -88,6 +88,21 @@ fn a_person_retries_what_can_be_found_out_without_accepting_anything() {
     assert_eq!(call(&bench.retry(true).unwrap()).again, None);
 }
 
+/// Each look would tell the same, and a person waits.
+#[test]
+fn a_look_that_cannot_tell_is_a_matter_for_a_person_at_once() {
+    let (mut bench, _) = Bench::new(NOTE);
+    bench.crash(HOUR);
+    let until = bench.now;
+    bench.now = bench.now.plus(HOUR);
+    let undecided = CallError { class: ErrorClass::Unknown, ..CallError::r#final(UNDECIDED, "two are alike") };
+    assert!(bench.answers("note", 0, Err(undecided)).is_empty());
+    let step = bench.step("note");
+    assert_eq!((bench.status(), step.status.as_str(), step.attempts), (RunStatus::Parked, "unknown", 1));
+    bench.now = bench.now.plus(HOUR);
+    assert_eq!(call(&bench.retry(false).unwrap()).again, between(START, until), "the look sent nothing");
+}
+
 #[test]
 fn what_nobody_can_find_out_stays_a_matter_for_a_person() {
     let yaml = NOTE.replace("61/notes", "61/actions/send_email");

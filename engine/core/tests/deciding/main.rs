@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use cartwright_core::{
     Json,
-    call::{Again, Call, CallError, CallKind, CallOutcome, ErrorClass, idempotency_key},
+    call::{Again, Call, CallError, CallKind, CallOutcome, ErrorClass, UNDECIDED, idempotency_key},
     evaluate::{Evaluate, EvaluateError, Prepared, Scope},
     id::{EventId, RunId, StepPath},
     run::{

@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use cartwright_core::{
     Json,
-    call::{Again, CallError, ErrorClass},
+    call::{Again, CallError, ErrorClass, UNDECIDED},
     time::Timestamp,
     woo::{Recipe, WooRequest},
 };
@@ -131,7 +131,7 @@ impl Wait {
 }
 
 fn unknown(words: &str) -> CallError {
-    CallError { class: ErrorClass::Unknown, ..CallError::r#final("unknown", words) }
+    CallError { class: ErrorClass::Unknown, ..CallError::r#final(UNDECIDED, words) }
 }
 
 #[cfg(test)]

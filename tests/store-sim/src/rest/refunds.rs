@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::args::{Arg, Default, Is};
 use super::batch::DELETE_ARGS;
+use super::meta;
 use super::orders::{PLACES, places};
 use super::paging::{self, Rules};
 use super::resource::{CREATE, DELETE, READ, leak_args};
@@ -18,7 +19,7 @@ const ARGS: &[Arg] = &[
     Arg::new("amount", Is::Text),
     Arg::new("reason", Is::Text),
     Arg::new("refunded_by", Is::Int),
-    Arg::new("meta_data", Is::List(&Is::Object(&[Arg::new("id", Is::Int), Arg::new("key", Is::Text)]))),
+    meta::ARG,
     Arg::new(
         "line_items",
         Is::List(&Is::Object(&[
@@ -94,6 +95,13 @@ fn create(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
         lines,
     };
     let id = refunds::create(ctx, params.id("order_id"), &wanted)?;
+    if let Some(Value::Array(sent)) = params.get("meta_data").cloned() {
+        let known = ctx.state.get(Kind::Refund, id).and_then(|refund| refund.fields.get("meta_data").cloned());
+        let merged = meta::merged(ctx.state, known.as_ref(), &sent);
+        if let Some(refund) = ctx.state.get_mut(Kind::Refund, id) {
+            refund.set("meta_data", merged);
+        }
+    }
     let refund = ctx.state.get(Kind::Refund, id).ok_or_else(invalid)?;
     let body = refunds::show(ctx, refund, places(params), false);
     let location = ctx.rest_url(&format!("/wc/v3/orders/(?P<order_id>[\\d]+)/refunds/{id}"));

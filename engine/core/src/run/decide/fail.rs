@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::{Decider, Effect, scope::locate};
 use crate::{
     Json,
-    call::{CallError, CallOutcome, ErrorClass},
+    call::{CallError, CallOutcome, ErrorClass, UNDECIDED},
     evaluate::EvaluateError,
     id::StepPath,
     retry,
@@ -55,7 +55,8 @@ impl Decider<'_> {
     ) -> Result<(), Illegal> {
         let on_unknown = step.on_unknown.unwrap_or(self.context.workflow.on_unknown);
         let can_be_asked = call.is_some_and(|index| self.state().doubts.of(path, index).is_some());
-        if (can_be_asked || on_unknown == OnUnknown::Retry)
+        let is_worth_a_look = can_be_asked && error.code != UNDECIDED;
+        if (is_worth_a_look || on_unknown == OnUnknown::Retry)
             && let Some(pause) = self.pause(step, path, &error)
         {
             return self.try_again(path, error, call, pause);
