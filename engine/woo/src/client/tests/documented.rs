@@ -117,6 +117,9 @@ fn in_the_source() -> BTreeSet<String> {
                 text.split(maker).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
             found.extend(codes.map(str::to_owned));
         }
+        if text.contains("CallError::r#final(UNDECIDED") {
+            found.insert(cartwright_core::call::UNDECIDED.to_owned());
+        }
         if text.contains("CallError::denied(") {
             found.insert("denied".to_owned());
         }
