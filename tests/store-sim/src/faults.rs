@@ -12,6 +12,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::{Request, Response, Shop};
 
@@ -175,12 +176,14 @@ struct Rule {
 pub struct Faults {
     rules: Mutex<Vec<Rule>>,
     clock_ahead_ms: AtomicI64,
+    changed: Notify,
 }
 
 impl Faults {
     /// Adds a fault for these requests.
     pub fn add(&self, when: When, fault: Fault) {
         self.rules.lock().push(Rule { fault, when, met: 0 });
+        self.changed.notify_one();
     }
 
     /// Adds a fault for every request from now on.
@@ -196,6 +199,7 @@ impl Faults {
     /// Everything works again.
     pub fn clear(&self) {
         self.rules.lock().clear();
+        self.changed.notify_one();
     }
 
     /// How far the shop's clock is ahead of the truth; a server's shops read it.
@@ -214,6 +218,11 @@ impl Faults {
             when.method.is_none() && when.target.is_none() && when.predicate.is_none() && when.times.is_none()
         };
         self.rules.lock().iter().any(|rule| rule.fault == Fault::Down && all(&rule.when) && rule.when.skip == 0)
+    }
+
+    /// Until the faults change, for the one listener of this shop.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
     /// Lets the shop answer, as far as the faults in force allow.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::{Happened, Shop, state::Kind};
 
@@ -22,12 +23,14 @@ pub use queue::{Action, Queue, Timing};
 #[derive(Debug)]
 pub struct Hooks {
     queue: Mutex<Queue>,
+    wake: Notify,
 }
 
 impl Hooks {
     /// Listens to this shop from now on.
     pub fn attach(shop: &Shop, timing: Timing) -> Arc<Self> {
-        let hooks = Arc::new(Self { queue: Mutex::new(Queue::new(timing, (shop.config().clock)())) });
+        let hooks =
+            Arc::new(Self { queue: Mutex::new(Queue::new(timing, (shop.config().clock)())), wake: Notify::new() });
         let listening = Arc::clone(&hooks);
         shop.listen(Arc::new(move |shop: &Shop, happened: &Happened| listening.enqueue(shop, happened)));
         hooks
@@ -45,6 +48,20 @@ impl Hooks {
         for webhook in hearing {
             queue.push(Action { webhook, arg: happened.arg.clone() });
         }
+        drop(queue);
+        self.wake();
+    }
+
+    /// Somebody asked the shop for something: if anything waits, whoever works on it should look.
+    pub fn wake(&self) {
+        if self.waiting() > 0 {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Until there may be something to do.
+    pub(crate) async fn woken(&self) {
+        self.wake.notified().await;
     }
 
     /// A page or post of WordPress went to the trash: products' and coupons' webhooks are told of it too.
@@ -60,6 +77,7 @@ impl Hooks {
     /// Starts a run whatever the time.
     pub fn start(&self, now_ms: i64) {
         self.queue.lock().start(now_ms);
+        self.wake();
     }
 
     /// Changes when runs happen.

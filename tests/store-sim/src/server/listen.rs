@@ -20,8 +20,8 @@ use crate::{
     faults::{Handled, Outcome},
 };
 
-/// How often a listener looks whether its shop went down or came back.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How long a listener waits before it asks again for a port that is not free yet.
+const BIND_AGAIN: Duration = Duration::from_millis(10);
 
 /// How a listener wraps its connections.
 #[derive(Clone)]
@@ -36,34 +36,47 @@ pub(super) async fn serve(listener: TcpListener, hosts: Arc<Hosts>, wrap: Wrap) 
     let address = listener.local_addr()?;
     let mut listener = Some(listener);
     let mut connections = JoinSet::new();
-    let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
-        let down = hosts.only().is_some_and(|host| host.faults.is_down());
-        if down {
+        if hosts.only().is_some_and(|host| host.faults.is_down()) {
             // Nobody listens, and whoever is connected is cut off.
-            listener = None;
+            drop(listener.take());
             connections.abort_all();
-        } else if listener.is_none() {
-            listener = again(address).await;
-        }
-        let Some(open) = &listener else {
-            look.tick().await;
+            changed(&hosts).await;
             continue;
+        }
+        let open = match listener.take() {
+            Some(open) => open,
+            None => again(address).await,
         };
         tokio::select! {
             accepted = open.accept() => {
-                let Ok((stream, _)) = accepted else { continue };
-                connections.spawn(connection(stream, Arc::downgrade(&hosts), wrap.clone()));
+                if let Ok((stream, _)) = accepted {
+                    connections.spawn(connection(stream, Arc::downgrade(&hosts), wrap.clone()));
+                }
             }
             Some(_) = connections.join_next() => {}
-            _ = look.tick() => {}
+            () = changed(&hosts) => {}
         }
+        listener = Some(open);
+    }
+}
+
+/// Until the faults of the shop that has this listener for itself change.
+async fn changed(hosts: &Hosts) {
+    match hosts.only() {
+        Some(host) => host.faults.changed().await,
+        None => std::future::pending().await,
     }
 }
 
 /// The same port again; it may take a moment until the system gives it back.
-async fn again(address: SocketAddr) -> Option<TcpListener> {
-    TcpListener::bind(address).await.ok()
+async fn again(address: SocketAddr) -> TcpListener {
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(_) => tokio::time::sleep(BIND_AGAIN).await,
+        }
+    }
 }
 
 async fn connection(stream: TcpStream, hosts: Weak<Hosts>, wrap: Wrap) {

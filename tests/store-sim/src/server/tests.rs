@@ -221,6 +221,23 @@ async fn deliveries_are_signed_and_show_an_object_that_is_gone_as_an_error() {
 }
 
 #[tokio::test]
+async fn what_happens_without_a_request_is_delivered_too_and_once() {
+    let server = one(Tls::None).await;
+    let shop = server.shop("one");
+    let (mut got, url) = receiver().await;
+    webhooks::add(&shop, "product.deleted", &url, "s");
+    for id in [7, 7, 8] {
+        shop.with_state(|state| state.happened(crate::Happened::new("product", "deleted", id)));
+    }
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        told.push(String::from_utf8(got.recv().await.expect("a delivery").body).expect("text"));
+    }
+    assert_eq!(told, [r#"{"id":7}"#, r#"{"id":8}"#]);
+    assert_eq!(server.hooks("one").waiting(), 0, "the second 7 was the first one's");
+}
+
+#[tokio::test]
 async fn a_new_address_is_pinged_without_a_signature() {
     let server = one(Tls::None).await;
     let shop = server.shop("one");

@@ -4,7 +4,6 @@
 use std::{sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
 
 use super::{
     Hooks,
@@ -18,9 +17,8 @@ const DELIVERY_TIMEOUT: Duration = Duration::from_secs(60);
 const PING_TIMEOUT: Duration = Duration::from_secs(5);
 /// Pings follow redirects, so many.
 const PING_REDIRECTS: usize = 5;
-/// How often a driver looks whether a run may start by itself: a run that was cut off by time goes on with the next
-/// request, which in a quiet test never comes.
-const IDLE: Duration = Duration::from_millis(250);
+/// Events of one request come one after the other; so long after the first, all of them are there to be coalesced.
+const REQUEST_ENDS: Duration = Duration::from_millis(5);
 
 /// What happens to deliveries between the shop and the receiver, which gets at least what is not lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -77,14 +75,13 @@ pub struct Driver {
     mess: Mutex<Mess>,
     count: Mutex<Count>,
     number: Mutex<u32>,
-    wake: Notify,
 }
 
 impl Driver {
     /// For this shop.
     pub fn new(shop: Arc<Shop>, hooks: Arc<Hooks>, clients: Arc<Clients>) -> Arc<Self> {
         let (mess, count, number) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Arc::new(Self { shop, hooks, clients, mess, count, number, wake: Notify::new() })
+        Arc::new(Self { shop, hooks, clients, mess, count, number })
     }
 
     /// From now on, deliveries fare like this.
@@ -97,21 +94,20 @@ impl Driver {
         *self.count.lock()
     }
 
-    /// After each request to the shop: sends due pings before the request is answered, as WooCommerce does, and starts
-    /// a run where one is due.
+    /// After each request to the shop: sends due pings before the request is answered, as WooCommerce does, and lets a
+    /// run start where one is due.
     pub async fn after_request(&self) {
         self.send_pings().await;
-        self.hooks.traffic((self.shop.config().clock)());
-        if self.hooks.waiting() > 0 {
-            self.wake.notify_one();
-        }
+        self.hooks.wake();
     }
 
-    /// Works on the queue for ever.
+    /// Works on the queue for ever: requests and events wake it, and count as traffic.
     pub async fn run(&self) {
         loop {
+            self.hooks.woken().await;
+            tokio::time::sleep(REQUEST_ENDS).await;
+            self.hooks.traffic((self.shop.config().clock)());
             self.work().await;
-            let _ = tokio::time::timeout(IDLE, self.wake.notified()).await;
         }
     }
 

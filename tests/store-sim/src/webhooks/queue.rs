@@ -105,11 +105,6 @@ impl Queue {
         let count = BATCH.min(self.pending.len());
         self.pending.drain(..count).collect()
     }
-
-    /// Drops what waits for this webhook, which is gone.
-    pub fn forget(&mut self, webhook: u64) {
-        self.pending.retain(|action| action.webhook != webhook);
-    }
 }
 
 #[cfg(test)]
@@ -178,15 +173,5 @@ mod tests {
         assert!(queue.claim(RUN_EVERY_MS * 9).is_empty());
         queue.start(RUN_EVERY_MS * 9);
         assert_eq!(queue.claim(RUN_EVERY_MS * 9).len(), 1);
-    }
-
-    #[test]
-    fn a_deleted_webhook_is_told_nothing_more() {
-        let mut queue = Queue::new(Timing::AtOnce, 0);
-        queue.push(action(1, 7));
-        queue.push(action(2, 7));
-        queue.forget(1);
-        queue.traffic(0);
-        assert_eq!(queue.claim(0), [action(2, 7)]);
     }
 }
