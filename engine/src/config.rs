@@ -7,8 +7,10 @@ use std::{
     net::SocketAddr,
     num::NonZeroU32,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
+use cartwright_core::workflow::parse_duration;
 use cartwright_run::outbound::Cidr;
 use cartwright_woo::{ClientOptions, Secret, key_source::MASTER_KEY_VARIABLE};
 use serde::Deserialize;
@@ -116,6 +118,8 @@ struct StoresFile {
     burst: Option<u32>,
     /// On their way at the same time.
     concurrency: Option<u32>,
+    /// How long a store may work on a request whose answer was lost, as `5m`: PHP's and its web server's limits.
+    request_can_run: Option<String>,
 }
 
 impl StoresFile {
@@ -134,10 +138,26 @@ impl StoresFile {
             requests_per_second: requests_per_second.unwrap_or(usual.requests_per_second),
             burst,
             requests_at_once: at_once.unwrap_or(usual.requests_at_once),
+            request_can_run: self.request_can_run(usual.request_can_run)?,
             ..usual
         })
     }
+
+    fn request_can_run(&self, usual: Duration) -> Result<Duration> {
+        let Some(text) = &self.request_can_run else { return Ok(usual) };
+        let wrong = |why: String| usage(format!("`request_can_run` under [stores]: {why}"));
+        let time = parse_duration(text).map_err(wrong)?;
+        if !(REQUEST_CAN_RUN_MIN..=REQUEST_CAN_RUN_MAX).contains(&time) {
+            return Err(wrong(format!("`{text}` is not between 1s and 1d; 5m is usual")));
+        }
+        Ok(time)
+    }
 }
+
+/// Shorter than any request takes would repeat writes that are still being made.
+const REQUEST_CAN_RUN_MIN: Duration = Duration::from_secs(1);
+/// Nobody waits longer for a lost answer.
+const REQUEST_CAN_RUN_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Of requests to one store: no shop takes more, and more would be no limit.
 const STORE_LIMIT_MAX: u32 = 1_000;
@@ -380,6 +400,16 @@ mod tests {
         for wrong in ["requests_per_second = 0", "burst = 1001", "concurrency = -1", "concurrency = \"5\"", "rate = 5"]
         {
             assert!(limits(&format!("[stores]\n{wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn how_long_a_request_can_run_is_a_time_within_bounds() {
+        let of = |file: &str| merge(file, &[], Flags::default()).map(|config| config.stores.request_can_run);
+        assert_eq!(of("").expect("the usual"), Duration::from_secs(300));
+        assert_eq!(of("[stores]\nrequest_can_run = \"1m30s\"").expect("a time"), Duration::from_secs(90));
+        for wrong in ["\"999ms\"", "\"2d\"", "\"\"", "\"5\"", "5"] {
+            assert!(of(&format!("[stores]\nrequest_can_run = {wrong}")).is_err(), "{wrong}");
         }
     }
 

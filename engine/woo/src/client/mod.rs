@@ -55,6 +55,8 @@ const MAX_ANSWER_BYTES: usize = 16 * 1024 * 1024;
 const REQUESTS_PER_SECOND: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 /// Requests that one store works on at the same time.
 const REQUESTS_AT_ONCE: usize = 8;
+/// PHP's and web servers' limits are 30 to 300 seconds.
+pub(crate) const REQUEST_CAN_RUN: Duration = Duration::from_secs(300);
 
 /// Where a store is and what opens it.
 #[derive(Clone)]
@@ -109,6 +111,9 @@ pub struct ClientOptions {
     pub batch_timeout: Duration,
     /// Of one answer.
     pub max_answer_bytes: usize,
+    /// How long a request that reached a store can go on running there after its last byte was sent. What is not there
+    /// after that will not appear, and is written again.
+    pub request_can_run: Duration,
 }
 
 impl Default for ClientOptions {
@@ -121,6 +126,7 @@ impl Default for ClientOptions {
             write_timeout: WRITE_TIMEOUT,
             batch_timeout: BATCH_TIMEOUT,
             max_answer_bytes: MAX_ANSWER_BYTES,
+            request_can_run: REQUEST_CAN_RUN,
         }
     }
 }
@@ -235,6 +241,11 @@ impl Client {
     /// The time, for those who build on the client.
     pub(crate) fn now(&self) -> Timestamp {
         (self.ambience.now)()
+    }
+
+    /// How long an earlier request can still be running at a store.
+    pub(crate) fn request_can_run(&self) -> Duration {
+        self.options.request_can_run
     }
 
     fn memory(&self, store: &StoreId) -> Arc<StoreMemory> {

@@ -41,8 +41,8 @@ pub(super) async fn write(
     let batch = Batch::new(request, key);
     let sent = batch.marked()?;
     let Some(again) = again else { return send(client, store, &sent).await };
-    let wait = Wait::new(client.now(), again);
-    let probe = Probe { client, store, request, marker: key, window: Window::new(again) };
+    let wait = Wait::new(client, again);
+    let probe = Probe { client, store, request, marker: key, window: Window::new(again, client.request_can_run()) };
     let findings = batch.find(&probe).await?;
     let doubt = findings.iter().find_map(|finding| match finding {
         Finding::Doubt(words) => Some(words),

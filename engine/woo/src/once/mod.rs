@@ -23,7 +23,6 @@ use std::time::Duration;
 use cartwright_core::{
     Json,
     call::{Again, CallError, ErrorClass, UNDECIDED},
-    time::Timestamp,
     woo::{Recipe, WooRequest},
 };
 
@@ -32,10 +31,6 @@ use self::{
     window::Window,
 };
 use crate::client::{Client, Connection};
-
-/// How long a request that reached a store can go on running there after its last byte was sent: PHP's and web servers'
-/// limits are 30 to 300 seconds. What is not there after that will not appear.
-pub(crate) const REQUEST_CAN_RUN: Duration = Duration::from_secs(300);
 
 /// Makes a write of the kind `recipe`, once. `key` is the call's idempotency key; `again`: an earlier try under this key
 /// may have arrived.
@@ -53,8 +48,8 @@ pub(crate) async fn write(
     let sent = marker::marked(request, recipe, key)?;
     let Some(again) = again else { return send(client, store, &sent).await };
     // Read before the store is asked: what had settled by then is in what it says.
-    let wait = Wait::new(client.now(), again);
-    let probe = Probe { client, store, request, marker: key, window: Window::new(again) };
+    let wait = Wait::new(client, again);
+    let probe = Probe { client, store, request, marker: key, window: Window::new(again, client.request_can_run()) };
     match find(&probe, recipe).await? {
         Finding::Ours(body) => Ok(body),
         // WooCommerce keeps the field unique: its refusal is the call's answer.
@@ -111,8 +106,8 @@ struct Wait {
 }
 
 impl Wait {
-    fn new(now: Timestamp, again: Again) -> Self {
-        Self { remaining: REQUEST_CAN_RUN.saturating_sub(now.since(again.until)) }
+    fn new(client: &Client, again: Again) -> Self {
+        Self { remaining: client.request_can_run().saturating_sub(client.now().since(again.until)) }
     }
 
     /// An error that asks for patience while it can.

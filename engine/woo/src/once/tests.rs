@@ -11,10 +11,9 @@ use cartwright_core::{
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{
-    REQUEST_CAN_RUN,
-    fake::{Fake, Fate, START, connection},
-};
+use crate::client::REQUEST_CAN_RUN;
+
+use super::fake::{Fake, Fate, START, connection};
 
 const KEY: &str = "0123456789abcdef0123456789abcdef01234567";
 const OTHER: &str = "ffffffffffffffffffffffffffffffffffffffff";

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use cartwright_core::{Json, call::Again, time::Timestamp};
 
-use super::REQUEST_CAN_RUN;
-
 /// How far a store's clock is expected to be off.
 const CLOCK_SKEW: Duration = Duration::from_secs(2 * 60);
 
@@ -28,12 +26,12 @@ pub(super) enum Made {
 }
 
 impl Window {
-    pub(super) fn new(again: Again) -> Self {
+    pub(super) fn new(again: Again, can_run: Duration) -> Self {
         // Dates have whole seconds, cut off.
         let since = back(again.since, CLOCK_SKEW).as_millis();
         Self {
             first: Timestamp::from_millis(since - since.rem_euclid(1000)),
-            last: again.until.plus(REQUEST_CAN_RUN + CLOCK_SKEW),
+            last: again.until.plus(can_run + CLOCK_SKEW),
         }
     }
 
@@ -80,7 +78,7 @@ mod tests {
     fn dates_say_who_can_have_made_something() {
         let time = |text: &str| Timestamp::parse(text).expect("a time");
         let again = Again { since: time("2026-11-19T09:00:00.900Z"), until: time("2026-11-21T12:00:00Z") };
-        let window = Window::new(again);
+        let window = Window::new(again, Duration::from_secs(300));
         let of = |text: &str| window.of(&json!({"date_created_gmt": text}));
         assert_eq!(window.after(), "2026-11-19T08:57:59");
         // What was made in the second of the beginning can be ours.

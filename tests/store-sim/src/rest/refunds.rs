@@ -93,6 +93,7 @@ fn create(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
         send_money: params.flag("api_refund"),
         restock: params.flag("api_restock"),
         lines,
+        meta: params.list("meta_data"),
     };
     let id = refunds::create(ctx, params.id("order_id"), &wanted)?;
     if let Some(Value::Array(sent)) = params.get("meta_data").cloned() {
@@ -170,6 +171,20 @@ mod tests {
         trial.made("/orders/200/refunds", json!({"amount": "30", "api_refund": false}));
         assert_eq!(trial.get("/orders/200")["status"], "refunded");
         assert_eq!(trial.get("/refunds").as_array().map(Vec::len), Some(2));
+    }
+
+    #[test]
+    fn meta_data_is_kept_and_listed() {
+        let trial = with_order("bacs");
+        let mark = json!([{"key": "_mark", "value": "a1"}]);
+        let refund =
+            trial.made("/orders/200/refunds", json!({"amount": "1.00", "api_refund": false, "meta_data": mark}));
+        let listed = trial.get("/orders/200/refunds");
+        for shown in [&refund, &listed[0]] {
+            let entries = shown["meta_data"].as_array().expect("a list");
+            let kept = entries.iter().find(|entry| entry["key"] == "_mark").expect("kept");
+            assert!(kept["value"] == "a1" && kept["id"].is_u64(), "{shown}");
+        }
     }
 
     #[test]
