@@ -17,6 +17,8 @@ mod leaks;
 mod vault;
 mod commands;
 mod crash;
+mod store_crash;
+mod store_test;
 mod journals;
 mod store_journals;
 mod hostile;

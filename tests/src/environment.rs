@@ -15,6 +15,11 @@ pub fn number(name: &str, default: u64) -> u64 {
     text(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not `{text}`")))
 }
 
+/// Whether golden files are to be written instead of compared: `UPDATE_GOLDEN`.
+pub fn updates_golden() -> bool {
+    text("UPDATE_GOLDEN").is_some()
+}
+
 /// The folder with recorded WooCommerce traffic, where it is at hand.
 pub fn corpus() -> Option<PathBuf> {
     text("CARTWRIGHT_CORPUS").map(PathBuf::from)

@@ -10,6 +10,7 @@ pub mod entrances;
 pub mod environment;
 pub mod orders;
 pub mod random;
+pub mod shops;
 pub mod sign;
 pub mod sink;
 pub mod wire;

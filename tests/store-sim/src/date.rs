@@ -7,6 +7,11 @@ pub fn gmt(seconds: i64) -> String {
     DateTime::from_timestamp(seconds, 0).unwrap_or_default().format("%Y-%m-%dT%H:%M:%S").to_string()
 }
 
+/// `Sat, 21 Nov 2026 12:00:00 GMT`, as HTTP's headers.
+pub fn http(seconds: i64) -> String {
+    DateTime::from_timestamp(seconds, 0).unwrap_or_default().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
 /// The same moment in the shop's own time, as the `date_*` fields without `_gmt`.
 pub fn local(seconds: i64, utc_offset_minutes: i32) -> String {
     gmt(seconds + i64::from(utc_offset_minutes) * 60)

@@ -225,6 +225,10 @@ impl Client {
             // The earlier try removed it: that is what was wanted.
             return Ok(Json::Null);
         }
+        if failure.may_have_happened && request.method == WooMethod::Delete {
+            // In doubt, not merely to be repeated: the next try has to know that "not there" may be this one's doing.
+            return Err(failure.error);
+        }
         Err(repeatable(failure))
     }
 

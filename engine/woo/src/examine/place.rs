@@ -89,6 +89,9 @@ fn unreachable_help(error: &TransportError, url: &Url) -> String {
             "The web server gave up in the middle. Try again, then look at its error log.".to_owned()
         }
         TransportFailure::TooLarge => "Something else than WordPress answers there. Check the address.".to_owned(),
+        TransportFailure::NotHttp if url.scheme() == "http" => {
+            "Something else than a plain web server answers there. Write https:// if this port is for https, else check the port.".to_owned()
+        }
         TransportFailure::NotHttp => "Something else than a web server answers there. Check the port.".to_owned(),
     }
 }
@@ -197,9 +200,16 @@ async fn wordpress(client: &Client, url: &Url, seen: &Seen, report: &mut Report)
 
 /// The client's words without what they say about waiting calls.
 pub(super) fn sentence(message: &str) -> String {
+    const WAITS: &str = "The call waits; ";
+    let mut message = message.to_owned();
+    if let Some(at) = message.find(WAITS) {
+        let advice = message.split_off(at).split_off(WAITS.len());
+        let mut letters = advice.chars();
+        message.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+        message.push_str(letters.as_str());
+    }
     message
         .replace("The call waits until it is over", "Try again when it is over")
-        .replace("The call waits; ", "")
         .replace(". `cartwright store test` says which", "")
         .replace(", then retry", "")
 }

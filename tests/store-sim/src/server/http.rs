@@ -11,6 +11,8 @@ use crate::{Request, Response};
 const HEAD_LIMIT_BYTES: usize = 64 * 1024;
 /// A request's body may be so long.
 const BODY_LIMIT_BYTES: usize = 32 * 1024 * 1024;
+/// The first byte of a peer that begins with TLS: web servers answer it as a bad request.
+const TLS_HANDSHAKE: u8 = 0x16;
 /// Read at a time.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -89,6 +91,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     async fn head(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
+            if self.buffer.first() == Some(&TLS_HANDSHAKE) {
+                self.stream
+                    .write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+                    .await?;
+                return Err(broken("TLS on a port without it"));
+            }
             if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 let head = self.buffer.drain(..end + 4).take(end).collect();
                 return Ok(Some(head));

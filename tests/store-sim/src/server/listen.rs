@@ -126,7 +126,11 @@ async fn answer(host: &Host, request: Request) -> Handled {
     if path.ends_with("/wp-cron.php") {
         host.hooks.start((host.shop.config().clock)());
     }
-    let handled = host.faults.handle(&host.shop, request);
+    let mut handled = host.faults.handle(&host.shop, request);
+    if let Outcome::Answer(response) | Outcome::Half(response) = &mut handled.outcome {
+        let now = (host.shop.config().clock)().div_euclid(1_000);
+        response.headers.push(("Date".to_owned(), crate::date::http(now)));
+    }
     host.driver.after_request().await;
     handled
 }

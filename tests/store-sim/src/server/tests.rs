@@ -160,6 +160,15 @@ async fn the_clock_of_a_shop_may_be_wrong() {
     let server = Server::start(vec![ShopSpec::http("one")], options).await.expect("a server");
     server.faults("one").set_clock_ahead_ms(-500);
     assert_eq!((server.shop("one").config().clock)(), 500);
+    let answer = client(&server).get(index(&server, "one")).send().await.expect("an answer");
+    assert_eq!(answer.headers()["date"], "Thu, 01 Jan 1970 00:00:00 GMT");
+}
+
+#[tokio::test]
+async fn tls_on_a_plain_port_is_a_bad_request() {
+    let server = one(Tls::None).await;
+    let url = index(&server, "one").replace("http:", "https:");
+    assert!(client(&server).get(url).send().await.is_err_and(|error| !error.is_timeout()));
 }
 
 #[tokio::test]

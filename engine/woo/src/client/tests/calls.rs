@@ -136,7 +136,7 @@ async fn what_may_be_repeated_is_repeated_and_what_may_not_is_unknown() {
     for (call, class) in [
         (json!({ "path": "orders/1" }), ErrorClass::Retryable),
         (json!({ "method": "PUT", "path": "orders/1", "body": { "status": "completed" } }), ErrorClass::Retryable),
-        (json!({ "method": "DELETE", "path": "orders/1" }), ErrorClass::Retryable),
+        (json!({ "method": "DELETE", "path": "orders/1" }), ErrorClass::Unknown),
         (json!({ "method": "POST", "path": "orders/1/actions/send_email", "body": {} }), ErrorClass::Unknown),
     ] {
         let error = broken().client().call(&store("https://a.example"), &request(call.clone()), "k", None).await;
