@@ -74,7 +74,6 @@ impl Shop {
             send_money: false,
             restock: false,
             lines: Vec::new(),
-            meta: Vec::new(),
         };
         self.act(|ctx| refunds::create(ctx, order, &wanted))
     }

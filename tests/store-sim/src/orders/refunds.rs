@@ -8,7 +8,7 @@ use super::decimal::{self, PRICE_PLACES, print};
 use super::fields::{Fields, amount, as_int, by_id, id, list, object, push, set_amount};
 use super::status::{self, Cause};
 use super::{notes, stock};
-use crate::rest::{Ctx, RestError, meta};
+use crate::rest::{Ctx, RestError};
 use crate::state::{Kind, Object, Sequence};
 
 /// Payment methods that cannot send money back by themselves.
@@ -31,8 +31,6 @@ pub struct Wanted {
     pub restock: bool,
     /// `{"id", "quantity", "refund_total", "refund_tax"}`
     pub lines: Vec<Value>,
-    /// `{"key", "value"}`, as sent
-    pub meta: Vec<Value>,
 }
 
 /// What can still be refunded.
@@ -81,8 +79,7 @@ pub fn refund_the_rest(ctx: &mut Ctx<'_>, order: &Object) {
     }
     let id = ctx.state.next_id(Sequence::Post);
     let reason = "Order fully refunded.".to_owned();
-    let (lines, meta) = (Vec::new(), Vec::new());
-    let wanted = Wanted { amount: Some(left), reason, by: 0, send_money: false, restock: false, lines, meta };
+    let wanted = Wanted { amount: Some(left), reason, by: 0, send_money: false, restock: false, lines: Vec::new() };
     let refund = built(ctx, id, order, &wanted, left, true);
     ctx.state.put(Kind::Refund, refund);
 }
@@ -117,10 +114,9 @@ fn asked_for(lines: &[Value]) -> Decimal {
 fn built(ctx: &mut Ctx<'_>, id: u64, order: &Object, wanted: &Wanted, sum: Decimal, whole: bool) -> Object {
     let kind =
         line_meta(ctx.state.next_id(Sequence::Meta), "_refund_type", &json!(if whole { "full" } else { "partial" }));
-    let meta = meta::merged(ctx.state, Some(&json!([kind])), &wanted.meta);
     let mut fields = object(json!({
         "amount": print(sum, PRICE_PLACES), "reason": wanted.reason, "refunded_by": wanted.by,
-        "refunded_payment": wanted.send_money, "meta_data": meta, "line_items": [], "shipping_lines": [],
+        "refunded_payment": wanted.send_money, "meta_data": [kind], "line_items": [], "shipping_lines": [],
         "tax_lines": [], "fee_lines": [],
     }));
     let mut order_fields = order.fields.clone();

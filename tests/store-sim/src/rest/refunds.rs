@@ -93,7 +93,6 @@ fn create(ctx: &mut Ctx<'_>, params: &Params) -> Result<Reply, RestError> {
         send_money: params.flag("api_refund"),
         restock: params.flag("api_restock"),
         lines,
-        meta: params.list("meta_data"),
     };
     let id = refunds::create(ctx, params.id("order_id"), &wanted)?;
     if let Some(Value::Array(sent)) = params.get("meta_data").cloned() {
