@@ -18,7 +18,7 @@ use crate::{
 const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 3;
 
-fn amount(default: u64) -> usize {
+pub(crate) fn amount(default: u64) -> usize {
     usize::try_from(environment::number("CARTWRIGHT_BENCH_REQUESTS", default)).unwrap_or(usize::MAX)
 }
 

@@ -8,14 +8,18 @@ mod load;
 mod process;
 mod report;
 mod startup;
+mod stores;
 
 use report::Report;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let wanted = |name: &str| arguments.is_empty() || arguments.iter().any(|argument| argument == name);
-    if arguments.first().is_some_and(|argument| argument == "bare") {
-        return bare::serve();
+    match arguments.first().map(String::as_str) {
+        Some("bare") => return bare::serve(),
+        Some("shops") => return stores::shops(&arguments[1..]),
+        Some("client") => return stores::client(),
+        _ => {}
     }
     let mut report = Report::default();
     if wanted("accept") {
@@ -32,6 +36,9 @@ fn main() {
     }
     if wanted("startup") {
         startup::time_and_memory(&mut report);
+    }
+    if wanted("stores") {
+        stores::calls(&mut report);
     }
     report.print();
 }
