@@ -161,7 +161,7 @@ impl Talk<'_> {
 impl From<Reply> for Answer {
     fn from(reply: Reply) -> Self {
         let (body, repaired) = reply.reading.into_body();
-        Self { status: reply.status, body, total: reply.headers.total, pages: reply.headers.pages, repaired }
+        Self { body, pages: reply.headers.pages, repaired }
     }
 }
 

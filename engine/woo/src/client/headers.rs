@@ -11,8 +11,6 @@ pub(super) const RETRY_AFTER_MILLIS_MAX: u64 = 24 * 60 * 60 * 1000;
 /// The headers that matter. `Link` is not among them: it may hold our credentials.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Headers {
-    /// `X-WP-Total`.
-    pub(super) total: Option<u64>,
     /// `X-WP-TotalPages`.
     pub(super) pages: Option<u32>,
     /// `Retry-After`, in milliseconds from now.
@@ -21,8 +19,6 @@ pub(super) struct Headers {
     pub(super) date: Option<Timestamp>,
     /// A password dialog of the web server in front of WordPress: `WWW-Authenticate: Basic`.
     pub(super) asks_for_password: bool,
-    /// What answered, in lower case: `cloudflare`.
-    pub(super) server: String,
     /// Cloudflare's own word that this is its page.
     pub(super) is_challenge: bool,
 }
@@ -33,13 +29,11 @@ impl Headers {
         let date = answer.header("date").and_then(http_date);
         let password = |value: &str| value.trim_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case("basic"));
         Self {
-            total: number(answer, "x-wp-total"),
             pages: number(answer, "x-wp-totalpages"),
             // A date is meant on the store's clock, which may not be ours.
             retry_after_ms: answer.header("retry-after").and_then(|text| retry_after(text, date.unwrap_or(now))),
             date,
             asks_for_password: answer.header("www-authenticate").is_some_and(password),
-            server: answer.header("server").unwrap_or_default().to_ascii_lowercase(),
             is_challenge: answer.header("cf-mitigated").is_some(),
         }
     }

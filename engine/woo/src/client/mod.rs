@@ -32,14 +32,14 @@ use cartwright_core::{
     woo::{Repetition, WooMethod, WooRequest},
 };
 use parking_lot::Mutex;
+use serde_json::Map;
 use url::Url;
 
-use crate::{
-    seal::Secret,
-    transport::{Transport, TransportFailure},
-};
+use crate::{seal::Secret, transport::Transport};
 
 use self::{auth::Known, lane::Lane};
+
+pub(crate) use self::request::url as address;
 
 pub use self::exchange::understand;
 
@@ -149,12 +149,8 @@ pub(crate) struct StoreMemory {
 /// What a store answered to one request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
-    /// A 2xx.
-    pub status: u16,
     /// `null` when it was empty.
     pub body: Json,
-    /// `X-WP-Total`.
-    pub total: Option<u64>,
     /// `X-WP-TotalPages`.
     pub pages: Option<u32>,
     /// What stood around the JSON and was left out: the beginning, for people.
@@ -168,14 +164,12 @@ pub(crate) struct Failure {
     pub error: CallError,
     /// Whether a write may have taken effect.
     pub may_have_happened: bool,
-    /// Where no answer came at all.
-    pub transport: Option<TransportFailure>,
 }
 
 impl Failure {
     /// One that surely changed nothing.
     pub(crate) fn harmless(error: CallError) -> Self {
-        Self { error, may_have_happened: false, transport: None }
+        Self { error, may_have_happened: false }
     }
 }
 
@@ -257,6 +251,11 @@ impl Client {
         let fresh = || Arc::new(StoreMemory { lane: Lane::new(&self.options), known: Mutex::default() });
         Arc::clone(stores.entry(store.clone()).or_insert_with(fresh))
     }
+}
+
+/// A read of one page or object.
+pub(crate) fn read(path: &str, query: Map<String, Json>) -> WooRequest {
+    WooRequest { method: WooMethod::Get, path: path.to_owned(), store: None, query, body: None, all: false }
 }
 
 /// What a failure means for a request that may be repeated.

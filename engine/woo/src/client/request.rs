@@ -20,7 +20,7 @@ const LIST_ITEMS_MAX: usize = 1_000;
 pub(super) type Pairs = Vec<(String, String)>;
 
 /// Where a request goes, without its query.
-pub(super) fn url(store: &Url, path: &str) -> Url {
+pub(crate) fn url(store: &Url, path: &str) -> Url {
     let mut url = store.clone();
     url.set_query(None);
     url.set_fragment(None);

@@ -238,7 +238,7 @@ fn failure(verdict: Verdict, method: WooMethod, error: CallError) -> Failure {
     };
     // A wait that nobody will keep is noise.
     let retry_after_ms = error.retry_after_ms.filter(|_| !matches!(class, ErrorClass::Final | ErrorClass::Park));
-    Failure { error: CallError { class, retry_after_ms, ..error }, may_have_happened, transport: None }
+    Failure { error: CallError { class, retry_after_ms, ..error }, may_have_happened }
 }
 
 /// What the end of an exchange without an answer means.
@@ -277,8 +277,7 @@ pub(super) fn unanswered(asked: &Asked<'_>, error: &TransportError) -> Failure {
             format!("the answer of {host} is too long ({why}). Ask for less: `per_page`, `_fields`, a filter"),
         ),
     };
-    let kind = error.failure;
-    Failure { transport: Some(kind), ..failure(verdict, asked.method, CallError::r#final(code, message)) }
+    failure(verdict, asked.method, CallError::r#final(code, message))
 }
 
 /// A redirect that is not followed: of a write, or to another address. Credentials do not travel along.

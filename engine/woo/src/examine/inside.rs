@@ -7,7 +7,7 @@ use cartwright_core::{
 use serde_json::{Map, json};
 
 use super::{place::sentence, report::Report};
-use crate::client::{Answer, Client, Connection, Failure};
+use crate::client::{self, Answer, Client, Connection, Failure};
 
 const LISTS: [&str; 4] = ["orders", "products", "customers", "coupons"];
 /// Older ones are not tested against, as `(major, minor)`.
@@ -23,9 +23,7 @@ pub(super) async fn look(client: &Client, store: &Connection, report: &mut Repor
 
 async fn get(client: &Client, store: &Connection, path: &str, query: &[(&str, &str)]) -> Result<Answer, Failure> {
     let query: Map<String, Json> = query.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-    let request =
-        WooRequest { method: WooMethod::Get, path: path.to_owned(), store: None, query, body: None, all: false };
-    client.exchange(store, &request).await
+    client.exchange(store, &client::read(path, query)).await
 }
 
 async fn rights(client: &Client, store: &Connection, report: &mut Report) {

@@ -8,7 +8,7 @@ use super::{
     report::Report,
 };
 use crate::client::{
-    Client, Connection,
+    self, Client, Connection,
     probe::{Probe, Seen, Way},
 };
 
@@ -17,8 +17,7 @@ const NEW_KEY: &str =
 
 /// Adds `key`; whether it opens the store.
 pub(super) async fn look(client: &Client, store: &Connection, place: &Place, report: &mut Report) -> bool {
-    let mut url = store.url.clone();
-    url.set_path(&format!("{}/wp-json/wc/v3/products", store.url.path().trim_end_matches('/')));
+    let url = client::address(&store.url, "products");
     let secure = url.scheme() == "https";
     let first = if secure { Way::Basic(store) } else { Way::OAuth(store) };
     let Some(seen) = ask(client, &url, first, report).await else { return false };

@@ -66,7 +66,7 @@ pub(super) async fn write(
 impl<'a> Batch<'a> {
     fn new(request: &'a WooRequest, key: &'a str) -> Self {
         let collection = request.path.strip_suffix("/batch").unwrap_or(&request.path);
-        let alone = WooRequest { path: collection.to_owned(), ..item(request, collection, None) };
+        let alone = item(request, collection, None);
         let recipe = match alone.repetition() {
             Repetition::Settled(recipe) => Some(recipe),
             Repetition::Harmless | Repetition::Never => None,

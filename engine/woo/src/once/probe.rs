@@ -3,12 +3,12 @@
 use cartwright_core::{
     Json,
     call::{CallError, ErrorClass},
-    woo::{WooMethod, WooRequest},
+    woo::WooRequest,
 };
 use serde_json::{Map, json};
 
 use super::{unknown, window::Window};
-use crate::client::{Client, Connection};
+use crate::client::{self, Client, Connection};
 
 /// Pages of a list that are read at most.
 pub(super) const PAGES_MAX: u32 = 10;
@@ -60,10 +60,8 @@ impl Probe<'_> {
     /// One read. Its failure leaves the write in doubt, whatever it says about itself.
     pub(super) async fn get(&self, path: &str, query: Json) -> Result<Json, CallError> {
         let query = if let Json::Object(query) = query { query } else { Map::new() };
-        let request =
-            WooRequest { method: WooMethod::Get, path: path.to_owned(), store: None, query, body: None, all: false };
         self.client
-            .exchange(self.store, &request)
+            .exchange(self.store, &client::read(path, query))
             .await
             .map(|answer| answer.body)
             .map_err(|failure| doubtful(failure.error))
