@@ -16,6 +16,7 @@ mod secrets;
 mod leaks;
 mod vault;
 mod commands;
+mod demo;
 mod crash;
 mod store_crash;
 mod store_test;

@@ -1,5 +1,5 @@
-//! What a person sees while the demo runs: each run's change as a line, and the sum of it all from time to time.
-//! Everything comes from the engine's own API, as any other program would ask it.
+//! What a person sees while the demo runs: what people do in the stores, and each run's change, as a line. Runs come from
+//! the engine's own API, as any other program would ask it.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,6 +13,7 @@ use cartwright_core::{
 };
 use cartwright_run::{Clock as _, SystemClock};
 
+use super::news::{News, Paper};
 use crate::{
     client::Client,
     command::{field, time_of},
@@ -22,7 +23,7 @@ use crate::{
 /// Between two looks.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Lines printed for one look; a person cannot read more.
-const MAX_LINES: usize = 8;
+const MAX_LINES: usize = 12;
 /// Runs looked at, newest first.
 const MAX_RUNS: usize = 300;
 /// Runs remembered.
@@ -36,29 +37,28 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    /// Prints what changed since the last look.
-    pub(super) async fn look(&mut self, client: &Client, terminal: &Terminal) {
+    /// Prints what happened since the last look, in order of time.
+    pub(super) async fn look(&mut self, client: &Client, paper: &Paper, terminal: &Terminal) {
+        let mut lines: Vec<(Timestamp, String)> =
+            paper.take().iter().map(|news| (news.time, news_line(news, terminal))).collect();
         // An engine that is stopping refuses; there is nothing to show then.
-        let Ok(mut runs) = client.list("/api/v1/runs", &[], MAX_RUNS).await else { return };
-        runs.reverse();
-        let mut lines = 0;
-        let mut left_out = 0;
-        for run in &runs {
+        let Ok(runs) = client.list("/api/v1/runs", &[], MAX_RUNS).await else { return };
+        for run in runs.iter().rev() {
             let (id, status) = (field(run, "id"), field(run, "status"));
             if matches!(status.as_str(), "queued" | "running") {
                 continue;
             }
-            let detail = if status == "waiting" { reason(client, &id).await } else { String::new() };
-            if !self.is_news(&id, format!("{status} {detail}")) {
+            let told = if status == "waiting" { wait(client, &id).await } else { String::new() };
+            if status == "waiting" && told.is_empty() {
                 continue;
             }
-            if lines == MAX_LINES {
-                left_out += 1;
-                continue;
+            if self.is_news(&id, format!("{status} {told}")) {
+                lines.push(run_line(client, run, &status, told, terminal).await);
             }
-            lines += 1;
-            terminal.line(line(run, &status, &detail, terminal));
         }
+        lines.sort_by_key(|(time, _)| *time);
+        let left_out = lines.len().saturating_sub(MAX_LINES);
+        lines.into_iter().take(MAX_LINES).for_each(|(_, line)| terminal.line(line));
         if left_out > 0 {
             terminal.line(terminal.paint(Tone::Quiet, format_args!("          … and {left_out} more")));
         }
@@ -80,18 +80,41 @@ impl Watch {
     }
 }
 
-/// Why a run waits, from its journal.
-async fn reason(client: &Client, id: &str) -> String {
-    let Ok(run) = client.get(&format!("/api/v1/runs/{id}")).await else { return String::new() };
-    let journal: Vec<Entry> = serde_json::from_value(run["journal"].clone()).unwrap_or_default();
-    let since_start = journal.iter().rev().take_while(|entry| !matches!(entry.what, What::StepStarted { .. }));
-    let telling: Vec<String> = since_start.filter_map(|entry| told(&entry.what)).collect();
-    telling.into_iter().next_back().unwrap_or_default()
+/// A run's journal.
+async fn journal(client: &Client, id: &str) -> Vec<Entry> {
+    let Ok(run) = client.get(&format!("/api/v1/runs/{id}")).await else { return Vec::new() };
+    serde_json::from_value(run["journal"].clone()).unwrap_or_default()
 }
 
-/// A wait in few words: a terminal has room for 27 characters here.
+/// What a run waits for, with the time.
+async fn wait(client: &Client, id: &str) -> String {
+    let journal = journal(client, id).await;
+    let since_start = journal.iter().rev().take_while(|entry| !matches!(entry.what, What::StepStarted { .. }));
+    since_start.filter_map(|entry| told(&entry.what)).next().unwrap_or_default()
+}
+
+/// What a run waits for, in words that are the same for all that wait for the same.
+pub(super) async fn cause(client: &Client, id: &str) -> String {
+    let journal = journal(client, id).await;
+    let known = journal.iter().rev().find_map(|entry| match &entry.what {
+        What::CallDeferred { error, .. } | What::AttemptFailed { error, .. } => {
+            Some(one_line(&error.message.clone().into()))
+        }
+        What::TimerSet { path, timer: TimerKind::Sleep | TimerKind::Call(_), .. } => {
+            Some(format!("sleeps in `{path}`"))
+        }
+        What::WaitSet { topic, .. } => Some(format!("waits for {topic}")),
+        _ => None,
+    });
+    known.unwrap_or_default()
+}
+
+/// A wait in few words.
 fn told(what: &What) -> Option<String> {
     match what {
+        What::CallDeferred { path, error, .. } => Some(format!("{path}: {}, its work waits", error.code)),
+        // Of the first the second try tells enough.
+        What::AttemptFailed { attempt: 1, .. } => Some(String::new()),
         What::AttemptFailed { path, attempt, error, .. } => {
             let why = error.status.map_or_else(|| error.code.clone(), |status| status.to_string());
             Some(format!("{path}: try {attempt} got {why}"))
@@ -104,23 +127,48 @@ fn told(what: &What) -> Option<String> {
     }
 }
 
-fn line(run: &Json, status: &str, detail: &str, terminal: &Terminal) -> String {
+/// When a run came to where it is, and the line that says so.
+async fn run_line(client: &Client, run: &Json, status: &str, wait: String, terminal: &Terminal) -> (Timestamp, String) {
     let time = time_of(run, "finished").unwrap_or_else(|| SystemClock.now());
-    let told = match (time_of(run, "started"), time_of(run, "finished")) {
-        (Some(started), Some(finished)) => format!("after {}", span(finished.since(started))),
-        _ => detail.to_owned(),
+    let error = run.get("error").filter(|error| !error.is_null() && status != "succeeded");
+    let told = match error {
+        Some(error) => error.get("message").map(one_line).unwrap_or_default(),
+        None if status == "succeeded" => outcome(client, run).await,
+        None => wait,
     };
-    let told = match run.get("error").filter(|error| !error.is_null()) {
-        Some(error) if status != "succeeded" => error.get("message").map(one_line).unwrap_or_default(),
-        _ => told,
-    };
-    let (workflow, store) = (shorten(&field(run, "workflow"), 18), shorten(&field(run, "store"), 8));
-    let rest = terminal.width().map_or(200, |width| width.saturating_sub(53));
+    let words = [&field(run, "store"), &field(run, "workflow"), status, &told];
+    (time, columns(time, words, [Tone::Plain, tone_of(status), Tone::Plain], terminal))
+}
+
+/// What a run that succeeded says about itself.
+async fn outcome(client: &Client, run: &Json) -> String {
+    let journal = journal(client, &field(run, "id")).await;
+    let output = journal.into_iter().rev().find_map(|entry| match entry.what {
+        What::RunFinished { output: Json::String(text), .. } => Some(text),
+        _ => None,
+    });
+    let took = time_of(run, "started").zip(time_of(run, "finished")).map(|(from, to)| span(to.since(from)));
+    output.unwrap_or_else(|| format!("after {}", took.unwrap_or_default()))
+}
+
+fn news_line(news: &News, terminal: &Terminal) -> String {
+    let tone = if news.who == "store" { Tone::Wait } else { Tone::Quiet };
+    columns(news.time, [&news.store, news.who, news.does, &news.what], [tone; 3], terminal)
+}
+
+/// `13:02:11  kiel      vip-coupon   succeeded  #1042: 10 % coupon and a note`
+fn columns(time: Timestamp, words: [&str; 4], tones: [Tone; 3], terminal: &Terminal) -> String {
+    /// Everything before the last column.
+    const BEFORE: usize = 10 + 10 + 13 + 11;
+    let [store, who, does, told] = words;
+    let rest = terminal.width().map_or(200, |width| width.saturating_sub(BEFORE));
+    let (store, who) = (shorten(store, 8), shorten(who, 11));
     format!(
-        "{}  {store:8}  {workflow:18}  {}  {}",
+        "{}  {}  {}  {}",
         terminal.paint(Tone::Quiet, clock(time)),
-        terminal.paint(tone_of(status), format_args!("{status:9}")),
-        shorten(&told, rest)
+        terminal.paint(tones[0], format_args!("{store:8}  {who:11}")),
+        terminal.paint(tones[1], format_args!("{does:9}")),
+        terminal.paint(tones[2], shorten(told, rest))
     )
 }
 
