@@ -103,7 +103,7 @@ impl Customers {
         let basket = Basket {
             customer: buyer.id,
             items,
-            billing: buyer.address.clone(),
+            billing: buyer.address,
             payment_method: method.to_owned(),
             shipping: Some(SHIPPING),
             ..Basket::default()

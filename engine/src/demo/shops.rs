@@ -66,7 +66,7 @@ impl Shops {
         let names: Vec<String> = (0..count as usize).map(name).collect();
         let specs = names.iter().enumerate().map(|(number, name)| ShopSpec {
             configure: Some(Arc::new(move |config: &mut ShopConfig| {
-                config.title = catalogue::title(number).to_owned()
+                config.title = catalogue::title(number).to_owned();
             })),
             ..ShopSpec::http(name)
         });

@@ -105,7 +105,7 @@ mod tests {
 
     use super::{super::shops::Shops, *};
 
-    fn put(shop: &Shop, kind: Kind, parent: u64, fields: serde_json::Value) {
+    fn put(shop: &Shop, kind: Kind, parent: u64, fields: &serde_json::Value) {
         shop.with_state(|state| {
             let id = state.next_id(Sequence::Comment);
             let fields = fields.as_object().cloned().unwrap_or_default();
@@ -119,16 +119,16 @@ mod tests {
         let (store, shop) = (&shops.stores[0], &shops.stores[0].shop);
         assert_eq!(Tally::of(store).made_twice, 0, "nothing yet");
         for code in ["a", "b", "A"] {
-            put(shop, Kind::Coupon, 0, json!({ "code": code }));
+            put(shop, Kind::Coupon, 0, &json!({ "code": code }));
         }
         for (order, author) in [(1, "admin"), (2, "admin"), (2, "admin"), (3, WOOCOMMERCE), (3, WOOCOMMERCE)] {
-            put(shop, Kind::Note, order, json!({ "author": author, "note": "Hello" }));
+            put(shop, Kind::Note, order, &json!({ "author": author, "note": "Hello" }));
         }
         for _ in 0..2 {
-            put(shop, Kind::Refund, 7, json!({ "meta_data": [{ "key": MARKER, "value": "c1" }] }));
+            put(shop, Kind::Refund, 7, &json!({ "meta_data": [{ "key": MARKER, "value": "c1" }] }));
         }
-        put(shop, Kind::Order, 0, json!({ "status": "completed", "total": "12.50" }));
-        put(shop, Kind::Order, 0, json!({ "status": "cancelled", "total": "99.00" }));
+        put(shop, Kind::Order, 0, &json!({ "status": "completed", "total": "12.50" }));
+        put(shop, Kind::Order, 0, &json!({ "status": "cancelled", "total": "99.00" }));
         let tally = Tally::of(store);
         assert_eq!((tally.coupons, tally.notes, tally.refunds, tally.orders), (3, 3, 2, 2));
         assert_eq!(tally.revenue.to_string(), "12.50");
