@@ -29,7 +29,7 @@ use cartwright_tests::{
 };
 use serde_json::{Value, json};
 
-use self::writes::{Ground, IN_A_ROW, KINDS, Write, ground, in_a_row};
+use self::writes::{Ground, IN_A_ROW, KINDS, Make, Write, ground, in_a_row};
 
 /// One step each; the path and the body come with the event.
 const STEP: &str = r#"
@@ -85,11 +85,11 @@ struct Pair {
     reference_key: (String, String),
     /// Which of the round's writes is the one that is hit.
     hit: usize,
-    kind: Option<fn(Ground) -> Write>,
+    kind: Option<Make>,
 }
 
 impl Pair {
-    fn new(shops: &Shops, id: String, hit: usize, kind: Option<fn(Ground) -> Write>) -> Self {
+    fn new(shops: &Shops, id: String, hit: usize, kind: Option<Make>) -> Self {
         let shop = shops.shop(&id);
         let reference = Shop::new(ShopConfig::new("http://reference.test", Arc::clone(&shop.config().clock)));
         let reference_key = reference.add_key(Permissions::ReadWrite, 1);
@@ -146,7 +146,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let names: Vec<(String, usize, Option<fn(Ground) -> Write>)> = KINDS
+        let names: Vec<(String, usize, Option<Make>)> = KINDS
             .iter()
             .map(|(name, write)| ((*name).to_owned(), 0, Some(*write)))
             .chain((0..IN_A_ROW.len()).map(|hit| (format!("script-{hit}"), hit, None)))

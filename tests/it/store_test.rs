@@ -77,7 +77,7 @@ const CASES: [Case; 21] = [
     failing("https-for-http", Tls::None, &["address"], |_, _, link| link.url = link.url.replace("http:", "https:")),
     failing("plain-permalinks", Tls::Good, &["wordpress"], |shops, id, _| always(shops, id, Fault::PlainPermalinks)),
     failing("woocommerce-off", Tls::Good, &["woocommerce", "key"], |shops, id, _| {
-        always(shops, id, Fault::Deactivated)
+        always(shops, id, Fault::Deactivated);
     }),
     failing("maintenance", Tls::Good, &["wordpress"], |shops, id, _| {
         always(shops, id, Fault::Maintenance { retry_after_secs: 600 });

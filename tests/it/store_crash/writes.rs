@@ -21,8 +21,10 @@ pub(super) struct Ground {
     order: u64,
 }
 
+/// What is sent, given what is there.
+pub(super) type Make = fn(Ground) -> Write;
 /// One kind of write.
-pub(super) type Kind = (&'static str, fn(Ground) -> Write);
+pub(super) type Kind = (&'static str, Make);
 
 fn post(path: &str, body: Value) -> Write {
     Write { method: "POST", path: path.to_owned(), body }
