@@ -87,8 +87,9 @@ async fn an_authority_of_the_operators_own_is_trusted_once_it_is_named() {
 
 #[tokio::test]
 async fn refused_certificates_are_named_by_what_is_wrong_with_them() {
+    type Change = fn(&mut CertificateParams);
     let (authority, key) = (authority(), KeyPair::generate().expect("a key"));
-    let cases: [(fn(&mut CertificateParams), &str); 3] = [
+    let cases: [(Change, &str); 3] = [
         (|params| params.not_after = date_time_ymd(2020, 1, 1), "has expired"),
         (|params| params.not_before = date_time_ymd(2999, 1, 1), "is not valid yet"),
         (|params| params.subject_alt_names.clear(), "is for another name"),
