@@ -131,7 +131,8 @@ pub(crate) fn router(engine: &Engine, token: &str, loopback: bool, findings: Fin
         quotas.refused_burst = limit.saturating_mul(REFUSED_BURST_SECONDS);
     }
     let body_limit_bytes = door.body_limit_bytes.unwrap_or(usual.body_limit_bytes);
-    let config = DoorConfig { loopback, findings, quotas, body_limit_bytes, hosts: door.hosts.clone(), ..usual };
+    let (hosts, proxies) = (door.hosts.clone(), door.proxies.clone());
+    let config = DoorConfig { loopback, findings, quotas, body_limit_bytes, hosts, proxies, ..usual };
     cartwright_http::router(engine.clone(), config)
 }
 

@@ -1,10 +1,12 @@
 //! What can be asked on the command line. The names are contracts.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use cartwright_core::{
+    access::Scope,
     id::{EventId, RunId, StoreId, WorkflowId},
     run::row::RunStatus,
+    workflow::StoreSelector,
 };
 use cartwright_run::outbound::Cidr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -22,6 +24,12 @@ pub(crate) struct Cli {
     /// The configuration file [default: cartwright.toml, where there is one]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Talk to the engine at this address instead of the one on the data folder [env: CARTWRIGHT_SERVER]
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// The API token to show; better in the environment, where process lists do not have it [env: CARTWRIGHT_TOKEN]
+    #[arg(long, global = true, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -61,6 +69,9 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Put a backup into an empty data folder
     Restore(Restore),
+    /// Make, list and revoke API tokens
+    #[command(subcommand)]
+    Token(Tokens),
     /// Find out what is wrong with this installation
     Doctor {
         /// The workflows folder
@@ -310,6 +321,51 @@ pub(crate) enum Keys {
     },
     /// List master keys by id and what they seal, never the keys
     Ls,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Tokens {
+    /// Make a token; it is shown this once
+    Create(TokenCreate),
+    /// List tokens with how they were used, never the tokens
+    Ls,
+    /// End a token
+    Revoke {
+        /// Its id, from `token ls`
+        id: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenCreate {
+    /// What people call it; unique
+    #[arg(long)]
+    pub(crate) name: String,
+    /// What it may do: `admin`, or an area and a right such as `runs:read`; may be repeated
+    #[arg(long, required = true, value_delimiter = ',', value_name = "SCOPE")]
+    pub(crate) scope: Vec<Scope>,
+    /// Only at this store, or `tag:T` for a group; may be repeated [default: everywhere]
+    #[arg(long, value_name = "ID")]
+    pub(crate) store: Vec<StoreSelector>,
+    /// How long it works: `90d`, `12h` [default: until it is revoked]
+    #[arg(long, value_name = "TIME", value_parser = parse_span)]
+    pub(crate) expires: Option<Duration>,
+    /// Requests a second that it may make [default: no limit of its own]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) rate: Option<u32>,
+}
+
+/// A number with `d`, `h` or `m`.
+fn parse_span(text: &str) -> Result<Duration, String> {
+    let wrong = || "write a number with d, h or m, such as 90d".to_owned();
+    let seconds = match text.chars().last() {
+        Some('d') => 24 * 3600,
+        Some('h') => 3600,
+        Some('m') => 60,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    if number == 0 { Err(wrong()) } else { Ok(Duration::from_secs(u64::from(number) * seconds)) }
 }
 
 fn parse_status(text: &str) -> Result<RunStatus, String> {

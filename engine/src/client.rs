@@ -11,10 +11,12 @@ use axum::{
 use cartwright_core::Json;
 use serde_json::Value;
 use tower::ServiceExt as _;
+use url::Url;
 
 use crate::failure::{Failure, OrFail as _, Result, bug, environment, not_fine, usage};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const REMOTE_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Of one question: looking into what is wrong with a store takes the longest.
 const TIMEOUT: Duration = Duration::from_secs(240);
 /// For what goes over everything in storage.
@@ -29,20 +31,29 @@ pub(crate) struct Client {
 }
 
 enum Way {
-    Running { http: reqwest::Client, address: SocketAddr },
+    Running { http: reqwest::Client, base: String },
     Own(Router),
 }
 
 impl Client {
-    /// An engine that runs elsewhere.
+    /// An engine that runs on this machine.
     pub(crate) fn running(address: SocketAddr, token: String) -> Result<Self> {
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only([])
-            .connect_timeout(CONNECT_TIMEOUT)
-            .build()
-            .or_environment("cannot make an HTTP client")?;
-        Ok(Self { token, way: Way::Running { http, address } })
+        // It needs no certificates, and reading those of the system takes longer than most commands.
+        let builder = reqwest::Client::builder().no_proxy().tls_certs_only([]).connect_timeout(CONNECT_TIMEOUT);
+        Self::over(builder, format!("http://{address}"), token)
+    }
+
+    /// An engine that runs elsewhere.
+    pub(crate) fn remote(server: &Url, token: String) -> Result<Self> {
+        let builder = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(REMOTE_CONNECT_TIMEOUT);
+        Self::over(builder, server.as_str().trim_end_matches('/').to_owned(), token)
+    }
+
+    fn over(builder: reqwest::ClientBuilder, base: String, token: String) -> Result<Self> {
+        let http = builder.build().or_environment("cannot make an HTTP client")?;
+        Ok(Self { token, way: Way::Running { http, base } })
     }
 
     /// An engine in this process.
@@ -55,8 +66,8 @@ impl Client {
         match &self.way {
             Way::Own(_) => true,
             // Asked without the token: another program may have taken the address of an engine that crashed.
-            Way::Running { http, address } => {
-                let answer = http.get(format!("http://{address}/healthz")).send().await;
+            Way::Running { http, base } => {
+                let answer = http.get(format!("{base}/healthz")).send().await;
                 answer.is_ok_and(|answer| answer.status().as_u16() == 200)
             }
         }
@@ -117,14 +128,14 @@ impl Client {
         let bytes = body.map(|body| serde_json::to_vec(body).map_err(bug)).transpose()?.unwrap_or_default();
         let authorization = format!("Bearer {}", self.token);
         let (status, bytes) = match &self.way {
-            Way::Running { http, address } => {
+            Way::Running { http, base } => {
                 let request = http
-                    .request(method, format!("http://{address}{target}"))
+                    .request(method, format!("{base}{target}"))
                     .header("authorization", authorization)
                     .header("content-type", "application/json")
                     .timeout(timeout)
                     .body(bytes);
-                let doing = || format!("the engine at {address} does not answer");
+                let doing = || format!("the engine at {base} does not answer");
                 let answer = request.send().await.map_err(reqwest::Error::without_url).or_environment(doing())?;
                 let status = answer.status().as_u16();
                 (status, answer.bytes().await.map_err(reqwest::Error::without_url).or_environment(doing())?)
@@ -154,7 +165,8 @@ fn refused(status: u16, problem: &Json) -> Failure {
     let said = text("detail").or_else(|| text("title")).unwrap_or("no reason given");
     let message = format!("{said} ({})", text("code").map_or_else(|| status.to_string(), str::to_owned));
     let failure = match status {
-        401 | 403 => environment(format!("the engine does not accept the local token: {message}")),
+        401 => environment(format!("the engine does not accept the token: {message}")),
+        403 => environment(message),
         400 | 422 => usage(message),
         402..=499 => not_fine(message),
         _ => environment(message),
@@ -203,6 +215,7 @@ mod tests {
             (400, Exit::Usage),
             (422, Exit::Usage),
             (401, Exit::Environment),
+            (403, Exit::Environment),
             (404, Exit::NotFine),
             (409, Exit::NotFine),
             (503, Exit::Environment),

@@ -13,7 +13,8 @@ use std::{
 use cartwright_core::workflow::parse_duration;
 use cartwright_run::outbound::Cidr;
 use cartwright_woo::{ClientOptions, Secret, key_source::MASTER_KEY_VARIABLE};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use url::Url;
 
 use crate::{
     failure::{Result, usage},
@@ -27,8 +28,18 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const PREFIX: &str = "CARTWRIGHT_";
 /// Understood after the prefix. Others are reported by `doctor` and `serve` and change nothing: schedulers of
 /// containers set variables of that form by themselves.
-const VARIABLES: [&str; 8] =
-    ["DATA", "WORKFLOWS", "LISTEN", "STORAGE", "ALLOW_OUTBOUND", "EXTRA_CA_CERTIFICATES", "LOG", "CONFIG"];
+const VARIABLES: [&str; 10] = [
+    "DATA",
+    "WORKFLOWS",
+    "LISTEN",
+    "STORAGE",
+    "ALLOW_OUTBOUND",
+    "EXTRA_CA_CERTIFICATES",
+    "LOG",
+    "CONFIG",
+    "SERVER",
+    "TOKEN",
+];
 
 /// What the environment says.
 #[derive(Debug, Clone, Default)]
@@ -169,6 +180,9 @@ pub(crate) struct Door {
     /// Names under which people reach the API and the status page besides the loopback ones, behind a proxy say.
     #[serde(default)]
     pub(crate) hosts: Vec<String>,
+    /// Address ranges of proxies in front of the engine: what they say about addresses and https is believed.
+    #[serde(default, deserialize_with = "ranges")]
+    pub(crate) proxies: Vec<Cidr>,
     /// Larger bodies are refused, in bytes.
     pub(crate) body_limit_bytes: Option<usize>,
     /// Requests a second of one store or one hook.
@@ -177,6 +191,11 @@ pub(crate) struct Door {
     pub(crate) refused_requests_per_second: Option<NonZeroU32>,
     /// A file with certificates of authorities that outbound calls and calls to stores trust besides the system's.
     pub(crate) extra_ca_certificates: Option<PathBuf>,
+}
+
+fn ranges<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Cidr>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
 }
 
 /// What flags say, as far as a command has them.
@@ -189,6 +208,8 @@ pub(crate) struct Flags {
     pub(crate) storage: Option<String>,
     pub(crate) allow_outbound: Vec<Cidr>,
     pub(crate) extra_ca_certificates: Option<PathBuf>,
+    pub(crate) server: Option<String>,
+    pub(crate) token: Option<String>,
 }
 
 /// The outcome.
@@ -206,6 +227,10 @@ pub(crate) struct Config {
     pub(crate) vault: VaultConfig,
     /// Limits of calls to stores.
     pub(crate) stores: ClientOptions,
+    /// The engine that commands talk to; `None`: the one on the data folder.
+    pub(crate) server: Option<Url>,
+    /// The API token that commands show; `None`: the local administrator's.
+    pub(crate) token: Option<Secret>,
 }
 
 /// Where runs and stores are kept.
@@ -273,7 +298,9 @@ impl Config {
         let http = Door { extra_ca_certificates: extra.or(file.http.extra_ca_certificates), ..file.http };
         let vault = VaultConfig::new(file.vault, environment.master_key.as_ref())?;
         let stores = file.stores.options()?;
-        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention, http, vault, stores })
+        let server = text(flags.server, "SERVER", None).map(|url| parse_server(&url)).transpose()?;
+        let token = text(flags.token, "TOKEN", None).map(Secret::new);
+        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention, http, vault, stores, server, token })
     }
 }
 
@@ -291,6 +318,16 @@ pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr> {
     }
     let text = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     text.parse().map_err(|_| usage(format!("`{text}` is not an address to listen on: write it like {DEFAULT_LISTEN}")))
+}
+
+/// `http://127.0.0.1:8080`, `https://engine.example.com`: what the API's paths are put behind.
+fn parse_server(text: &str) -> Result<Url> {
+    let url = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
+    let plain = |url: &Url| url.path() == "/" && url.query().is_none() && url.username().is_empty();
+    url.filter(plain).ok_or_else(|| {
+        // It may hold a password.
+        usage("--server is an address such as https://engine.example.com, without a path and without a password")
+    })
 }
 
 fn parse_storage(url: &str) -> Result<StorageChoice> {
@@ -368,6 +405,22 @@ mod tests {
     }
 
     #[test]
+    fn engines_elsewhere_are_addresses_without_passwords() {
+        let server = |url: &str| Flags { server: Some(url.into()), ..Flags::default() };
+        let variables = [("CARTWRIGHT_SERVER", "http://b.example:81"), ("CARTWRIGHT_TOKEN", "cwt_x")];
+        let config = merge("", &variables, server("https://a.example")).expect("valid");
+        assert_eq!(config.server.as_ref().map(Url::as_str), Some("https://a.example/"));
+        assert!(config.token.is_some() && !format!("{config:?}").contains("cwt_x"), "a token is not shown");
+        assert!(merge("", &[], Flags::default()).expect("valid").server.is_none());
+        for url in
+            ["a.example", "ftp://a.example", "https://a.example/x", "https://u:hunter2@a.example", "", "https://"]
+        {
+            let refused = merge("", &[], server(url)).map(|_| ()).expect_err(url);
+            assert!(!format!("{:?}", refused.error).contains("hunter2"), "{url}");
+        }
+    }
+
+    #[test]
     fn trusted_authorities_are_named_by_flag_environment_or_file() {
         let file = "[http]\nextra_ca_certificates = \"/file.pem\"\n";
         let variables = [("CARTWRIGHT_EXTRA_CA_CERTIFICATES", "/env.pem")];
@@ -416,9 +469,12 @@ mod tests {
     #[test]
     fn the_door_is_configured_and_misspelt_keys_are_errors() {
         let file: File =
-            toml::from_str("[http]\nhosts = [\"cart.example\"]\nbody_limit_bytes = 2048\n").expect("valid");
+            toml::from_str("[http]\nhosts = [\"cart.example\"]\nproxies = [\"10.0.0.0/8\"]\nbody_limit_bytes = 2048\n")
+                .expect("valid");
         assert_eq!((file.http.hosts, file.http.body_limit_bytes), (vec!["cart.example".to_owned()], Some(2048)));
-        for wrong in ["[http]\nhost = []", "[http]\nstore_requests_per_second = 0", "[htp]"] {
+        for wrong in
+            ["[http]\nhost = []", "[http]\nproxies = [\"x\"]", "[http]\nstore_requests_per_second = 0", "[htp]"]
+        {
             assert!(toml::from_str::<File>(wrong).is_err(), "{wrong}");
         }
     }

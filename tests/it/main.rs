@@ -17,6 +17,7 @@ mod leaks;
 mod vault;
 mod commands;
 mod demo;
+mod access;
 mod crash;
 mod store_crash;
 mod store_test;

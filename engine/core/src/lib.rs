@@ -14,6 +14,7 @@ pub mod evaluate;
 pub mod workflow;
 pub mod trigger;
 pub mod grant;
+pub mod access;
 pub mod retry;
 pub mod run;
 

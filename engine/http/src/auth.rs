@@ -1,27 +1,33 @@
-//! Who may use the API and see the status page: a request comes in and goes on to its handler, or is refused.
+//! Who asks: a request's credentials come in, and it goes on to its handler with a [`Caller`], or is refused.
 //!
-//! Until people can sign in there is one administrator, whose token lies in the data folder. A web page that someone
-//! happens to visit cannot drive the API: it has no token, there is no cookie to ride on, and no answer carries CORS
-//! headers. What is open on loopback (status page, metrics) and the API also check `Host`, so that a page whose name
-//! was rebound to 127.0.0.1 reads nothing.
+//! There are three kinds of credentials: the local administrator's token, which lies in the data folder; API tokens; and
+//! the cookie of a person's session. A web page that someone happens to visit cannot drive the API: it knows no token, a
+//! change with a cookie must come from our own pages and bring what only they know, and no answer carries CORS headers.
+//! On loopback `Host` is checked too, so that a page whose name was rebound to 127.0.0.1 reads nothing.
 
 use std::{net::IpAddr, sync::Arc};
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header, uri::Authority},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, uri::Authority},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse, Redirect, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use cartwright_core::access::{Area, Principal, Right};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::{
+    caller::{Caller, SessionCookie, nobody},
     door::{Door, peer},
     hook::bearer,
+    origin::{client, from_our_pages, is_https, session_cookies},
     problem::{Problem, Refused},
 };
+
+/// Where a change with a cookie says what only our own pages know.
+const CSRF_HEADER: &str = "x-csrf-token";
 
 /// The administrator's token, known only by its hash.
 #[derive(Clone)]
@@ -45,16 +51,14 @@ impl std::fmt::Debug for AdminToken {
     }
 }
 
-/// Lets the administrator through to the API.
-pub(crate) async fn administrator(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+/// Finds out who asks the API, and lets nobody through who is not known.
+pub(crate) async fn recognise(State(door): State<Arc<Door>>, mut request: Request, next: Next) -> Response {
     let peer = peer(request.extensions());
-    if let Err(problem) = known_host(&door, request.headers(), request.uri().authority()) {
-        return door.refuse(peer, problem);
-    }
-    if !bearer(request.headers()).is_some_and(|token| door.config.admin_token.is(token)) {
-        let problem = Problem::new(StatusCode::UNAUTHORIZED, "token_wrong", "the API token is missing or wrong")
-            .help("Send `Authorization: Bearer …` with the token from admin.token in the data folder.");
-        return door.refuse(peer, problem);
+    let from = client(&door, peer, request.headers());
+    let (method, authority) = (request.method().clone(), request.uri().authority().cloned());
+    match find(&door, &method, request.headers(), authority.as_ref(), peer).await {
+        Ok(caller) => drop(request.extensions_mut().insert(caller)),
+        Err(problem) => return door.refuse(from, problem),
     }
     let response = next.run(request).await;
     if let Some(Refused(code)) = response.extensions().get() {
@@ -63,25 +67,102 @@ pub(crate) async fn administrator(State(door): State<Arc<Door>>, request: Reques
     response
 }
 
-/// Lets people through to the status page: everyone on this machine, else whoever has the administrator's token as
-/// password (any user name) or as bearer token.
+/// Whoever the request's credentials name. A token that comes counts, whatever cookie comes with it.
+async fn find(
+    door: &Door,
+    method: &Method,
+    headers: &HeaderMap,
+    authority: Option<&Authority>,
+    peer: IpAddr,
+) -> Result<Caller, Problem> {
+    known_host(door, headers, authority)?;
+    let from = client(door, peer, headers);
+    if let Some(token) = bearer(headers) {
+        return by_token(door, token, from);
+    }
+    if headers.contains_key(header::AUTHORIZATION) {
+        return Err(nobody());
+    }
+    let caller = by_cookie(door, headers, peer).await?;
+    if !method.is_safe() {
+        from_our_pages(door, headers, authority)?;
+        let given = headers.get(CSRF_HEADER).map(HeaderValue::as_bytes).unwrap_or_default();
+        check_csrf(&caller, given)?;
+    }
+    Ok(caller)
+}
+
+fn by_token(door: &Door, text: &[u8], from: IpAddr) -> Result<Caller, Problem> {
+    if door.config.admin_token.is(text) {
+        return Ok(Caller::new(Principal::administrator(), from));
+    }
+    let text = std::str::from_utf8(text).map_err(|_| nobody())?;
+    let token = door.engine.access().recognise_token(text, door.engine.now()).ok_or_else(nobody)?;
+    door.token_rates.admit(&token).map_err(Problem::too_many)?;
+    Ok(Caller::new(token.principal(), from))
+}
+
+/// The person whose session the request's cookie stands for.
+pub(crate) async fn by_cookie(door: &Door, headers: &HeaderMap, peer: IpAddr) -> Result<Caller, Problem> {
+    let cookies = session_cookies(headers, is_https(door, peer, headers));
+    if cookies.is_empty() {
+        return Err(nobody());
+    }
+    for cookie in cookies {
+        if let Some(open) = door.engine.access().recognise_session(&cookie, door.engine.now()).await {
+            let session = Some(SessionCookie { cookie, csrf: open.csrf });
+            let from = client(door, peer, headers);
+            return Ok(Caller { session, ..Caller::new(open.person.principal(), from) });
+        }
+    }
+    Err(Problem::new(StatusCode::UNAUTHORIZED, "session_over", "the session is over")
+        .help("Sign in again at /sign-in."))
+}
+
+/// A change that comes with a cookie must bring what only our own pages know.
+pub(crate) fn check_csrf(caller: &Caller, given: &[u8]) -> Result<(), Problem> {
+    let expected = caller.session.as_ref().map(|session| session.csrf.as_bytes()).unwrap_or_default();
+    if !expected.is_empty() && bool::from(given.ct_eq(expected)) {
+        return Ok(());
+    }
+    Err(Problem::new(StatusCode::FORBIDDEN, "csrf_wrong", "the request does not prove that a page of ours sent it")
+        .help("Send the `csrf` of GET /api/v1/session as `X-CSRF-Token` with every change."))
+}
+
+/// Lets people through to the status page: everyone on this machine, who is signed in or brings a token that may see all
+/// runs and events, and whoever has the administrator's token as password (any user name).
 pub(crate) async fn person(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let peer = peer(request.extensions());
-    if let Err(problem) = known_host(&door, request.headers(), request.uri().authority()) {
+    let (headers, authority) = (request.headers(), request.uri().authority());
+    if let Err(problem) = known_host(&door, headers, authority) {
         return door.refuse(peer, problem);
     }
-    let headers = request.headers();
-    let may = || {
-        let password = password(headers);
-        let token = bearer(headers).or(password.as_deref());
-        token.is_some_and(|token| door.config.admin_token.is(token))
-    };
-    if (door.config.loopback && !forwarded(headers)) || may() {
+    if door.config.loopback && !forwarded(headers) {
         return next.run(request).await;
     }
-    let problem = Problem::new(StatusCode::UNAUTHORIZED, "token_wrong", "this page needs the administrator's token")
-        .help("Any user name; the password is the token from admin.token in the data folder.");
-    let mut response = door.refuse(peer, problem);
+    let found = match password(headers) {
+        Some(password) => by_token(&door, &password, client(&door, peer, headers)),
+        None => find(&door, &Method::GET, headers, authority, peer).await,
+    };
+    let seen = found.and_then(|caller| {
+        caller.everywhere(Area::Runs, Right::Read)?;
+        caller.everywhere(Area::Events, Right::Read)
+    });
+    let problem = match seen {
+        Ok(()) => return next.run(request).await,
+        Err(problem) => problem,
+    };
+    let wants_page =
+        headers.get(header::ACCEPT).is_some_and(|kinds| kinds.to_str().is_ok_and(|kinds| kinds.contains("text/html")));
+    if problem.status == StatusCode::UNAUTHORIZED && wants_page && door.engine.access().has_people() {
+        return Redirect::to("/sign-in").into_response();
+    }
+    let problem = match problem.status {
+        StatusCode::UNAUTHORIZED => Problem { detail: "this page needs the administrator's token".into(), ..problem }
+            .help("Any user name; the password is the token from admin.token in the data folder."),
+        _ => problem,
+    };
+    let mut response = door.refuse(client(&door, peer, headers), problem);
     if response.status() == StatusCode::UNAUTHORIZED {
         let ask = HeaderValue::from_static("Basic realm=\"Cartwright\", charset=\"UTF-8\"");
         response.headers_mut().insert(header::WWW_AUTHENTICATE, ask);
@@ -109,7 +190,7 @@ fn password(headers: &HeaderMap) -> Option<Vec<u8>> {
 }
 
 /// On loopback, the name the browser asked for must be this machine's or a configured one.
-fn known_host(door: &Door, headers: &HeaderMap, authority: Option<&Authority>) -> Result<(), Problem> {
+pub(crate) fn known_host(door: &Door, headers: &HeaderMap, authority: Option<&Authority>) -> Result<(), Problem> {
     if !door.config.loopback {
         return Ok(());
     }

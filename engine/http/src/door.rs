@@ -13,7 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
-use cartwright_run::Engine;
+use cartwright_run::{Engine, outbound::Cidr};
 
 use crate::{
     api, auth,
@@ -25,7 +25,8 @@ use crate::{
     operations,
     problem::Problem,
     serve::Peer,
-    status,
+    sign_in, status,
+    throttle::{SignIns, TokenRates},
 };
 
 /// Of a request's body unless configured otherwise, in bytes. An order with 300 items has about 400 KB.
@@ -38,12 +39,14 @@ pub struct Config {
     pub body_limit_bytes: usize,
     /// How much one caller may ask.
     pub quotas: Quotas,
-    /// Who may use the API.
+    /// The local administrator's token, which may do everything.
     pub admin_token: AdminToken,
     /// The listener can be reached from this machine only: the status page and the metrics need no token then.
     pub loopback: bool,
     /// Names (without port) besides the loopback ones under which people reach the API and the status page.
     pub hosts: Vec<String>,
+    /// Proxies in front of the engine: what they say about addresses and https is believed.
+    pub proxies: Vec<Cidr>,
     /// What the loader of workflow files found wrong.
     pub findings: Findings,
 }
@@ -57,6 +60,7 @@ impl Config {
             admin_token,
             loopback: true,
             hosts: Vec::new(),
+            proxies: Vec::new(),
             findings: Findings::default(),
         }
     }
@@ -67,18 +71,27 @@ pub(crate) struct Door {
     pub(crate) engine: Engine,
     pub(crate) config: Config,
     pub(crate) limits: Limits,
+    pub(crate) token_rates: TokenRates,
+    pub(crate) sign_ins: SignIns,
     pub(crate) metrics: Metrics,
 }
 
 /// All routes over an engine.
 pub fn router(engine: Engine, config: Config) -> Router {
     let body_limit = DefaultBodyLimit::max(config.body_limit_bytes);
-    let limits = Limits::new(config.quotas);
-    let door = Arc::new(Door { engine, config, limits, metrics: Metrics::default() });
+    let door = Arc::new(Door {
+        limits: Limits::new(config.quotas),
+        token_rates: TokenRates::default(),
+        sign_ins: SignIns::default(),
+        engine,
+        config,
+        metrics: Metrics::default(),
+    });
     let api = api::routes()
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
-        .layer(middleware::from_fn_with_state(Arc::clone(&door), auth::administrator));
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), auth::recognise))
+        .merge(api::open_routes());
     let people = Router::new()
         .route("/", get(status::page))
         .route("/metrics", get(operations::metrics))
@@ -90,6 +103,7 @@ pub fn router(engine: Engine, config: Config) -> Router {
         .route("/healthz", get(operations::alive))
         .route("/readyz", get(operations::ready))
         .merge(people)
+        .merge(sign_in::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(body_limit)

@@ -27,6 +27,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     accept::{AcceptError, Acceptance, Incoming},
+    access::{Access, AccessError},
     backup::{BackupPlace, BackupRecord, backup_page},
     clock::{Clock, Entropy},
     definition::Loaded,
@@ -42,6 +43,9 @@ use crate::{
     stores::{StoreError, Stores},
     timers::run_timers,
 };
+
+/// How often storage is told how tokens were used.
+const KEEP_USAGE_EVERY: Duration = Duration::from_secs(60);
 
 /// What an engine is made of.
 pub struct Parts {
@@ -104,6 +108,9 @@ pub enum StartError {
     /// The stores could not be read.
     #[error(transparent)]
     Stores(#[from] StoreError),
+    /// Who may use the API could not be read.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// Another process owns a shard.
     #[error("another engine owns shard {0} of this storage; stop it first")]
     Owned(u16),
@@ -155,13 +162,15 @@ impl Engine {
         let (storage, vault) = (Arc::clone(&parts.storage), Arc::clone(&parts.vault));
         let stores = Stores::load(storage, vault, Arc::clone(&client), Arc::clone(&sealing)).await?;
         let any_waiting = parts.storage.counts().await?.runs[2] > 0;
-        let inner = Arc::new(Inner::new(parts, client, stores, sealing, fences, any_waiting));
+        let access = Access::load(Arc::clone(&parts.storage), Arc::clone(&parts.entropy)).await?;
+        let inner = Arc::new(Inner::new(parts, client, stores, access, sealing, fences, any_waiting));
         let engine = Self { inner };
         engine.set_workflows(workflows).await?;
         tokio::spawn(dispatch(Arc::clone(&engine.inner)));
         tokio::spawn(run_timers(Arc::clone(&engine.inner)));
         tokio::spawn(run_schedules(Arc::clone(&engine.inner)));
         tokio::spawn(run_retention(Arc::clone(&engine.inner)));
+        tokio::spawn(keep_usage(Arc::clone(&engine.inner)));
         tokio::spawn(recover(Arc::clone(&engine.inner)));
         Ok(engine)
     }
@@ -197,6 +206,11 @@ impl Engine {
         Some(examine(&self.inner.client, target).await)
     }
 
+    /// Who may use the API.
+    pub fn access(&self) -> &Access {
+        &self.inner.access
+    }
+
     /// Named secrets.
     pub fn secrets(&self) -> &Secrets {
         &self.inner.secrets
@@ -215,6 +229,11 @@ impl Engine {
         limit: usize,
     ) -> Result<Page<RunRow>, StorageError> {
         self.inner.storage.query_runs(filter, cursor, limit).await
+    }
+
+    /// One run's row.
+    pub async fn run(&self, run: &RunId) -> Result<Option<RunRow>, StorageError> {
+        self.inner.storage.run(run).await
     }
 
     /// One run with its steps and journal.
@@ -314,6 +333,9 @@ impl Engine {
         if tokio::time::timeout(patience, drained).await.is_err() {
             tracing::warn!("calls still under way were cut off; the next start settles them");
         }
+        if let Err(error) = self.inner.access.keep_usage().await {
+            tracing::warn!(%error, "how tokens were used since the last minute is not kept");
+        }
         self.inner.storage.close().await
     }
 
@@ -328,6 +350,21 @@ pub async fn run_detail(storage: &dyn Storage, run: &RunId) -> Result<Option<Run
     let Some(row) = storage.run(run).await? else { return Ok(None) };
     let journal = storage.journal(run).await?;
     Ok(Some(RunDetail { row, steps: steps(&journal), journal }))
+}
+
+/// Writes how tokens were used, now and then, until the engine stops.
+async fn keep_usage(inner: Arc<Inner>) {
+    let mut stopping = inner.stopping.subscribe();
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => return,
+            () = tokio::time::sleep(KEEP_USAGE_EVERY) => {}
+        }
+        if let Err(error) = inner.access.keep_usage().await {
+            tracing::warn!(%error, "how tokens were used could not be written; trying again in a minute");
+        }
+    }
 }
 
 /// What the client for stores takes from the engine's world.

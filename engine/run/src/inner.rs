@@ -23,6 +23,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
+    access::Access,
     clock::{Clock, Entropy},
     definition::Pinned,
     dispatch::Queue,
@@ -55,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) sealing: Arc<tokio::sync::Mutex<()>>,
     /// Held by the rotation that is under way.
     pub(crate) rotating: tokio::sync::Mutex<()>,
+    pub(crate) access: Access,
     pub(crate) options: Options,
     pub(crate) metrics: Metrics,
     pub(crate) workflows: ArcSwap<WorkflowSet>,
@@ -93,11 +95,12 @@ pub(crate) enum Message {
 pub(crate) type Reply = oneshot::Sender<Result<(), String>>;
 
 impl Inner {
-    /// Over what storage holds: its stores, the fences of all shards, and whether some run waits, perhaps for an event.
+    /// Over what storage holds: its stores, who may use it, the fences of all shards, and whether some run waits, perhaps for an event.
     pub(crate) fn new(
         parts: Parts,
         client: Arc<Client>,
         stores: Stores,
+        access: Access,
         sealing: Arc<tokio::sync::Mutex<()>>,
         fences: Vec<Fence>,
         any_waiting: bool,
@@ -115,6 +118,7 @@ impl Inner {
             sandbox: parts.sandbox,
             marks: parts.marks,
             stores,
+            access,
             metrics: Metrics::default(),
             workflows: ArcSwap::from_pointee(WorkflowSet::default()),
             workflows_changed: watch::Sender::new(0),

@@ -5,6 +5,7 @@
 
 mod accept;
 mod backup;
+pub mod access;
 mod clock;
 mod commit;
 mod definition;

@@ -205,7 +205,7 @@ fn free_bytes(_: &Path) -> Option<u64> {
 }
 
 async fn say_engine(context: &Context, data: &DataFolder, needed: &BTreeMap<String, String>, say: &mut Say<'_>) {
-    match running(data).await {
+    match running(data, None).await {
         Ok(Some(client)) => {
             let at = data.engine().map(|engine| engine.address.to_string()).unwrap_or_default();
             say("engine", Verdict::Fine, format!("runs and answers at {at}"));

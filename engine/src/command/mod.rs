@@ -12,6 +12,7 @@ mod runs;
 mod secrets;
 pub(crate) mod serve;
 mod stores;
+mod tokens;
 
 use cartwright_core::{Json, time::Timestamp};
 use cartwright_run::{Clock as _, Engine, SystemClock};
@@ -24,7 +25,7 @@ use crate::{
     config::{Config, Environment, Flags},
     data::DataFolder,
     demo,
-    failure::{Failure, OrFail as _, Result, environment},
+    failure::{Failure, OrFail as _, Result, environment, usage},
     terminal::Terminal,
 };
 
@@ -63,7 +64,13 @@ pub(crate) fn run(cli: Cli, environment: &Environment, terminal: &Terminal) -> R
 }
 
 fn flags(cli: &Cli) -> Flags {
-    let mut flags = Flags { config: cli.config.clone(), data: cli.data.clone(), ..Flags::default() };
+    let mut flags = Flags {
+        config: cli.config.clone(),
+        data: cli.data.clone(),
+        server: cli.server.clone(),
+        token: cli.token.clone(),
+        ..Flags::default()
+    };
     match &cli.command {
         Command::Serve(serve) => {
             flags.workflows.clone_from(&serve.workflows);
@@ -102,6 +109,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Key(keys) => keys::run(keys, context).await,
         Command::Backup(backup) => backup::run(backup, context).await,
         Command::Restore(restore) => restore::run(restore, context).await,
+        Command::Token(tokens) => tokens::run(tokens, context).await,
         Command::Secret(secrets) => secrets::run(secrets, context).await,
         Command::Doctor { .. } => doctor::run(context).await,
     }
@@ -136,6 +144,9 @@ impl Context {
 
     /// An engine to ask. Where there is no data folder yet there is nothing to find, and none is made.
     pub(crate) async fn look(&self) -> Result<Session> {
+        if let Some(session) = self.elsewhere()? {
+            return Ok(session);
+        }
         if self.config.data.exists() {
             return self.session(&DataFolder::open(&self.config.data)?).await;
         }
@@ -145,11 +156,29 @@ impl Context {
 
     /// An engine to change something in; the data folder is made if there is none.
     pub(crate) async fn change(&self) -> Result<Session> {
+        if let Some(session) = self.elsewhere()? {
+            return Ok(session);
+        }
         self.session(&DataFolder::create(&self.config.data)?).await
     }
 
+    /// The engine that `--server` names.
+    fn elsewhere(&self) -> Result<Option<Session>> {
+        let Some(server) = &self.config.server else { return Ok(None) };
+        let Some(token) = self.token() else {
+            return Err(usage("an engine elsewhere takes an API token: set CARTWRIGHT_TOKEN")
+                .help("`cartwright token create` on its machine makes one."));
+        };
+        Ok(Some(Session { client: Client::remote(server, token)?, own: None }))
+    }
+
+    fn token(&self) -> Option<String> {
+        let token = self.config.token.as_ref()?;
+        Some(String::from_utf8_lossy(token.expose()).into_owned())
+    }
+
     async fn session(&self, data: &DataFolder) -> Result<Session> {
-        if let Some(running) = running(data).await? {
+        if let Some(running) = running(data, self.token()).await? {
             return Ok(Session { client: running, own: None });
         }
         let (engine, client) = assembly::open(&self.config, data).await.map_err(|failure| explain(failure, data))?;
@@ -157,10 +186,11 @@ impl Context {
     }
 }
 
-/// The engine that runs on a data folder, if one answers.
-pub(crate) async fn running(data: &DataFolder) -> Result<Option<Client>> {
+/// The engine that runs on a data folder, if one answers; `token` in place of the folder's own.
+pub(crate) async fn running(data: &DataFolder, token: Option<String>) -> Result<Option<Client>> {
     let Some(engine) = data.engine().filter(crate::data::RunningEngine::may_live) else { return Ok(None) };
-    let client = Client::running(engine.address, data.token()?)?;
+    let token = token.map_or_else(|| data.token(), Ok)?;
+    let client = Client::running(engine.address, token)?;
     Ok(if client.is_alive().await { Some(client) } else { None })
 }
 

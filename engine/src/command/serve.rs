@@ -32,6 +32,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     let data = DataFolder::create(&config.data)?;
     let stop = stop_signal();
     let running = start(config, &data, listener, terminal).await?;
+    welcome(&running, terminal).await?;
     terminal.line(format_args!("listening on http://{}", running.address));
     stop.await;
     tracing::info!("stopping; calls under way may end");
@@ -39,6 +40,19 @@ pub(super) async fn run(context: &Context) -> Result<()> {
         stopped = running.stop() => stopped,
         () = stop_signal() => Err(environment("stopped at once; the next start settles what was under way")),
     }
+}
+
+/// Where nobody can sign in yet, prints the link that makes whoever opens it the owner.
+async fn welcome(running: &Running, terminal: &Terminal) -> Result<()> {
+    let (access, address) = (running.engine.access(), running.address);
+    if access.has_people() {
+        return Ok(());
+    }
+    let link = access.invite_first_owner(running.engine.now()).await.or_environment("cannot keep an invitation")?;
+    terminal.line(format_args!(
+        "nobody has joined yet; the owner's link, for a day and once: http://{address}/join/{link}"
+    ));
+    Ok(())
 }
 
 fn log_to_stderr(config: &Config, terminal: &Terminal) -> Result<()> {

@@ -199,6 +199,12 @@ pub enum Table {
     Definitions,
     /// Small facts the engine keeps about itself.
     Meta,
+    /// Tokens (`token/ID`), people (`user/NAME`) and their sessions (`session/HASH`): no plaintext of any secret.
+    Access,
+    /// The audit log, by time: `MILLIS-SEQUENCE`.
+    Audit,
+    /// Answers to requests that carried an idempotency key, by caller and key, until they expire.
+    Answers,
 }
 
 /// Which runs to list; every field narrows.

@@ -22,6 +22,7 @@ mod check;
 pub mod schema;
 pub mod visit;
 pub mod topic;
+pub mod selector;
 pub mod duration;
 mod cron;
 pub mod set;

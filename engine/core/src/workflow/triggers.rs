@@ -266,14 +266,7 @@ impl Reader<'_> {
 
     /// `"*"`, an id, or `tag:NAME`.
     pub(crate) fn store(&mut self, text: &str, node: &Node) -> Option<StoreSelector> {
-        let tag_fine = |tag: &str| {
-            (1..=63).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
-        };
-        let selector = match text.strip_prefix("tag:") {
-            _ if text == "*" => Some(StoreSelector::All),
-            Some(tag) => tag_fine(tag).then(|| StoreSelector::Tag(tag.to_owned())),
-            None => text.parse().ok().map(StoreSelector::Store),
-        };
+        let selector = text.parse().ok();
         if selector.is_none() {
             let message = format!("`{}` does not name stores", shorten(text));
             self.error(codes::STORE, &node.span, message, "write a store's id, `tag:NAME`, or `\"*\"` for all");

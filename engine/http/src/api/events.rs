@@ -7,6 +7,7 @@ use axum::{
     http::{StatusCode, Uri},
 };
 use cartwright_core::{
+    access::{Area, Right},
     event::{Event, Match, Source},
     id::{EventId, StoreId},
     time::Timestamp,
@@ -18,8 +19,8 @@ use cartwright_run::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Answer, Segment, body, json, page, query::Query};
-use crate::{door::Door, ingest, json::check, problem::Problem};
+use super::{Answer, Segment, body, json, page, query::Query, sift::sift};
+use crate::{caller::Caller, door::Door, ingest, json::check, problem::Problem};
 
 /// Of a topic, in bytes.
 const MAX_TOPIC_BYTES: usize = 200;
@@ -59,19 +60,30 @@ impl From<StoredEvent> for EventBody {
 }
 
 /// `GET /events?store=&topic=`
-pub(super) async fn list(State(door): State<Arc<Door>>, uri: Uri) -> Answer {
+pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri) -> Answer {
     let query = Query::read(uri.query(), &["store", "topic"])?;
-    let filter = EventFilter { store: query.value("store")?, topic: query.text("topic").map(str::to_owned) };
-    let found = door.engine.events(&filter, query.cursor(), query.limit()?).await?;
-    page(found.items.into_iter().map(EventRow::from).collect(), found.next)
+    let mut filter = EventFilter { store: query.value("store")?, topic: query.text("topic").map(str::to_owned) };
+    let limit = query.limit()?;
+    if let (Some([only]), None) = (caller.only_stores(&door, Area::Events).as_deref(), &filter.store) {
+        filter.store = Some(only.clone());
+    }
+    let sees = |found: &StoredEvent| caller.reaches(&door, Area::Events, Right::Read, found.event.store.as_ref());
+    let (engine, filter) = (&door.engine, &filter);
+    let fetch =
+        |cursor: Option<String>, limit| async move { Ok(engine.events(filter, cursor.as_deref(), limit).await?) };
+    let (items, next) = sift(query.cursor(), limit, sees, fetch).await?;
+    page(items.into_iter().map(EventRow::from).collect(), next)
 }
 
 /// `GET /events/{id}`
-pub(super) async fn show(State(door): State<Arc<Door>>, Segment(id): Segment) -> Answer {
+pub(super) async fn show(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
     let unknown =
         || Problem::not_found("event_unknown", "there is no event of this id, or it is older than retention keeps");
     let id: EventId = id.parse().map_err(|_| unknown())?;
     let event = door.engine.event(&id).await?.ok_or_else(unknown)?;
+    if !caller.reaches(&door, Area::Events, Right::Read, event.event.store.as_ref()) {
+        return Err(unknown());
+    }
     json(StatusCode::OK, &EventBody::from(event))
 }
 
@@ -85,11 +97,15 @@ struct NewEvent {
 }
 
 /// `POST /events` `{"topic","store","data"}` → 202 `{"id"}`
-pub(super) async fn accept(State(door): State<Arc<Door>>, request: Request) -> Answer {
+pub(super) async fn accept(State(door): State<Arc<Door>>, caller: Caller, request: Request) -> Answer {
     let new: NewEvent = body(&door, request, false).await?;
-    let store = new.store.as_deref().map(|id| known_store(&door, id)).transpose()?;
-    let event = Incoming { topic: topic(new.topic)?, store, source: Source::Api, data: data(new.data)?, dedupe: None };
-    accepted(&ingest::accept(&door, event).await?.id)
+    let store = store_for(&door, &caller, Area::Events, new.store.as_deref())?;
+    let (topic, data) = (topic(new.topic)?, data(new.data)?);
+    let said = serde_json::json!({ "topic": topic });
+    let event = Incoming { topic, store: store.clone(), source: Source::Api, data, dedupe: None };
+    let id = ingest::accept(&door, event).await?.id;
+    door.audit(caller.did(&door, "event.accept", id.as_str()).of_store(store.as_ref()).after(said)).await?;
+    accepted(&id)
 }
 
 /// 202 with the event's id.
@@ -107,14 +123,23 @@ pub(super) fn data(data: Option<Box<RawValue>>) -> Result<Arc<RawValue>, Problem
     Ok(data.into())
 }
 
-/// A store that is connected.
-pub(super) fn known_store(door: &Door, id: &str) -> Result<StoreId, Problem> {
-    let known = id.parse().ok().filter(|id| door.engine.stores().get(id).is_some());
-    let shown: String = id.chars().take(80).collect();
-    known.ok_or_else(|| {
+/// The store that something is asked for, which must be connected and the caller's; none takes who sees all.
+pub(super) fn store_for(
+    door: &Door,
+    caller: &Caller,
+    area: Area,
+    id: Option<&str>,
+) -> Result<Option<StoreId>, Problem> {
+    let Some(id) = id else { return caller.everywhere(area, Right::Write).map(|()| None) };
+    let unknown = || {
+        let shown: String = id.chars().take(80).collect();
         Problem::bad_request("store_unknown", format!("no store `{shown}` is connected"))
             .help("`cartwright store ls` lists them.")
-    })
+    };
+    let known = id.parse().ok().filter(|id| door.engine.stores().get(id).is_some());
+    let store: StoreId = known.ok_or_else(unknown)?;
+    caller.change(door, area, Some(&store), unknown)?;
+    Ok(Some(store))
 }
 
 /// A topic as programs may name it.

@@ -6,11 +6,12 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
 };
+use cartwright_core::access::{Area, Right};
 use cartwright_run::{KeyError, KeyList, Rotated};
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, json, optional_body};
-use crate::{door::Door, ingest::STOPPING_SECONDS, problem::Problem};
+use crate::{caller::Caller, door::Door, ingest::STOPPING_SECONDS, problem::Problem};
 
 /// Master keys on the wire.
 #[derive(Serialize)]
@@ -51,7 +52,8 @@ struct RotatedBody {
 }
 
 /// `GET /keys`
-pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
+pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    caller.everywhere(Area::Secrets, Right::Read)?;
     let KeyList { source, keys, mut wraps } = door.engine.key_list().await?;
     let current = keys.first().cloned();
     let mut all = Vec::with_capacity(keys.len());
@@ -65,10 +67,12 @@ pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
 }
 
 /// `POST /keys/rotate` `{"data_keys"}`: 200 once everything is wrapped by the current key.
-pub(super) async fn rotate(State(door): State<Arc<Door>>, request: Request) -> Answer {
+pub(super) async fn rotate(State(door): State<Arc<Door>>, caller: Caller, request: Request) -> Answer {
     let HowToRotate { data_keys } = optional_body(&door, request).await?;
     let Rotated { keys, stores, secrets } = door.engine.rotate_keys(data_keys).await?;
     let body = RotatedBody { key: keys.current, made: keys.made, retired: keys.previous, stores, secrets };
+    let now = serde_json::json!({ "data_keys": data_keys, "made": body.made, "retired": body.retired });
+    door.audit(caller.did(&door, "keys.rotate", &body.key).after(now)).await?;
     json(StatusCode::OK, &body)
 }
 

@@ -1,13 +1,18 @@
 //! The API below `/api/v1`: what the command line and other programs ask. Every answer is JSON, every refusal
 //! `problem+json`; lists are pages `{"items": […], "next": cursor | null}`.
 
+mod audit;
 mod backup;
 mod events;
 mod keys;
 mod query;
 mod runs;
 mod secrets;
+pub(crate) mod session;
+mod sift;
 mod stores;
+mod tokens;
+mod users;
 mod workflows;
 
 use std::sync::Arc;
@@ -16,45 +21,114 @@ use axum::{
     Router,
     body::Body,
     extract::{FromRequestParts, Path, Request},
-    http::{StatusCode, header, request::Parts},
+    http::{Method, StatusCode, header, request::Parts},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{delete, get, post, put},
+    routing::{MethodFilter, MethodRouter, on},
 };
+use cartwright_core::access::{Area, Right};
 use cartwright_run::storage::StorageError;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    caller::{Caller, Need},
     door::Door,
     ingest::{self, STOPPING_SECONDS},
     problem::Problem,
 };
 
-/// Who asked for a change, as journals name the only token there is so far.
-const ADMINISTRATOR: &str = "admin";
+const fn reads(area: Area) -> Need {
+    Need::Area(area, Right::Read)
+}
 
-/// All routes, without the check of who asks.
+const fn changes(area: Area) -> Need {
+    Need::Area(area, Right::Write)
+}
+
+/// One address of the API with one method.
+pub(crate) struct Route {
+    /// `GET`, `POST`, `PUT` or `DELETE`.
+    pub(crate) method: &'static str,
+    /// Below `/api/v1`.
+    pub(crate) path: &'static str,
+    /// What it takes to get to the handler.
+    pub(crate) need: Need,
+    handler: fn(MethodFilter) -> MethodRouter<Arc<Door>>,
+}
+
+const fn route(
+    method: &'static str,
+    path: &'static str,
+    need: Need,
+    handler: fn(MethodFilter) -> MethodRouter<Arc<Door>>,
+) -> Route {
+    Route { method, path, need, handler }
+}
+
+impl Route {
+    fn router(&self) -> MethodRouter<Arc<Door>> {
+        let method: Method = self.method.parse().expect("the table names methods");
+        (self.handler)(MethodFilter::try_from(method).expect("of those that axum knows"))
+    }
+}
+
+/// Every address of the API, with what it takes: the routes are made of this table, and so is the test that tries each with
+/// every kind of credentials.
+pub(crate) const ROUTES: &[Route] = &[
+    route("GET", "/runs", reads(Area::Runs), |method| on(method, runs::list)),
+    route("GET", "/runs/{id}", reads(Area::Runs), |method| on(method, runs::show)),
+    route("POST", "/runs/{id}/cancel", changes(Area::Runs), |method| on(method, runs::cancel)),
+    route("POST", "/runs/{id}/retry", changes(Area::Runs), |method| on(method, runs::retry)),
+    route("GET", "/events", reads(Area::Events), |method| on(method, events::list)),
+    route("POST", "/events", changes(Area::Events), |method| on(method, events::accept)),
+    route("GET", "/events/{id}", reads(Area::Events), |method| on(method, events::show)),
+    route("GET", "/workflows", reads(Area::Workflows), |method| on(method, workflows::list)),
+    route("POST", "/workflows/{*path}", changes(Area::Runs), |method| on(method, workflows::run)),
+    route("GET", "/backup/records", Need::Admin, |method| on(method, backup::records)),
+    route("GET", "/keys", reads(Area::Secrets), |method| on(method, keys::list)),
+    route("POST", "/keys/rotate", Need::Admin, |method| on(method, keys::rotate)),
+    route("GET", "/stores", reads(Area::Stores), |method| on(method, stores::list)),
+    route("POST", "/stores", changes(Area::Stores), |method| on(method, stores::add)),
+    route("DELETE", "/stores/{id}", changes(Area::Stores), |method| on(method, stores::remove)),
+    route("POST", "/stores/{id}/test", changes(Area::Stores), |method| on(method, stores::test)),
+    route("GET", "/secrets", reads(Area::Secrets), |method| on(method, secrets::list)),
+    route("PUT", "/secrets/{name}", changes(Area::Secrets), |method| on(method, secrets::set)),
+    route("DELETE", "/secrets/{name}", changes(Area::Secrets), |method| on(method, secrets::remove)),
+    route("GET", "/tokens", reads(Area::Tokens), |method| on(method, tokens::list)),
+    route("POST", "/tokens", changes(Area::Tokens), |method| on(method, tokens::create)),
+    route("DELETE", "/tokens/{id}", changes(Area::Tokens), |method| on(method, tokens::revoke)),
+    route("GET", "/audit", reads(Area::Audit), |method| on(method, audit::list)),
+    route("GET", "/users", Need::Admin, |method| on(method, users::list)),
+    route("POST", "/users/invitations", Need::Admin, |method| on(method, users::invite)),
+    route("PUT", "/users/{name}", Need::Admin, |method| on(method, users::change)),
+    route("DELETE", "/users/{name}", Need::Admin, |method| on(method, users::remove)),
+    route("GET", "/session", Need::Anyone, |method| on(method, session::show)),
+    route("POST", "/session", Need::Open, |method| on(method, session::open)),
+    route("DELETE", "/session", Need::Anyone, |method| on(method, session::close)),
+];
+
+/// The addresses for those who were recognised; the check of who asks is put in front of them.
 pub(crate) fn routes() -> Router<Arc<Door>> {
-    Router::new()
-        .route("/runs", get(runs::list))
-        .route("/runs/{id}", get(runs::show))
-        .route("/runs/{id}/cancel", post(runs::cancel))
-        .route("/runs/{id}/retry", post(runs::retry))
-        .route("/events", get(events::list).post(events::accept))
-        .route("/events/{id}", get(events::show))
-        .route("/workflows", get(workflows::list))
-        .route("/workflows/{*path}", post(workflows::run))
-        .route("/backup/records", get(backup::records))
-        .route("/keys", get(keys::list))
-        .route("/keys/rotate", post(keys::rotate))
-        .route("/stores", get(stores::list).post(stores::add))
-        .route("/stores/{id}", delete(stores::remove))
-        .route("/stores/{id}/test", post(stores::test))
-        .route("/secrets", get(secrets::list))
-        .route("/secrets/{name}", put(secrets::set).delete(secrets::remove))
+    ROUTES.iter().filter(|route| route.need != Need::Open).fold(Router::new(), |router, route| {
+        let need = route.need;
+        let check = move |caller: Caller, request: Request, next: Next| async move {
+            match caller.meets(need) {
+                Ok(()) => next.run(request).await,
+                Err(problem) => problem.into_response(),
+            }
+        };
+        router.route(route.path, route.router().route_layer(middleware::from_fn(check)))
+    })
+}
+
+/// The addresses for those who are about to prove who they are.
+pub(crate) fn open_routes() -> Router<Arc<Door>> {
+    let open = ROUTES.iter().filter(|route| route.need == Need::Open);
+    open.fold(Router::new(), |router, route| router.route(route.path, route.router()))
 }
 
 /// The variable part of an address. One that is no text names nothing.
-struct Segment(String);
+pub(crate) struct Segment(pub(crate) String);
 
 impl<S: Send + Sync> FromRequestParts<S> for Segment {
     type Rejection = Problem;

@@ -8,6 +8,7 @@ use axum::{
 };
 use cartwright_core::{
     Json,
+    access::{Area, Right},
     id::RunId,
     run::{
         entry::{Entry, What},
@@ -15,23 +16,31 @@ use cartwright_core::{
         steps::StepView,
     },
 };
-use cartwright_run::{OperatorError, RunDetail, storage::RunFilter};
+use cartwright_run::{OperatorError, RunDetail, access::AuditEntry, storage::RunFilter};
 use serde::{Deserialize, Serialize};
 
-use super::{ADMINISTRATOR, Answer, Segment, json, optional_body, page, query};
-use crate::{door::Door, ingest::STOPPING_SECONDS, problem::Problem};
+use super::{Answer, Segment, json, optional_body, page, query, sift::sift};
+use crate::{caller::Caller, door::Door, ingest::STOPPING_SECONDS, problem::Problem};
 
 /// `GET /runs?workflow=&status=&store=&event=`
-pub(super) async fn list(State(door): State<Arc<Door>>, uri: Uri) -> Answer {
+pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri) -> Answer {
     let query = query::Query::read(uri.query(), &["workflow", "status", "store", "event"])?;
-    let filter = RunFilter {
+    let mut filter = RunFilter {
         workflow: query.value("workflow")?,
         store: query.value("store")?,
         status: query.text("status").map(status).transpose()?,
         event: query.value("event")?,
     };
-    let found = door.engine.runs(&filter, query.cursor(), query.limit()?).await?;
-    page(found.items, found.next)
+    let limit = query.limit()?;
+    // Who sees one store gets its own index; who sees several gets what is left of all runs.
+    if let (Some([only]), None) = (caller.only_stores(&door, Area::Runs).as_deref(), &filter.store) {
+        filter.store = Some(only.clone());
+    }
+    let sees = |row: &RunRow| caller.reaches(&door, Area::Runs, Right::Read, row.store.as_ref());
+    let (engine, filter) = (&door.engine, &filter);
+    let fetch = |cursor: Option<String>, limit| async move { Ok(engine.runs(filter, cursor.as_deref(), limit).await?) };
+    let (items, next) = sift(query.cursor(), limit, sees, fetch).await?;
+    page(items, next)
 }
 
 fn status(text: &str) -> Result<RunStatus, Problem> {
@@ -62,16 +71,20 @@ fn output(journal: &[Entry]) -> Json {
 }
 
 /// `GET /runs/{id}`: the row with `steps`, `output` and `journal`
-pub(super) async fn show(State(door): State<Arc<Door>>, Segment(id): Segment) -> Answer {
+pub(super) async fn show(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
     let run = parse(&id)?;
     let RunDetail { row, steps, journal } = door.engine.run_detail(&run).await?.ok_or_else(unknown)?;
+    if !caller.reaches(&door, Area::Runs, Right::Read, row.store.as_ref()) {
+        return Err(unknown());
+    }
     json(StatusCode::OK, &Shown { row, steps, output: output(&journal), journal })
 }
 
 /// `POST /runs/{id}/cancel` → 202
-pub(super) async fn cancel(State(door): State<Arc<Door>>, Segment(id): Segment) -> Answer {
-    let run = parse(&id)?;
-    door.engine.cancel(&run, ADMINISTRATOR).await?;
+pub(super) async fn cancel(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
+    let (run, row) = to_change(&door, &caller, &id).await?;
+    door.engine.cancel(&run, caller.name()).await?;
+    door.audit(did(&door, &caller, "run.cancel", &row)).await?;
     json(StatusCode::ACCEPTED, &serde_json::json!({ "id": run }))
 }
 
@@ -85,11 +98,31 @@ struct Retry {
 }
 
 /// `POST /runs/{id}/retry` `{"repeat_unknown": false}`; the body may be absent → 202
-pub(super) async fn retry(State(door): State<Arc<Door>>, Segment(id): Segment, request: Request) -> Answer {
-    let run = parse(&id)?;
+pub(super) async fn retry(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Segment(id): Segment,
+    request: Request,
+) -> Answer {
     let Retry { repeat_unknown } = optional_body(&door, request).await?;
-    door.engine.retry(&run, ADMINISTRATOR, repeat_unknown).await?;
+    let (run, row) = to_change(&door, &caller, &id).await?;
+    door.engine.retry(&run, caller.name(), repeat_unknown).await?;
+    let how = serde_json::json!({ "repeat_unknown": repeat_unknown });
+    door.audit(did(&door, &caller, "run.retry", &row).after(how)).await?;
     json(StatusCode::ACCEPTED, &serde_json::json!({ "id": run }))
+}
+
+/// A run that the caller may move.
+async fn to_change(door: &Door, caller: &Caller, id: &str) -> Result<(RunId, RunRow), Problem> {
+    let run = parse(id)?;
+    let row = door.engine.run(&run).await?.ok_or_else(unknown)?;
+    caller.change(door, Area::Runs, row.store.as_ref(), unknown)?;
+    Ok((run, row))
+}
+
+fn did(door: &Door, caller: &Caller, what: &str, row: &RunRow) -> AuditEntry {
+    let entry = caller.did(door, what, row.id.as_str());
+    entry.of_store(row.store.as_ref()).before(serde_json::json!({ "status": row.status }))
 }
 
 fn parse(id: &str) -> Result<RunId, Problem> {

@@ -7,7 +7,10 @@ use axum::{
     http::StatusCode,
     response::IntoResponse,
 };
-use cartwright_core::time::Timestamp;
+use cartwright_core::{
+    access::{Area, Right},
+    time::Timestamp,
+};
 use cartwright_run::{
     SecretError, SecretInfo,
     woo::{InvalidSecret, Secret},
@@ -15,7 +18,7 @@ use cartwright_run::{
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Segment, body, json, page};
-use crate::{door::Door, ingest::STOPPING_SECONDS, problem::Problem};
+use crate::{caller::Caller, door::Door, ingest::STOPPING_SECONDS, problem::Problem};
 
 /// A secret on the wire.
 #[derive(Serialize)]
@@ -39,21 +42,33 @@ struct NewValue {
 }
 
 /// `GET /secrets`
-pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
+pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    caller.everywhere(Area::Secrets, Right::Read)?;
     let secrets = door.engine.secrets().list().await?;
     page(secrets.into_iter().map(SecretBody::from).collect(), None)
 }
 
 /// `PUT /secrets/{name}` `{"value"}`
-pub(super) async fn set(State(door): State<Arc<Door>>, Segment(name): Segment, request: Request) -> Answer {
+pub(super) async fn set(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Segment(name): Segment,
+    request: Request,
+) -> Answer {
+    caller.everywhere(Area::Secrets, Right::Write)?;
     let NewValue { value } = body(&door, request, true).await?;
     let info = door.engine.secrets().set(&name, &Secret::new(value), door.engine.now()).await?;
+    let before = info.version.checked_sub(1).filter(|version| *version > 0);
+    let entry = caller.did(&door, "secret.set", &info.name).before(serde_json::json!({ "version": before }));
+    door.audit(entry.after(serde_json::json!({ "version": info.version }))).await?;
     json(StatusCode::OK, &SecretBody::from(info))
 }
 
 /// `DELETE /secrets/{name}`: 204
-pub(super) async fn remove(State(door): State<Arc<Door>>, Segment(name): Segment) -> Answer {
+pub(super) async fn remove(State(door): State<Arc<Door>>, caller: Caller, Segment(name): Segment) -> Answer {
+    caller.everywhere(Area::Secrets, Right::Write)?;
     if door.engine.secrets().remove(&name).await? {
+        door.audit(caller.did(&door, "secret.remove", &name)).await?;
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let shown: String = name.chars().take(80).collect();

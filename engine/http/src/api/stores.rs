@@ -7,7 +7,12 @@ use axum::{
     http::StatusCode,
     response::IntoResponse,
 };
-use cartwright_core::{id::StoreId, time::Timestamp};
+use cartwright_core::{
+    Json,
+    access::{Area, Right, Scope},
+    id::StoreId,
+    time::Timestamp,
+};
 use cartwright_run::{
     OpenStore, StoreError,
     woo::{InvalidStore, Secret, StoreSettings},
@@ -15,7 +20,12 @@ use cartwright_run::{
 use serde::{Deserialize, Serialize};
 
 use super::{Answer, Segment, body, json, page};
-use crate::{door::Door, ingest::STOPPING_SECONDS, problem::Problem};
+use crate::{
+    caller::{Caller, limited},
+    door::Door,
+    ingest::STOPPING_SECONDS,
+    problem::Problem,
+};
 
 /// A store on the wire.
 #[derive(Serialize)]
@@ -56,13 +66,15 @@ struct NewStore {
 }
 
 /// `GET /stores`
-pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
+pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
     let stores = door.engine.stores().list();
-    page(stores.iter().map(|store| show(store)).collect(), None)
+    let seen =
+        stores.iter().filter(|open| caller.principal.may_at(Area::Stores, Right::Read, &open.store.id, &open.tags));
+    page(seen.map(|store| show(store)).collect(), None)
 }
 
 /// `POST /stores`: 201; for a store that is there, new webhook secrets are added beside the old ones: 200.
-pub(super) async fn add(State(door): State<Arc<Door>>, request: Request) -> Answer {
+pub(super) async fn add(State(door): State<Arc<Door>>, caller: Caller, request: Request) -> Answer {
     let new: NewStore = body(&door, request, true).await?;
     let id: StoreId = new.id.parse().map_err(|error| Problem::bad_request("store_invalid", format!("{error}")))?;
     let secret = |text: String| Secret::new(text);
@@ -77,20 +89,46 @@ pub(super) async fn add(State(door): State<Arc<Door>>, request: Request) -> Answ
     let stores = door.engine.stores();
     match stores.get(&id) {
         Some(there) if rotates && (settings.url.is_none() || settings.url == there.store.url) => {
+            caller.change(&door, Area::Stores, Some(&id), || exists(&id))?;
+            let before = described(&there);
             let mut changed = there;
             for secret in &settings.webhook_secrets {
                 changed = stores.add_webhook_secret(&id, secret).await?.ok_or_else(|| unknown(id.as_str()))?;
             }
+            let entry = caller.did(&door, "store.webhook_secret", id.as_str()).of_store(Some(&id));
+            door.audit(entry.before(before).after(described(&changed))).await?;
             json(StatusCode::OK, &show(&changed))
         }
-        _ => json(StatusCode::CREATED, &show(&*stores.add(id, &settings, door.engine.now()).await?)),
+        _ => {
+            // Only into the part of the world that they have: the tags that it will have decide.
+            if !caller.principal.may_at(Area::Stores, Right::Write, &id, &settings.tags) {
+                return Err(limited(Scope::Area(Area::Stores, Right::Write)));
+            }
+            let added = stores.add(id.clone(), &settings, door.engine.now()).await?;
+            let entry = caller.did(&door, "store.add", id.as_str()).of_store(Some(&id));
+            door.audit(entry.after(described(&added))).await?;
+            json(StatusCode::CREATED, &show(&added))
+        }
     }
 }
 
+/// For the audit log.
+fn described(open: &OpenStore) -> Json {
+    serde_json::to_value(show(open)).unwrap_or(Json::Null)
+}
+
+fn exists(id: &StoreId) -> Problem {
+    StoreError::Exists(id.clone()).into()
+}
+
 /// `DELETE /stores/{id}`: 204
-pub(super) async fn remove(State(door): State<Arc<Door>>, Segment(id): Segment) -> Answer {
+pub(super) async fn remove(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
     let store: StoreId = id.parse().map_err(|_| unknown(&id))?;
+    let there = door.engine.stores().get(&store).ok_or_else(|| unknown(&id))?;
+    caller.change(&door, Area::Stores, Some(&store), || unknown(&id))?;
     if door.engine.stores().remove(&store).await? {
+        let entry = caller.did(&door, "store.remove", store.as_str()).of_store(Some(&store));
+        door.audit(entry.before(described(&there))).await?;
         Ok(StatusCode::NO_CONTENT.into_response())
     } else {
         Err(unknown(&id))
@@ -98,8 +136,9 @@ pub(super) async fn remove(State(door): State<Arc<Door>>, Segment(id): Segment) 
 }
 
 /// `POST /stores/{id}/test`: 200 with what was found, whatever that is.
-pub(super) async fn test(State(door): State<Arc<Door>>, Segment(id): Segment) -> Answer {
+pub(super) async fn test(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
     let store: StoreId = id.parse().map_err(|_| unknown(&id))?;
+    caller.change(&door, Area::Stores, Some(&store), || unknown(&id))?;
     let report = door.engine.examine_store(&store).await.ok_or_else(|| unknown(&id))?;
     json(StatusCode::OK, &report)
 }

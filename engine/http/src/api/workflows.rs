@@ -8,16 +8,17 @@ use axum::{
 };
 use cartwright_core::{
     Json,
+    access::{Area, Right},
     event::Source,
-    id::{Version, WorkflowId},
-    workflow::TriggerKind,
+    id::{StoreId, Version, WorkflowId},
+    workflow::{StoreSelector, TriggerKind, Workflow},
 };
 use cartwright_run::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 
 use super::{Answer, Segment, body, events};
-use crate::{door::Door, ingest, problem::Problem};
+use crate::{caller::Caller, door::Door, ingest, problem::Problem};
 
 /// A workflow that is loaded.
 #[derive(Serialize)]
@@ -34,7 +35,7 @@ struct WorkflowBody<'a> {
 
 /// `GET /workflows`: `{"items": workflows, "next": null, "files": [{"file", "diagnostics"}]}`; `files` holds every file
 /// with findings, those that do not load too
-pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
+pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
     #[derive(Serialize)]
     struct Body<'a> {
         items: Vec<WorkflowBody<'a>>,
@@ -47,12 +48,14 @@ pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
         diagnostics: Vec<Json>,
     }
     let set = door.engine.workflows();
-    let findings = door.config.findings.all();
+    let all = caller.everywhere(Area::Workflows, Right::Read).is_ok();
+    let findings = if all { door.config.findings.all() } else { Arc::default() };
     let conflicts = |id: &WorkflowId| {
         let own = set.conflicts().iter().filter(|conflict| conflict.workflow == *id);
         own.map(|conflict| json!({ "code": conflict.diagnostic.code, "message": conflict.diagnostic.message, "help": conflict.diagnostic.help })).collect()
     };
-    let items = set.iter().map(|workflow| WorkflowBody {
+    let seen = set.iter().filter(|workflow| sees(&door, &caller, Area::Workflows, workflow));
+    let items = seen.map(|workflow| WorkflowBody {
         id: &workflow.id,
         version: &workflow.version,
         name: workflow.name.as_deref(),
@@ -63,6 +66,22 @@ pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
     });
     let files = findings.iter().map(|one| FileBody { file: &one.file, diagnostics: one.to_json() });
     super::json(StatusCode::OK, &Body { items: items.collect(), next: None, files: files.collect() })
+}
+
+/// Whether somebody sees a workflow: who sees all does, others those that name a store of theirs.
+fn sees(door: &Door, caller: &Caller, area: Area, workflow: &Workflow) -> bool {
+    let Some(stores) = caller.only_stores(door, area) else { return true };
+    let named = |selector: &StoreSelector, id: &StoreId| match selector {
+        StoreSelector::All => false,
+        StoreSelector::Store(named) => named == id,
+        StoreSelector::Tag(tag) => door.engine.stores().get(id).is_some_and(|open| open.tags.contains(tag)),
+    };
+    workflow.triggers.iter().any(|trigger| match &trigger.kind {
+        TriggerKind::Woo { stores: selectors, .. } => {
+            selectors.iter().any(|selector| stores.iter().any(|id| named(selector, id)))
+        }
+        _ => false,
+    })
 }
 
 /// A trigger in one line.
@@ -89,24 +108,33 @@ struct NewRun {
 }
 
 /// `POST /workflows/{id}/run` `{"event", "store"}` → 202 `{"id"}`; the id of a workflow may hold slashes
-pub(super) async fn run(State(door): State<Arc<Door>>, Segment(path): Segment, request: Request) -> Answer {
+pub(super) async fn run(
+    State(door): State<Arc<Door>>,
+    caller: Caller,
+    Segment(path): Segment,
+    request: Request,
+) -> Answer {
     let unknown = || {
         Problem::not_found("workflow_unknown", "no workflow of this id is loaded")
             .help("`cartwright check` says what is wrong with files that do not load.")
     };
     let id: WorkflowId = path.strip_suffix("/run").and_then(|id| id.parse().ok()).ok_or_else(unknown)?;
-    if door.engine.workflows().get(&id).is_none() {
+    let workflow = door.engine.workflow(&id).ok_or_else(unknown)?;
+    if !sees(&door, &caller, Area::Runs, &workflow) {
         return Err(unknown());
     }
     let new: NewRun = body(&door, request, false).await?;
-    let store = new.store.as_deref().map(|id| events::known_store(&door, id)).transpose()?;
+    let store = events::store_for(&door, &caller, Area::Runs, new.store.as_deref())?;
     let topic = new.topic.map_or_else(|| Ok("manual".to_owned()), events::topic)?;
     let event = Incoming {
         topic,
-        store,
-        source: Source::Manual { workflow: id },
+        store: store.clone(),
+        source: Source::Manual { workflow: id.clone() },
         data: events::data(new.event)?,
         dedupe: None,
     };
-    events::accepted(&ingest::accept(&door, event).await?.id)
+    let event = ingest::accept(&door, event).await?.id;
+    let entry = caller.did(&door, "workflow.run", id.as_str()).of_store(store.as_ref());
+    door.audit(entry.after(json!({ "event": event }))).await?;
+    events::accepted(&event)
 }

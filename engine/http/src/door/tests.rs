@@ -1,11 +1,20 @@
 //! The whole door over a real engine in memory: what each address takes, refuses and shows.
 
+mod access;
 mod api;
 mod hooks;
+mod matrix;
 mod people;
+mod sign_in;
 mod webhooks;
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -16,10 +25,11 @@ use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use cartwright_core::{
     Json,
     secret::SecretMarks,
+    time::Timestamp,
     workflow::{Workflow, parse},
 };
 use cartwright_run::{
-    Definition, Engine, Loaded, Options, Parts, SystemClock, SystemEntropy,
+    Clock, Definition, Engine, Loaded, Options, Parts, SystemClock, SystemEntropy,
     outbound::{HttpOutbound, NoTransport, OutboundOptions},
     sandbox::{Limits, Sandbox},
     storage::MemoryStorage,
@@ -33,9 +43,24 @@ use super::*;
 
 const TOKEN: &str = "the-administrators-token";
 const SECRET: &str = "s3cr3t";
+const PASSWORD: &str = "correct horse battery";
+
+/// The machine's clock until it is stopped at a time.
+#[derive(Default)]
+struct TestClock(AtomicI64);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        match self.0.load(Relaxed) {
+            0 => SystemClock.now(),
+            stopped => Timestamp::from_millis(stopped),
+        }
+    }
+}
 
 /// An engine with a door.
 struct House {
+    clock: Arc<TestClock>,
     engine: Engine,
     storage: Arc<MemoryStorage>,
     router: Router,
@@ -52,6 +77,12 @@ struct Answer {
 impl Answer {
     fn json(&self) -> Json {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// The cookie it sets, as a browser sends it back.
+    fn cookie(&self) -> String {
+        let set = self.headers["set-cookie"].to_str().expect("text");
+        set.split(';').next().expect("a pair").to_owned()
     }
 
     /// Status and code of a refusal.
@@ -78,10 +109,11 @@ impl House {
 
     async fn with(workflows: &[(&str, &str)], change: impl FnOnce(&mut Config)) -> Self {
         let storage = MemoryStorage::new();
+        let clock = Arc::new(TestClock::default());
         let marks = SecretMarks::new([7; 32]);
         let parts = Parts {
             storage: storage.clone(),
-            clock: Arc::new(SystemClock),
+            clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
             outbound: Arc::new(HttpOutbound::new(OutboundOptions::default()).expect("a client")),
             stores: Arc::new(NoTransport),
@@ -96,7 +128,7 @@ impl House {
         engine.stores().add("shop".parse().expect("an id"), &settings, engine.now()).await.expect("added");
         let mut config = Config::local(AdminToken::new(TOKEN.as_bytes()));
         change(&mut config);
-        Self { router: router(engine.clone(), config), engine, storage }
+        Self { router: router(engine.clone(), config), engine, storage, clock }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
@@ -121,6 +153,41 @@ impl House {
     async fn api(&self, method: &str, target: &str, body: &str) -> Answer {
         let token = format!("Bearer {TOKEN}");
         self.call(method, &format!("/api/v1{target}"), &[("authorization", &token)], body.to_owned()).await
+    }
+
+    /// Stops the clock so much later than it is.
+    fn later(&self, by: Duration) {
+        self.clock.0.store(self.clock.now().plus(by).as_millis(), Relaxed);
+    }
+
+    /// Adds a store.
+    async fn connect(&self, id: &str, tags: &[&str]) {
+        let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
+        let settings = StoreSettings { webhook_secrets: vec![Secret::new(SECRET)], tags, ..StoreSettings::default() };
+        self.engine.stores().add(id.parse().expect("an id"), &settings, self.engine.now()).await.expect("added");
+    }
+
+    /// Makes a token.
+    async fn token(&self, name: &str, scopes: &[&str], stores: Option<&[&str]>) -> String {
+        let body = serde_json::json!({ "name": name, "scopes": scopes, "stores": stores });
+        let made = self.api("POST", "/tokens", &body.to_string()).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        made.json()["token"].as_str().expect("a token").to_owned()
+    }
+
+    /// Asks the API with a token.
+    async fn with_token(&self, token: &str, method: &str, target: &str, body: &str) -> Answer {
+        let token = format!("Bearer {token}");
+        self.call(method, &format!("/api/v1{target}"), &[("authorization", &token)], body.to_owned()).await
+    }
+
+    /// Makes somebody a person with the first link; gives their cookie.
+    async fn join(&self, name: &str) -> String {
+        let link = self.engine.access().invite_first_owner(self.engine.now()).await.expect("invited");
+        let body = format!("name={name}&password={}", PASSWORD.replace(' ', "+"));
+        let joined = self.call("POST", &format!("/join/{link}"), &[], body).await;
+        assert_eq!(joined.status, 303, "{joined:?}");
+        joined.cookie()
     }
 
     async fn get(&self, target: &str) -> Json {

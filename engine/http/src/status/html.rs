@@ -5,24 +5,24 @@ use std::fmt::{Display, Write};
 
 /// A page in the making.
 #[derive(Debug, Default)]
-pub(super) struct Html(String);
+pub(crate) struct Html(String);
 
 impl Html {
     /// Fixed markup.
-    pub(super) fn raw(&mut self, markup: &'static str) -> &mut Self {
+    pub(crate) fn raw(&mut self, markup: &'static str) -> &mut Self {
         self.0.push_str(markup);
         self
     }
 
     /// A value as text or as part of a quoted attribute.
-    pub(super) fn text(&mut self, value: impl Display) -> &mut Self {
+    pub(crate) fn text(&mut self, value: impl Display) -> &mut Self {
         // Writing to a String cannot fail.
         let _ = write!(Escaped(&mut self.0), "{value}");
         self
     }
 
     /// The page.
-    pub(super) fn into_page(self) -> String {
+    pub(crate) fn into_page(self) -> String {
         self.0
     }
 }

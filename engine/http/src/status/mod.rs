@@ -3,7 +3,7 @@
 //! It shows names, states and errors, never payloads. Everything is in the page itself, and its content security policy
 //! allows exactly the one style and the one script below, by their hashes.
 
-mod html;
+pub(crate) mod html;
 mod view;
 
 use std::sync::{Arc, LazyLock};

@@ -44,7 +44,7 @@ pub(super) async fn lend(engine: &Engine, wanted: &Wanted, dry_run: bool, contex
         return Ok(());
     }
     let data = DataFolder::open(&context.config.data)?;
-    if running(&data).await?.is_some() {
+    if running(&data, None).await?.is_some() {
         let failure = environment("the running engine keeps the secrets and keys that this workflow uses to itself");
         return Err(failure.help("Stop it first."));
     }

@@ -300,6 +300,9 @@ fn table_number(table: Table) -> u8 {
         Table::Secrets => 2,
         Table::Definitions => 3,
         Table::Meta => 4,
+        Table::Access => 5,
+        Table::Audit => 6,
+        Table::Answers => 7,
     }
 }
 

@@ -1,0 +1,102 @@
+//! The forms as HTML. Nothing runs in these pages, and they send only to ourselves.
+
+use std::sync::LazyLock;
+
+use axum::{
+    http::{HeaderValue, header},
+    response::{self, IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
+use cartwright_run::access::PASSWORD_BYTES_MIN;
+use sha2::{Digest, Sha256};
+
+use crate::status::html::Html;
+
+const STYLE: &str = include_str!("page.css");
+
+static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
+    let hash = BASE64.encode(Sha256::digest(STYLE));
+    let policy = format!(
+        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; form-action 'self'; \
+         frame-ancestors 'none'"
+    );
+    policy.parse().expect("the policy is ASCII")
+});
+
+/// A page with the headers that all of them have.
+pub(super) fn respond(page: String) -> Response {
+    let mut response = response::Html(page).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, POLICY.clone());
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        // With `no-referrer` browsers send `Origin: null` with forms, and the check of the origin would refuse them.
+        (header::REFERRER_POLICY, "same-origin"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn page(title: &'static str, said: &str, inside: impl FnOnce(&mut Html)) -> String {
+    let mut html = Html::default();
+    html.raw("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
+    html.raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>");
+    html.raw(title).raw(" · Cartwright</title>\n<link rel=\"icon\" href=\"data:,\">\n<style>").raw(STYLE);
+    html.raw("</style>\n</head>\n<body>\n<main>\n<h1>").raw(title).raw("</h1>\n");
+    if !said.is_empty() {
+        html.raw("<p class=\"said\" role=\"alert\">").text(said).raw("</p>\n");
+    }
+    inside(&mut html);
+    html.raw("</main>\n</body>\n</html>\n");
+    html.into_page()
+}
+
+fn name_field(html: &mut Html, name: &str) {
+    html.raw("<label>Name or e-mail address<input name=\"name\" autocomplete=\"username\" required autofocus value=\"");
+    html.text(name).raw("\"></label>\n");
+}
+
+/// The form for who was invited.
+pub(super) fn join(name: &str, said: &str) -> String {
+    page("Join", said, |html| {
+        html.raw("<p>Choose how you will sign in. This link works once.</p>\n<form method=\"post\">\n");
+        name_field(html, name);
+        html.raw("<label>Password<input name=\"password\" type=\"password\" autocomplete=\"new-password\" required minlength=\"");
+        html.text(PASSWORD_BYTES_MIN).raw("\"></label>\n<p class=\"quiet\">At least ").text(PASSWORD_BYTES_MIN);
+        html.raw(" characters; a few random words do well.</p>\n<button>Join</button>\n</form>\n");
+    })
+}
+
+/// The form for who has a password.
+pub(super) fn sign_in(name: &str, said: &str) -> String {
+    page("Sign in", said, |html| {
+        html.raw("<form method=\"post\">\n");
+        name_field(html, name);
+        html.raw(
+            "<label>Password<input name=\"password\" type=\"password\" autocomplete=\"current-password\" required>",
+        );
+        html.raw("</label>\n<button>Sign in</button>\n</form>\n");
+    })
+}
+
+/// For who is signed in.
+pub(super) fn signed_in(name: &str, csrf: &str) -> String {
+    page("Signed in", "", |html| {
+        html.raw("<p>You are <b>")
+            .text(name.trim_start_matches("user:"))
+            .raw("</b>. <a href=\"/\">To the status page</a></p>\n");
+        html.raw("<form method=\"post\" action=\"/sign-out\">\n<input type=\"hidden\" name=\"csrf\" value=\"")
+            .text(csrf);
+        html.raw("\">\n<button>Sign out</button>\n</form>\n");
+    })
+}
+
+/// Where there is nothing to do.
+pub(super) fn sorry(said: &str) -> String {
+    page("Not possible", said, |html| {
+        html.raw("<p><a href=\"/sign-in\">Sign in</a></p>\n");
+    })
+}
