@@ -28,18 +28,10 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const PREFIX: &str = "CARTWRIGHT_";
 /// Understood after the prefix. Others are reported by `doctor` and `serve` and change nothing: schedulers of
 /// containers set variables of that form by themselves.
-const VARIABLES: [&str; 10] = [
-    "DATA",
-    "WORKFLOWS",
-    "LISTEN",
-    "STORAGE",
-    "ALLOW_OUTBOUND",
-    "EXTRA_CA_CERTIFICATES",
-    "LOG",
-    "CONFIG",
-    "SERVER",
-    "TOKEN",
-];
+const VARIABLES: [&str; 9] =
+    ["DATA", "WORKFLOWS", "LISTEN", "STORAGE", "ALLOW_OUTBOUND", "EXTRA_CA_CERTIFICATES", "LOG", "CONFIG", "SERVER"];
+/// The API token that commands show.
+const TOKEN_VARIABLE: &str = "CARTWRIGHT_TOKEN";
 
 /// What the environment says.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +39,7 @@ pub(crate) struct Environment {
     values: BTreeMap<String, String>,
     /// Master keys.
     master_key: Option<Secret>,
+    token: Option<Secret>,
     /// What backups are sealed under.
     pub(crate) passphrase: Option<Secret>,
     /// `CARTWRIGHT_*` variables that mean nothing here.
@@ -70,6 +63,7 @@ impl Environment {
         for (name, value) in variables.filter(|(_, value)| !value.is_empty()) {
             match name.strip_prefix(PREFIX) {
                 _ if name == MASTER_KEY_VARIABLE => environment.master_key = Some(Secret::new(value)),
+                _ if name == TOKEN_VARIABLE => environment.token = Some(Secret::new(value)),
                 _ if name == PASSPHRASE_VARIABLE => environment.passphrase = Some(Secret::new(value)),
                 Some(key) if VARIABLES.contains(&key) => drop(environment.values.insert(key.to_owned(), value)),
                 Some(_) => environment.unknown.push(name),
@@ -299,8 +293,21 @@ impl Config {
         let vault = VaultConfig::new(file.vault, environment.master_key.as_ref())?;
         let stores = file.stores.options()?;
         let server = text(flags.server, "SERVER", None).map(|url| parse_server(&url)).transpose()?;
-        let token = text(flags.token, "TOKEN", None).map(Secret::new);
-        Ok(Self { data, workflows, listen, storage, allow_outbound, log, retention, http, vault, stores, server, token })
+        let token = flags.token.map(Secret::new).or_else(|| environment.token.clone());
+        Ok(Self {
+            data,
+            workflows,
+            listen,
+            storage,
+            allow_outbound,
+            log,
+            retention,
+            http,
+            vault,
+            stores,
+            server,
+            token,
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     Answer, page,
     query::{Query, invalid},
 };
-use crate::door::Door;
+use crate::{caller::Caller, door::Door};
 
 /// A record on the wire.
 #[derive(Serialize)]
@@ -30,9 +30,12 @@ impl From<BackupRecord> for RecordBody {
 }
 
 /// `GET /backup/records`
-pub(super) async fn records(State(door): State<Arc<Door>>, RawQuery(query): RawQuery) -> Answer {
+pub(super) async fn records(State(door): State<Arc<Door>>, caller: Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::read(query.as_deref(), &[])?;
     let after = query.cursor().map(BackupPlace::from_str).transpose().map_err(invalid)?;
     let (records, next) = door.engine.backup_records(after.as_ref(), query.limit()?).await?;
+    if after.is_none() {
+        door.audit(caller.did(&door, "backup.read", "records")).await?;
+    }
     page(records.into_iter().map(RecordBody::from).collect(), next.map(|place| place.to_string()))
 }

@@ -328,3 +328,18 @@ fn invitation_key(hash: &Hash) -> String {
 pub(super) fn gone(key: String) -> RecordWrite {
     RecordWrite { table: Table::Access, key, expect: Expect::Any, value: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checking_nobodys_password_is_the_same_work() {
+        let nobody = PasswordHash::new(NOBODY).expect("a hash that is really computed");
+        let salt = SaltString::encode_b64(&[7; 16]).expect("a salt");
+        let made = Argon2::default().hash_password(b"correct horse battery", &salt).expect("hashed");
+        assert_eq!((nobody.algorithm, nobody.version, &nobody.params), (made.algorithm, made.version, &made.params));
+        assert_eq!(nobody.hash.map(|hash| hash.len()), made.hash.map(|hash| hash.len()));
+        assert!(!verify(NOBODY, "") && verify(&made.to_string(), "correct horse battery"));
+    }
+}
