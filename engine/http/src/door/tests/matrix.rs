@@ -179,7 +179,7 @@ async fn what_belongs_to_another_store_is_not_there() {
         match (route.method, route.path) {
             (_, "/runs/{id}" | "/runs/{id}/cancel" | "/runs/{id}/retry" | "/events/{id}" | "/workflows/{*path}")
             | (_, "/stores/{id}" | "/stores/{id}/test" | "/tokens/{id}") => {
-                assert_eq!(status, 404, "{name}: {answer:?}")
+                assert_eq!(status, 404, "{name}: {answer:?}");
             }
             ("GET", "/runs" | "/events" | "/workflows" | "/audit") => assert_eq!(items(), json!([]), "{name}"),
             ("GET", "/stores") => {
