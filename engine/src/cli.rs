@@ -11,6 +11,8 @@ use cartwright_core::{
 use cartwright_run::outbound::Cidr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::when::When;
+
 /// Durable automation for WooCommerce stores.
 #[derive(Debug, Parser)]
 #[command(name = "cartwright", version, max_term_width = 100, arg_required_else_help = true)]
@@ -179,6 +181,12 @@ pub(crate) enum Runs {
         /// Started by one event
         #[arg(long)]
         event: Option<EventId>,
+        /// Of events accepted since then: `2h` ago, a day, or a time
+        #[arg(long, value_name = "WHEN")]
+        since: Option<When>,
+        /// Of events accepted before then
+        #[arg(long, value_name = "WHEN")]
+        until: Option<When>,
         /// At most so many
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
@@ -215,6 +223,12 @@ pub(crate) enum Events {
         /// Of one store
         #[arg(long, value_name = "ID")]
         store: Option<StoreId>,
+        /// Accepted since then: `2h` ago, a day, or a time
+        #[arg(long, value_name = "WHEN")]
+        since: Option<When>,
+        /// Accepted before then
+        #[arg(long, value_name = "WHEN")]
+        until: Option<When>,
         /// At most so many
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,

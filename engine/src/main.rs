@@ -8,6 +8,7 @@
 mod cli;
 mod config;
 mod vault_config;
+mod when;
 mod passphrase;
 mod data;
 mod assembly;

@@ -74,7 +74,7 @@ pub(crate) async fn find_past(
     store: &Option<StoreId>,
     views: &EventViews,
 ) -> Result<Option<Event>, StorageError> {
-    let filter = EventFilter { store: store.clone(), topic: Some(wait.key.topic.clone()) };
+    let filter = EventFilter { store: store.clone(), topic: Some(wait.key.topic.clone()), ..EventFilter::default() };
     let (mut cursor, mut seen) = (None, 0);
     loop {
         let page = inner.storage.query_events(&filter, cursor.as_deref(), PAGE).await?;

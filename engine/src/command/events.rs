@@ -11,10 +11,12 @@ use crate::{
 
 pub(super) async fn run(command: Events, context: &Context) -> Result<()> {
     match command {
-        Events::Ls { topic, store, limit } => {
+        Events::Ls { topic, store, since, until, limit } => {
             let mut query = Vec::new();
             query.extend(topic.map(|topic| ("topic", topic)));
             query.extend(store.map(|store| ("store", store.to_string())));
+            query.extend(since.map(|when| ("since", when.resolve(context.now()).to_string())));
+            query.extend(until.map(|when| ("until", when.resolve(context.now()).to_string())));
             let session = context.look().await?;
             let events = session.client.list("/api/v1/events", &query, limit as usize).await;
             list(&session.end(events).await?, context)

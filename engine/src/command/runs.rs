@@ -12,13 +12,15 @@ use crate::{
 
 pub(super) async fn run(command: Runs, context: &Context) -> Result<()> {
     match command {
-        Runs::Ls { workflow, status, store, event, limit } => {
+        Runs::Ls { workflow, status, store, event, since, until, limit } => {
             let mut query = Vec::new();
             let mut narrow = |key: &'static str, value: Option<String>| query.extend(value.map(|value| (key, value)));
             narrow("workflow", workflow.map(|id| id.to_string()));
             narrow("status", status.map(|status| status.as_str().to_owned()));
             narrow("store", store.map(|id| id.to_string()));
             narrow("event", event.map(|id| id.to_string()));
+            narrow("since", since.map(|when| when.resolve(context.now()).to_string()));
+            narrow("until", until.map(|when| when.resolve(context.now()).to_string()));
             let session = context.look().await?;
             let runs = session.client.list("/api/v1/runs", &query, limit as usize).await;
             list(&session.end(runs).await?, limit as usize, context)

@@ -307,7 +307,7 @@ async fn history(folder: &Path, runs: u64) -> Result<()> {
         ("workflow+store", RunFilter { workflow: workflow.clone(), store: store.clone(), ..RunFilter::default() }),
         ("workflow+status", RunFilter { workflow: workflow.clone(), status, ..RunFilter::default() }),
         ("store+status", RunFilter { store: store.clone(), status, ..RunFilter::default() }),
-        ("all three", RunFilter { workflow, store, status, event: None }),
+        ("all three", RunFilter { workflow, store, status, ..RunFilter::default() }),
         ("status parked (none)", RunFilter { status: Some(RunStatus::Parked), ..RunFilter::default() }),
     ];
     for (name, filter) in filters {

@@ -209,20 +209,33 @@ pub enum Table {
 
 /// Which runs to list; every field narrows.
 #[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct RunFilter {
+    /// Of this workflow.
     pub workflow: Option<WorkflowId>,
+    /// Of this store.
     pub store: Option<StoreId>,
+    /// In this status.
     pub status: Option<RunStatus>,
+    /// Started by this event.
     pub event: Option<EventId>,
+    /// Whose event was accepted at this time or later. It is the time in a run's id, in whose order runs are listed, so
+    /// it bounds what is read.
+    pub since: Option<Timestamp>,
+    /// Whose event was accepted before this time.
+    pub until: Option<Timestamp>,
 }
 
 /// Which events to list; every field narrows.
 #[derive(Debug, Clone, Default)]
-#[expect(missing_docs, reason = "the names say it")]
 pub struct EventFilter {
+    /// Of this store.
     pub store: Option<StoreId>,
+    /// Of this topic.
     pub topic: Option<String>,
+    /// Accepted at this time or later.
+    pub since: Option<Timestamp>,
+    /// Accepted before this time.
+    pub until: Option<Timestamp>,
 }
 
 /// A page of a list, newest first.
@@ -232,6 +245,11 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Give this to get the next page; `None`: that was all.
     pub next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Nothing, and nothing after it.
+    pub(crate) const EMPTY: Self = Self { items: Vec::new(), next: None };
 }
 
 /// An event with what came of matching it.

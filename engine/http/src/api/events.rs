@@ -59,10 +59,12 @@ impl From<StoredEvent> for EventBody {
     }
 }
 
-/// `GET /events?store=&topic=`
+/// `GET /events?store=&topic=&since=&until=`
 pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri) -> Answer {
-    let query = Query::read(uri.query(), &["store", "topic"])?;
-    let mut filter = EventFilter { store: query.value("store")?, topic: query.text("topic").map(str::to_owned) };
+    let query = Query::read(uri.query(), &["store", "topic", "since", "until"])?;
+    let (since, until) = query.span()?;
+    let topic = query.text("topic").map(str::to_owned);
+    let mut filter = EventFilter { store: query.value("store")?, topic, since, until };
     let limit = query.limit()?;
     if let (Some([only]), None) = (caller.only_stores(&door, Area::Events).as_deref(), &filter.store) {
         filter.store = Some(only.clone());

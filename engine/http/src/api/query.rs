@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use cartwright_core::time::Timestamp;
+
 use crate::{hook, problem::Problem};
 
 /// Items on a page unless asked otherwise.
@@ -46,6 +48,26 @@ impl Query {
         self.text(name).map(str::parse).transpose().map_err(|error| invalid(format!("{name}: {error}")))
     }
 
+    /// `since` and `until`: at that time or later, and before that time. Each is RFC 3339 or milliseconds since 1970.
+    pub(super) fn span(&self) -> Result<(Option<Timestamp>, Option<Timestamp>), Problem> {
+        let (since, until) = (self.time("since")?, self.time("until")?);
+        match (since, until) {
+            (Some(since), Some(until)) if since >= until => Err(invalid("until is a time after since")),
+            span => Ok(span),
+        }
+    }
+
+    fn time(&self, name: &str) -> Result<Option<Timestamp>, Problem> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        let in_range = |millis: &i64| (0..=Timestamp::MAX.as_millis()).contains(millis);
+        let millis = text.parse::<i64>().ok().filter(in_range);
+        // `+01:00` arrives as ` 01:00` from whoever did not encode the plus sign.
+        let time = millis.map(Timestamp::from_millis).or_else(|| Timestamp::parse(&text.replace(' ', "+")));
+        time.map(Some).ok_or_else(|| {
+            invalid(format!("{name} is a time such as 2026-11-21T07:00:00Z, or milliseconds since 1970"))
+        })
+    }
+
     /// Where the page begins.
     pub(super) fn cursor(&self) -> Option<&str> {
         self.text("cursor")
@@ -79,6 +101,21 @@ mod tests {
         assert_eq!((query.limit().expect("valid"), query.cursor(), query.text("status")), (7, Some("a/b"), None));
         assert_eq!(Query::read(None, &[]).expect("valid").limit().expect("valid"), DEFAULT_LIMIT);
         assert_eq!(Query::read(Some("limit=9999"), &[]).expect("valid").limit().expect("valid"), MAX_LIMIT);
+    }
+
+    #[test]
+    fn times_are_rfc_3339_or_milliseconds() {
+        let span = |query: &str| Query::read(Some(query), &["since", "until"]).expect("read").span();
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        let (since, until) = span("since=1970-01-01T00%3A00%3A01Z&until=1970-01-01T01:00:02+01:00").expect("valid");
+        assert_eq!((since, until), (at(1000), at(2000)));
+        assert_eq!(span("since=1795000000000").expect("valid"), (at(1_795_000_000_000), None));
+        assert_eq!(span("until=").expect("valid"), (None, None));
+        for query in
+            ["since=2h", "since=-1", "until=yesterday", "since=99999999999999999", "since=5&until=5", "since=6&until=5"]
+        {
+            assert_eq!(span(query).expect_err(query).code, "filter_invalid", "{query}");
+        }
     }
 
     #[test]

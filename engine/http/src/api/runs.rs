@@ -22,14 +22,17 @@ use serde::{Deserialize, Serialize};
 use super::{Answer, Segment, json, optional_body, page, query, sift::sift};
 use crate::{caller::Caller, door::Door, ingest::STOPPING_SECONDS, problem::Problem};
 
-/// `GET /runs?workflow=&status=&store=&event=`
+/// `GET /runs?workflow=&status=&store=&event=&since=&until=`
 pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri) -> Answer {
-    let query = query::Query::read(uri.query(), &["workflow", "status", "store", "event"])?;
+    let query = query::Query::read(uri.query(), &["workflow", "status", "store", "event", "since", "until"])?;
+    let (since, until) = query.span()?;
     let mut filter = RunFilter {
         workflow: query.value("workflow")?,
         store: query.value("store")?,
         status: query.text("status").map(status).transpose()?,
         event: query.value("event")?,
+        since,
+        until,
     };
     let limit = query.limit()?;
     // Who sees one store gets its own index; who sees several gets what is left of all runs.

@@ -150,6 +150,12 @@ pub(crate) fn millis(id: &Id) -> u64 {
     u128::from_be_bytes(*id).checked_shr(80).map_or(0, |m| m as u64)
 }
 
+/// The lowest id of this time, in milliseconds; `None`: every id is below it.
+pub(crate) fn first_id(time: Timestamp) -> Option<Id> {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(0);
+    (millis < 1 << 48).then(|| (u128::from(millis) << 80).to_be_bytes())
+}
+
 /// What to say when something stored cannot be read.
 pub(crate) fn damaged(what: &str) -> StorageError {
     StorageError::Corrupt {
@@ -332,6 +338,9 @@ mod tests {
             assert_eq!(event_of(bytes).expect("same"), id);
             assert_eq!(super::millis(&bytes), millis as u64);
         }
+        let bound = |millis| first_id(Timestamp::from_millis(millis));
+        assert_eq!((bound(-5), bound(1 << 48)), (bound(0), None));
+        assert!(bound(7).is_some_and(|id| super::millis(&id) == 7 && id[6..] == [0; 10]));
         let hostile: EventId = "evt_ZZZZZZZZZZZZZZZZZZZZZZZZZZ".parse().expect("valid text");
         assert_eq!(event_id(&hostile), None);
     }

@@ -1,10 +1,12 @@
 //! Lists for people: newest first, narrowed by a filter, in pages that stay put while new things arrive.
 //!
-//! A cursor is the id of the last item of the page before; ids sort by time, so what is new never shifts a page.
+//! A cursor is the id of the last item of the page before; ids sort by time, so what is new never shifts a page, and a
+//! span of time is a span of ids: a list is read between two bounds and nowhere else.
 
 use cartwright_core::{
     id::{EventId, RunId},
     run::row::{RunRow, RunStatus},
+    time::Timestamp,
 };
 
 use crate::{
@@ -12,7 +14,7 @@ use crate::{
     embedded::{
         change::parts,
         head::RunHead,
-        key::{self, Id, Key},
+        key::{self, Id},
         list::{self, ListId},
         read,
         view::{Range, View},
@@ -40,9 +42,10 @@ pub(crate) fn runs(
         let id: RunId = text.parse().map_err(|_| bad_cursor())?;
         key::run_id(&id).ok_or_else(bad_cursor)
     });
+    let Some(span) = Span::of(filter.since, filter.until, cursor.transpose()?) else { return Ok(Page::EMPTY) };
     let from = From::of(view, filter)?;
     let text = |id| key::run_of(id).map(|id| id.to_string());
-    page(view, &from, cursor.transpose()?, limit, text, |id, _| {
+    page(view, &from, span, limit, text, |id, _| {
         let row = view.with(&key::with_id(key::RUN, id), |value| match value {
             Some(value) => wanted(parts(value)?.0, filter),
             None => Ok(None),
@@ -75,12 +78,13 @@ pub(crate) fn events(
         let id: EventId = text.parse().map_err(|_| bad_cursor())?;
         key::event_id(&id).ok_or_else(bad_cursor)
     });
+    let Some(span) = Span::of(filter.since, filter.until, cursor.transpose()?) else { return Ok(Page::EMPTY) };
     let from = match list::of_events(filter.store.as_ref(), filter.topic.as_deref()) {
         Some(list) => From::Blocks(list),
         None => From::All(key::EVENT),
     };
     let text = |id| key::event_of(id).map(|id| id.to_string());
-    page(view, &from, cursor.transpose()?, limit, text, |id, value| {
+    page(view, &from, span, limit, text, |id, value| {
         let event = match value {
             Some(value) => read::event_value(view, id, value)?,
             None => read::event(view, id)?,
@@ -90,6 +94,48 @@ pub(crate) fn events(
             && filter.topic.as_ref().is_none_or(|topic| *topic == event.event.topic);
         Ok(fits.then_some(event))
     })
+}
+
+/// Which ids of a list are wanted.
+#[derive(Clone, Copy)]
+struct Span {
+    /// This one and younger.
+    since: Id,
+    /// Older than this one: the cursor, or where the time ends.
+    below: Option<Id>,
+}
+
+impl Span {
+    /// `None`: no id is wanted.
+    fn of(since: Option<Timestamp>, until: Option<Timestamp>, cursor: Option<Id>) -> Option<Self> {
+        let since = since.map_or(Some(Id::default()), key::first_id)?;
+        let until = until.and_then(key::first_id);
+        let below = until.into_iter().chain(cursor).min();
+        below.is_none_or(|below| since < below).then_some(Self { since, below })
+    }
+
+    fn has(&self, id: &Id) -> bool {
+        *id >= self.since && self.below.is_none_or(|below| *id < below)
+    }
+
+    /// The keys of these ids behind a prefix.
+    fn range(&self, prefix: &[u8]) -> Range {
+        let range = Range::prefix(prefix).at_least([prefix, &self.since].concat());
+        match self.below {
+            Some(below) => range.before([prefix, &below].concat()),
+            None => range,
+        }
+    }
+
+    /// The blocks of a list that may hold these ids; the first and the last may hold others, too.
+    fn blocks(&self, list: ListId) -> Range {
+        let at = |id| list::block_at(list, list::block_number(id));
+        let range = Range::prefix(&list::block_prefix(list)).at_least(at(&self.since));
+        match &self.below {
+            Some(below) => range.through(at(below)),
+            None => range,
+        }
+    }
 }
 
 /// An id in a list, with its value where that was at hand.
@@ -137,39 +183,28 @@ impl From {
         })
     }
 
-    /// About `limit` ids below `cursor`, newest first, and whether there may be more; with values where at hand.
-    fn next(&self, view: &View, cursor: Option<&Id>, limit: usize) -> Result<(Vec<Listed>, bool), StorageError> {
-        let below = |prefix: &[u8], key: fn(&[u8], &Id) -> Key| {
-            let range = Range::prefix(prefix);
-            cursor.map_or_else(|| range.clone(), |id| range.clone().before(key(prefix, id)))
-        };
-        let concat = |prefix: &[u8], id: &Id| [prefix, id].concat();
+    /// About `limit` of a span's ids, newest first, and whether there may be more; with values where at hand.
+    fn next(&self, view: &View, span: &Span, limit: usize) -> Result<(Vec<Listed>, bool), StorageError> {
         match self {
             Self::All(tag) => {
-                let items = view.scan(below(&[*tag], concat), true, limit)?;
+                let items = view.scan(span.range(&[*tag]), true, limit)?;
                 let more = items.len() == limit;
                 let ids = items.into_iter().map(|(key, value)| Ok((key::trailing_id(&key)?, Some(value))));
                 Ok((ids.collect::<Result<_, StorageError>>()?, more))
             }
             Self::Open(list) => {
-                let items = view.scan(below(&list::open_prefix(*list), concat), true, limit)?;
+                let items = view.scan(span.range(&list::open_prefix(*list)), true, limit)?;
                 let more = items.len() == limit;
                 let ids = items.into_iter().map(|(key, _)| Ok((key::trailing_id(&key)?, None)));
                 Ok((ids.collect::<Result<_, StorageError>>()?, more))
             }
             Self::Blocks(list) => {
-                // The cursor's own block may hold more below it.
-                let range = Range::prefix(&list::block_prefix(*list));
-                let range = match cursor {
-                    Some(id) => range.through(list::block_at(*list, list::block_number(id))),
-                    None => range,
-                };
-                let blocks = view.scan(range, true, limit + 1)?;
+                let blocks = view.scan(span.blocks(*list), true, limit + 1)?;
                 let more = blocks.len() == limit + 1;
                 let mut ids: Vec<Id> = Vec::new();
                 for (_, value) in blocks {
                     let begin = ids.len();
-                    ids.extend(list::ids(parts(&value)?.1).filter(|id| cursor.is_none_or(|cursor| id < cursor)));
+                    ids.extend(list::ids(parts(&value)?.1).filter(|id| span.has(id)));
                     ids[begin..].sort_unstable_by(|a, b| b.cmp(a));
                     if ids.len() >= limit {
                         return Ok((ids.into_iter().map(|id| (id, None)).collect(), true));
@@ -177,10 +212,7 @@ impl From {
                 }
                 Ok((ids.into_iter().map(|id| (id, None)).collect(), more))
             }
-            Self::Ids(ids) => {
-                let ids = ids.iter().rev().filter(|id| cursor.is_none_or(|cursor| *id < cursor));
-                Ok((ids.map(|id| (*id, None)).collect(), false))
-            }
+            Self::Ids(ids) => Ok((ids.iter().rev().filter(|id| span.has(id)).map(|id| (*id, None)).collect(), false)),
         }
     }
 }
@@ -188,7 +220,7 @@ impl From {
 fn page<T>(
     view: &View,
     from: &From,
-    mut cursor: Option<Id>,
+    mut span: Span,
     limit: usize,
     text: impl Fn(Id) -> Result<String, StorageError>,
     get: impl Fn(&Id, Option<&[u8]>) -> Result<Option<T>, StorageError>,
@@ -197,14 +229,14 @@ fn page<T>(
     let mut items = Vec::new();
     let mut looks = 0;
     loop {
-        let (ids, more) = from.next(view, cursor.as_ref(), limit + 1)?;
+        let (ids, more) = from.next(view, &span, limit + 1)?;
         let exhausted = !more || ids.is_empty();
         for (id, value) in ids {
             if items.len() == limit || looks == MAX_LOOKS {
-                return Ok(Page { items, next: cursor.map(text).transpose()? });
+                return Ok(Page { items, next: span.below.map(text).transpose()? });
             }
             looks += 1;
-            cursor = Some(id);
+            span.below = Some(id);
             items.extend(get(&id, value.as_deref())?);
         }
         if exhausted {

@@ -75,6 +75,12 @@ impl Range {
         self
     }
 
+    /// The same with nothing before `key`.
+    pub(crate) fn at_least(mut self, key: Key) -> Self {
+        self.from = Bound::Included(key);
+        self
+    }
+
     /// The same without `key` and what is after it.
     pub(crate) fn before(mut self, key: Key) -> Self {
         self.to = Bound::Excluded(key);

@@ -4,6 +4,7 @@ use cartwright_core::{
     event::Event,
     run::row::{RunRow, RunStatus},
     shard::Fence,
+    time::Timestamp,
 };
 use cartwright_storage::{Batch, EventFilter, RunFilter, RunWrite, Storage, StorageError};
 
@@ -65,6 +66,7 @@ fn filters(rows: &[RunRow]) -> Vec<RunFilter> {
                         store: of.map(store),
                         status,
                         event,
+                        ..RunFilter::default()
                     });
                 }
             }
@@ -83,6 +85,8 @@ fn matching(rows: &[RunRow], filter: &RunFilter) -> Vec<RunRow> {
             && filter.store.as_ref().is_none_or(|s| Some(s) == row.store.as_ref())
             && filter.status.is_none_or(|s| s == row.status)
             && filter.event.as_ref().is_none_or(|e| *e == row.event)
+            && filter.since.is_none_or(|since| row.started >= since)
+            && filter.until.is_none_or(|until| row.started < until)
     };
     rows.iter().filter(fits).cloned().collect()
 }
@@ -134,7 +138,8 @@ pub async fn events_are_listed(f: &mut dyn Fixture) {
     f.reopen().await;
     for of in [None, Some("shop"), Some("none")] {
         for topic in [None, Some("t"), Some("none")] {
-            let filter = EventFilter { store: of.map(store), topic: topic.map(str::to_owned) };
+            let filter =
+                EventFilter { store: of.map(store), topic: topic.map(str::to_owned), ..EventFilter::default() };
             let expect: Vec<i64> = (0..40)
                 .rev()
                 .filter(|n| of.is_none_or(|of| Some(of) == [Some("shop"), Some("other"), None][*n as usize % 3]))
@@ -179,7 +184,7 @@ pub async fn lists_follow_status(f: &mut dyn Fixture) {
                 (None, Some(store("shop"))),
                 (Some(workflow("w")), Some(store("shop"))),
             ] {
-                let filter = RunFilter { workflow, store: of, status: Some(other), event: None };
+                let filter = RunFilter { workflow, store: of, status: Some(other), ..RunFilter::default() };
                 let found = all(&*f.storage(), &filter, 9).await;
                 assert_eq!(found.len(), usize::from(other == status), "{filter:?} when {status:?}");
             }
@@ -198,4 +203,64 @@ pub async fn counts_follow_commits(f: &mut dyn Fixture) {
         assert_eq!(counts.runs[status as usize], expect, "{status:?}");
     }
     assert_eq!((counts.events, counts.inbox, counts.timers, counts.outbox), (21, 21, 0, 0));
+}
+
+/// Spans that begin and end before, between, at and after what `fill` makes (0 to 59 × 37 ms), and one that is empty.
+fn spans() -> Vec<(Option<Timestamp>, Option<Timestamp>)> {
+    let far = Some(Timestamp::from_millis(i64::MAX));
+    let early = Some(Timestamp::from_millis(-1));
+    vec![
+        (Some(at(370)), None),
+        (None, Some(at(370))),
+        (Some(at(371)), Some(at(1480))),
+        (Some(at(740)), Some(at(741))),
+        (Some(at(740)), Some(at(740))),
+        (Some(at(900)), Some(at(100))),
+        (early, far),
+        (far, None),
+        (None, early),
+    ]
+}
+
+pub async fn a_span_of_time_bounds_every_list_of_runs(f: &mut dyn Fixture) {
+    let rows = fill(&*f.storage(), 60).await;
+    for _ in 0..2 {
+        for (since, until) in spans() {
+            for filter in filters(&rows) {
+                let filter = RunFilter { since, until, ..filter };
+                let expect = matching(&rows, &filter);
+                assert_eq!(all(&*f.storage(), &filter, 3).await, expect, "{filter:?}");
+            }
+        }
+        f.reopen().await;
+    }
+}
+
+pub async fn a_span_of_time_bounds_every_list_of_events(f: &mut dyn Fixture) {
+    fill(&*f.storage(), 60).await;
+    f.reopen().await;
+    for (since, until) in spans() {
+        for of in [None, Some("shop")] {
+            for topic in [None, Some("t")] {
+                let filter = EventFilter { store: of.map(store), topic: topic.map(str::to_owned), since, until };
+                let expect = (0..60_i64).rev().filter(|n| {
+                    of.is_none_or(|_| n % 3 == 0)
+                        && topic.is_none_or(|_| n % 2 == 0)
+                        && since.is_none_or(|since| at(n * 37) >= since)
+                        && until.is_none_or(|until| at(n * 37) < until)
+                });
+                let mut seen = Vec::new();
+                let mut cursor: Option<String> = None;
+                loop {
+                    let page = f.storage().query_events(&filter, cursor.as_deref(), 4).await.expect("works");
+                    seen.extend(page.items.iter().map(|e| e.event.time));
+                    cursor = page.next;
+                    if cursor.is_none() {
+                        break;
+                    }
+                }
+                assert_eq!(seen, expect.map(|n| at(n * 37)).collect::<Vec<_>>(), "{filter:?}");
+            }
+        }
+    }
 }

@@ -37,7 +37,7 @@ macro_rules! contract {
             shards: a_lease_keeps_others_out, an_old_fence_is_refused, fences_rise_across_reopening, timers_come_due_in_order,
                 waits_are_found_by_topic, mail_is_kept_once_until_taken, the_outbox_is_kept_until_delivered, active_runs_are_found_again;
             lists: runs_are_listed_newest_first_by_every_filter, pages_stay_put_while_new_runs_arrive, events_are_listed,
-                bad_cursors_are_refused, lists_follow_status, counts_follow_commits;
+                bad_cursors_are_refused, lists_follow_status, counts_follow_commits, a_span_of_time_bounds_every_list_of_runs, a_span_of_time_bounds_every_list_of_events;
             purge: old_ended_runs_go_and_open_ones_stay, events_go_after_their_runs, only_so_many_runs_are_kept, a_step_is_bounded,
                 a_retried_run_stays;
         );

@@ -81,7 +81,7 @@ pub async fn events_go_after_their_runs(f: &mut dyn Fixture) {
         assert_eq!(s.event(&event.id).await.expect("works").is_some(), kept, "{event:?}");
     }
     assert_eq!(
-        s.query_events(&EventFilter { store: Some(store("shop")), topic: None }, None, 99)
+        s.query_events(&EventFilter { store: Some(store("shop")), ..EventFilter::default() }, None, 99)
             .await
             .expect("works")
             .items
