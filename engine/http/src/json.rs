@@ -125,7 +125,7 @@ fn end_of_string(bytes: &[u8], mut at: usize) -> Result<usize, NotJson> {
     }
 }
 
-/// The UTF-16 unit written as `\uXXXX` at `at`, if one is.
+/// The UTF-16 unit written as `\u` and four hex digits at `at`, if one is.
 fn unit(bytes: &[u8], at: usize) -> Option<u16> {
     let digits = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()

@@ -1,6 +1,9 @@
 //! Calls to stores, from a script to the wire.
 
+use std::time::Duration;
+
 use cartwright_core::run::row::RunStatus;
+use cartwright_storage::RunFilter;
 use serde_json::json;
 
 use super::Bench;
@@ -73,4 +76,35 @@ async fn failures_of_stores_are_counted_by_what_follows_from_them() {
     bench.one(RunStatus::Failed).await;
     let errors: Vec<_> = bench.engine.metrics().store_call_errors().filter(|(_, number)| *number > 0).collect();
     assert_eq!(errors, [("final", 1)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_at_one_store_does_not_hold_up_the_runs_of_others() {
+    const BURST: u64 = 1_500;
+    let quick = "on: { event: [quick] }\nsteps:\n  - id: say\n    script: 'return 1'";
+    let read = READ.replace(".status", "");
+    let bench = Bench::new(&[("read", &read), ("quick", quick)]).await;
+    bench.connect("shop", true).await;
+    for number in 0..BURST {
+        bench.emit("order.paid", json!({ "id": number })).await;
+    }
+    let begun = tokio::time::Instant::now();
+    bench.emit("quick", json!({})).await;
+    let done = |status: RunStatus| {
+        let at = RunStatus::ALL.iter().position(|known| *known == status).expect("a status");
+        let engine = bench.engine.clone();
+        async move { engine.counts().await.expect("counted").runs[at] }
+    };
+    let filter = RunFilter { workflow: Some("quick".parse().expect("an id")), ..RunFilter::default() };
+    while bench.engine.runs(&filter, None, 1).await.expect("listed").items.iter().all(|row| row.finished.is_none()) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(30), "waited {:?} for another's store", begun.elapsed());
+    while done(RunStatus::Succeeded).await < BURST + 1 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    // The store's pace alone makes five minutes of it.
+    let span = begun.elapsed().as_secs();
+    assert!((280..600).contains(&span), "{span} s");
+    assert_eq!(bench.world.exchanges.lock().len(), usize::try_from(BURST).expect("small"), "each asked once");
 }

@@ -1,5 +1,5 @@
-//! When a request may go to a store: a token bucket and a cap on how many are on their way, both of one store. Time is
-//! tokio's, so that tests and the simulator can advance it.
+//! When a request may go to a store: a token bucket, a cap on how many are on their way and one on how many calls wait for
+//! them, all of one store. Time is tokio's, so that tests and the simulator can advance it.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -23,11 +23,24 @@ const STEPS_MAX: u32 = 16;
 const LONGEST_SPAN: Duration = Duration::from_secs(5);
 /// So many good answers in a row take one step up again.
 const ANSWERS_PER_STEP: u32 = 10;
+/// Calls that wait in memory, in seconds of the full rate: about as long as the first pause of a call that is put off, so
+/// that the lane does not run dry before those come back.
+const WAITING_SECONDS: u32 = 6;
+/// The least of them, in requests on their way.
+const WAITING_PER_RUNNING: u32 = 4;
+/// The most of them.
+const PLACES_MAX: u32 = 10_000;
 
 type Bucket = RateLimiter<NotKeyed, InMemoryState, TokioClock, NoOpMiddleware<Duration>>;
 
 /// One store's lane.
 pub(super) struct Lane {
+    /// Calls that may be here at a time. A run whose call waits holds memory that runs of other stores need.
+    places: Semaphore,
+    /// How many these are.
+    capacity: u32,
+    /// Up to when the store's time is promised to calls that were sent away.
+    promised: Mutex<Instant>,
     running: Semaphore,
     /// Held while waiting for a token, so that requests go in the order in which they came.
     turn: AsyncMutex<()>,
@@ -52,7 +65,21 @@ impl Lane {
         let full = Quota::per_second(options.requests_per_second).allow_burst(options.burst);
         let pace = Pace { bucket: RateLimiter::direct_with_clock(full, clock.clone()), steps: 0, good: 0 };
         let running = Semaphore::new(options.requests_at_once.max(1));
-        Self { running, turn: AsyncMutex::default(), pace: Mutex::new(pace), full, clock }
+        let capacity = places(options);
+        let places = Semaphore::new(capacity as usize);
+        let promised = Mutex::new(clock.start);
+        Self { places, capacity, promised, running, turn: AsyncMutex::default(), pace: Mutex::new(pace), full, clock }
+    }
+
+    /// A place for one call with all its requests, or after how long there may be one: those who are sent away get
+    /// times one after another, at the store's pace, so that they come back in order and the lane stays busy.
+    pub(super) fn place(&self) -> Result<SemaphorePermit<'_>, Duration> {
+        self.places.try_acquire().map_err(|_| {
+            let (now, span) = (Instant::now(), self.span(self.pace.lock().steps));
+            let mut promised = self.promised.lock();
+            *promised = (*promised).max(now + span.saturating_mul(self.capacity)) + span;
+            *promised - now
+        })
     }
 
     /// Waits until a request may go; it is on its way until the permit is dropped.
@@ -103,6 +130,13 @@ impl Lane {
     fn span(&self, steps: u32) -> Duration {
         self.full.replenish_interval().saturating_mul(2_u32.saturating_pow(steps)).min(LONGEST_SPAN)
     }
+}
+
+/// How many calls may be in a lane.
+fn places(options: &ClientOptions) -> u32 {
+    let at_once = u32::try_from(options.requests_at_once.max(1)).unwrap_or(u32::MAX);
+    let pace = WAITING_SECONDS.saturating_mul(options.requests_per_second.get());
+    pace.max(WAITING_PER_RUNNING.saturating_mul(at_once)).min(PLACES_MAX)
 }
 
 /// tokio's clock for governor, as the span since the lane was made.

@@ -185,8 +185,8 @@ impl Client {
         Self { transport, ambience, options, stores: Mutex::default() }
     }
 
-    /// The one entrance for the engine: checks values, waits for the store's lane, makes the call once-only. Gives the
-    /// body (a list for `all`). `key` is the call's idempotency key; `again`: an earlier try under this key may have
+    /// The one entrance for the engine: checks values, waits for the store's lane (or is put off, when many wait there),
+    /// makes the call once-only. Gives the body (a list for `all`). `key` is the call's idempotency key; `again`: an earlier try under this key may have
     /// arrived.
     pub async fn call(
         &self,
@@ -196,6 +196,8 @@ impl Client {
         again: Option<Again>,
     ) -> Result<Json, CallError> {
         let request = &crate::check::check(request.clone())?;
+        let memory = self.memory(&store.id);
+        let _place = memory.lane.place().map_err(busy)?;
         match request.repetition() {
             _ if request.all => paging::all(self, store, request).await,
             Repetition::Harmless => self.harmless(store, request, again.is_some()).await,
@@ -251,6 +253,13 @@ impl Client {
         let fresh = || Arc::new(StoreMemory { lane: Lane::new(&self.options), known: Mutex::default() });
         Arc::clone(stores.entry(store.clone()).or_insert_with(fresh))
     }
+}
+
+/// More calls wait for a store than the engine keeps in memory.
+fn busy(back_in: Duration) -> CallError {
+    let millis = u64::try_from(back_in.as_millis()).unwrap_or(u64::MAX);
+    let words = "many calls wait for this store; this one has its turn later, at the store's pace";
+    CallError::deferred("busy", words, Some(millis))
 }
 
 /// A read of one page or object.

@@ -124,7 +124,7 @@ fn filtered(item: Value, names: &HashSet<&str>, keep_links: bool) -> Value {
     Value::Object(fields.into_iter().filter_map(keep).collect())
 }
 
-/// JSON as `wp_json_encode` writes it: `/` as `\/`, everything beyond ASCII as `\uXXXX`.
+/// JSON as `wp_json_encode` writes it: `/` as `\/`, everything beyond ASCII as `\u` and four hex digits.
 pub fn php_json(value: &Value) -> String {
     let plain = value.to_string();
     let mut text = String::with_capacity(plain.len() + plain.len() / 16);

@@ -10,6 +10,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use cartwright_core::call::ErrorClass;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 
@@ -117,4 +118,34 @@ fn an_idle_store_costs_little() {
         size_of::<StoreMemory>(),
         size_of::<Lane>()
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_waits_outside_memory_and_comes_back_in_order_at_the_stores_pace() {
+    let shop = Shop::new(|_| Ok(answer(200, "[]")));
+    let client = shop.client();
+    let (shop_a, get) = (store("https://a.example"), get("orders"));
+    let outcomes = join_all((0..132).map(|_| client.call(&shop_a, &get, "key", None))).await;
+    let (made, put_off): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    // The five that go at once are gone when the others come.
+    assert_eq!((made.len(), put_off.len(), shop.count()), (37, 95, 37));
+    let times: Vec<u64> =
+        put_off.into_iter().map(|one| one.expect_err("put off").retry_after_ms.expect("a time")).collect();
+    assert!(times.windows(2).all(|pair| pair[1] == pair[0] + 200), "one after another, five a second: {times:?}");
+    assert_eq!(times[0], 6_600, "after those that wait already");
+    client.call(&shop_a, &get, "key", None).await.expect("there is a place again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_at_one_store_sends_nobody_away_at_another() {
+    let shop = Shop::new(|_| Ok(answer(200, "[]")));
+    let client = shop.client();
+    let mut other = store("https://b.example");
+    other.id = "other".parse().expect("an id");
+    let (busy, get) = (store("https://a.example"), get("orders"));
+    let burst = join_all((0..100).map(|_| client.call(&busy, &get, "key", None)));
+    let (burst, alone) = tokio::join!(burst, client.call(&other, &get, "key", None));
+    let codes = burst.into_iter().filter_map(Result::err).map(|error| (error.code, error.class));
+    assert!(codes.clone().count() == 63 && codes.clone().all(|one| one == ("busy".to_owned(), ErrorClass::Deferred)));
+    alone.expect("an answer");
 }
