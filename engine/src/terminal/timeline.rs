@@ -134,6 +134,17 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
             line(error.step.as_deref(), '‖', Tone::Bad, format!("run parked: {} ({})", error.message, error.code))
         }
         What::RunRetried { by, .. } => line(None, '▶', Tone::Strong, format!("retried by {by}")),
+        What::OutcomeGiven { path, index, by, happened: true, result } => {
+            let gave = if result.is_null() { String::new() } else { format!(" and gave {}", answer(result)) };
+            line(Some(path.as_str()), '✎', Tone::Strong, format!("{by} says that call {index} happened{gave}"))
+        }
+        What::OutcomeGiven { path, index, by, happened: false, .. } => {
+            line(Some(path.as_str()), '✎', Tone::Strong, format!("{by} says that call {index} did not happen"))
+        }
+        What::FailRequested { by, reason } => {
+            let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            line(None, '■', Tone::Wait, format!("given up by {by}{reason}"))
+        }
         What::CancelRequested { by } => line(None, '■', Tone::Wait, format!("cancelled by {by}")),
         What::FailureHandling { error, .. } => {
             line(None, '✗', Tone::Bad, format!("on_failure runs: {} ({})", error.message, error.code))

@@ -18,6 +18,7 @@ use crate::{
         decide::failed_view,
         doubt::{Doubts, doubt_open},
         entry::{Entry, TimerKind, What},
+        person::{give_outcome, retry},
         row::RunStatus,
         state::{Active, CallState, Deferral, Inner, Phase, RunState, StepState},
     },
@@ -85,8 +86,11 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
 }
 
 fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'static str> {
-    if let (Phase::Ended { .. }, false) = (&state.phase, matches!(what, What::RunRetried { .. })) {
-        return Err("the run is over");
+    match (&state.phase, what) {
+        (Phase::Ended { .. }, What::RunRetried { .. })
+        | (Phase::Ended { status: RunStatus::Failed, .. }, What::OutcomeGiven { .. }) => {}
+        (Phase::Ended { .. }, _) => return Err("the run is over"),
+        _ => {}
     }
     match what {
         What::RunStarted { .. } => Err("a run starts once"),
@@ -231,9 +235,10 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             Ok(())
         }
         What::StepUnknown { path, index, message } => {
+            let asked = active(state, path)?.calls.get(*index as usize).cloned().map(Box::new);
             let (attempt, _, calls) = end_attempt(state, path, Some(*index), at)?;
             clear_timers(state, path.as_str());
-            let unknown = StepState::Unknown { attempt, index: *index, message: message.clone(), calls };
+            let unknown = StepState::Unknown { attempt, index: *index, message: message.clone(), calls, asked };
             state.steps.insert(path.clone(), unknown);
             Ok(())
         }
@@ -247,7 +252,10 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             Ok(())
         }
         What::RunRetried { generation, repeat_unknown, .. } => retry(state, *generation, *repeat_unknown),
-        What::CancelRequested { .. } => Ok(()),
+        What::OutcomeGiven { path, index, happened, result, .. } => {
+            give_outcome(state, path, *index, happened.then_some(result))
+        }
+        What::CancelRequested { .. } | What::FailRequested { .. } => Ok(()),
         What::FailureHandling { error, round } => {
             if !matches!(state.phase, Phase::Main | Phase::Parked { .. }) {
                 return Err("a failure is handled already");
@@ -359,7 +367,7 @@ fn end_attempt(
 }
 
 /// Forgets what stands below a path: the steps of a branch or an iteration, and their timers and waits.
-fn drop_below(state: &mut RunState, prefix: &str) {
+pub(super) fn drop_below(state: &mut RunState, prefix: &str) {
     let below = |path: &StepPath| is_below(path.as_str(), prefix);
     state.steps.retain(|path, _| !below(path));
     clear_timers(state, prefix);
@@ -384,78 +392,6 @@ fn quiet(state: &mut RunState, at: Timestamp) {
     state.doubt_what_is_under_way(at);
     state.timers.clear();
     state.waits.clear();
-}
-
-fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool) -> Result<(), &'static str> {
-    if matches!(state.phase, Phase::Main | Phase::Failing { .. }) {
-        return wait_no_longer(state);
-    }
-    let phase = match &state.phase {
-        Phase::Parked { failure: Some(error), .. } => Phase::Failing { error: error.clone() },
-        Phase::Parked { failure: None, .. } => Phase::Main,
-        Phase::Ended { status: RunStatus::Failed, .. } => {
-            drop_below(state, "on_failure/");
-            state.revivals += 1;
-            Phase::Main
-        }
-        Phase::Main | Phase::Failing { .. } | Phase::Ended { .. } => {
-            return Err("the run is neither parked nor failed");
-        }
-    };
-    let in_failure = matches!(phase, Phase::Failing { .. });
-    // A parked run kept its timers: what waits goes on waiting. A failed run was stopped everywhere.
-    let was_stopped = matches!(state.phase, Phase::Ended { .. });
-    state.phase = phase;
-    if state.generation != generation {
-        state.doubts = Doubts::default();
-    }
-    state.generation = generation;
-    state.retries += 1;
-    state.view = RunState::view_of(&state.run, &state.workflow, state.retries, state.started);
-    state.timers.remove(&(StepPath::new(""), TimerKind::ParkExpiry));
-    for (path, step) in &mut state.steps {
-        if path.as_str().starts_with("on_failure/") != in_failure {
-            continue;
-        }
-        let again = match step {
-            StepState::Unknown { index, .. } => {
-                if repeat_unknown {
-                    state.doubts.settle(path, *index);
-                }
-                true
-            }
-            StepState::Failed { handled, .. } => !*handled,
-            StepState::Active(active) => was_stopped && matches!(active.inner, Inner::None),
-            StepState::Retrying { .. } => was_stopped,
-            StepState::Skipped | StepState::Succeeded { .. } | StepState::Reopened { .. } => false,
-        };
-        if again {
-            reopen(step);
-        }
-    }
-    // What was put off is asked for now.
-    let _ = wait_no_longer(state);
-    Ok(())
-}
-
-/// A person does not want to wait until deferred calls are asked for again.
-fn wait_no_longer(state: &mut RunState) -> Result<(), &'static str> {
-    let waiting: Vec<StepPath> = state.deferred().cloned().collect();
-    for path in &waiting {
-        state.timers.remove(&(path.clone(), TimerKind::Retry));
-    }
-    if waiting.is_empty() { Err("the run is neither parked nor failed, and no call was put off") } else { Ok(()) }
-}
-
-fn reopen(step: &mut StepState) {
-    let (attempt, calls) = match step {
-        StepState::Active(active) => (active.attempt, std::mem::take(&mut active.calls)),
-        StepState::Retrying { attempt, calls, .. }
-        | StepState::Failed { attempt, calls, .. }
-        | StepState::Unknown { attempt, calls, .. } => (*attempt, std::mem::take(calls)),
-        StepState::Skipped | StepState::Succeeded { .. } | StepState::Reopened { .. } => return,
-    };
-    *step = StepState::Reopened { attempt, calls: calls.into_iter().take_while(|c| c.outcome.is_some()).collect() };
 }
 
 /// What expressions see of a step; steps outside loops are found by id at once.

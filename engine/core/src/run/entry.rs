@@ -219,6 +219,28 @@ pub enum What {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         repeat_unknown: bool,
     },
+    /// A person said what a call did whose outcome was unknown. Also of a failed run, before it is retried.
+    OutcomeGiven {
+        /// The calling step.
+        path: StepPath,
+        /// Which call.
+        index: u32,
+        /// Who.
+        by: String,
+        /// It happened; otherwise it did not, and may be made under the same identity.
+        happened: bool,
+        /// What it gave, where it happened and the person said.
+        #[serde(default, skip_serializing_if = "Json::is_null")]
+        result: Json,
+    },
+    /// A person gave a parked run up: it fails.
+    FailRequested {
+        /// Who.
+        by: String,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// A person asked to end it.
     CancelRequested {
         /// Who.
@@ -232,7 +254,7 @@ pub enum What {
         #[serde(default, skip_serializing_if = "is_zero")]
         round: u32,
     },
-    /// The end. Only `RunRetried` may follow, and only after a failure.
+    /// The end. Only `OutcomeGiven` and `RunRetried` may follow, and only after a failure.
     RunFinished {
         /// How.
         status: RunStatus,

@@ -4,6 +4,7 @@
 pub mod apply;
 pub mod decide;
 pub mod entry;
+mod person;
 pub mod state;
 pub mod doubt;
 pub mod steps;

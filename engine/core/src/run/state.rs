@@ -150,6 +150,8 @@ pub enum StepState {
         message: String,
         /// Calls before it.
         calls: Vec<CallState>,
+        /// The call itself.
+        asked: Option<Box<CallState>>,
     },
 }
 
@@ -298,6 +300,15 @@ impl RunState {
         };
         let here = move |path: &StepPath| Some(path.as_str().starts_with("on_failure/")) == in_failure;
         self.steps.iter().filter(move |(path, step)| here(path) && waits(step)).map(|(path, _)| path)
+    }
+
+    /// Its calls whose outcome is unknown, by step and index.
+    pub fn unknown_calls(&self) -> Vec<(StepPath, u32)> {
+        let unknown = |(path, step): (&StepPath, &StepState)| match step {
+            StepState::Unknown { index, .. } => Some((path.clone(), *index)),
+            _ => None,
+        };
+        self.steps.iter().filter_map(unknown).collect()
     }
 
     /// The row that lists show.

@@ -90,6 +90,8 @@ pub fn steps(journal: &[Entry]) -> Vec<StepView> {
 struct Steps {
     list: Vec<StepView>,
     by_path: BTreeMap<StepPath, usize>,
+    /// The run ended and was not retried since.
+    over: bool,
 }
 
 impl Steps {
@@ -160,7 +162,18 @@ impl Steps {
                 step.waits_until = None;
                 step.error.take_if(|error| error.class == ErrorClass::Deferred);
             }
-            What::RunFinished { .. } => self.close_all(at),
+            What::OutcomeGiven { path, index, happened, .. } => {
+                let status = if self.over { StepStatus::Cancelled } else { StepStatus::Waiting };
+                let step = self.open(path, at);
+                step.status = status;
+                step.error = None;
+                step.mark(*index, if *happened { "ok" } else { "failed" });
+            }
+            What::RunRetried { .. } => self.over = false,
+            What::RunFinished { .. } => {
+                self.over = true;
+                self.close_all(at);
+            }
             _ => {}
         }
     }

@@ -6,6 +6,7 @@
 mod deferral;
 mod doubt;
 mod model;
+mod people;
 mod rounds;
 mod woo;
 
@@ -18,7 +19,7 @@ use cartwright_core::{
     id::{EventId, RunId, StepPath},
     run::{
         apply::{apply, fold},
-        decide::{Context, DecideError, Decision, Effect, Input, ScriptEnd, ScriptResult, decide},
+        decide::{Context, DecideError, Decision, Effect, Input, Said, ScriptEnd, ScriptResult, Which, decide},
         entry::{Entry, TimerKind, What},
         row::RunStatus,
         state::RunState,

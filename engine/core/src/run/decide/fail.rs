@@ -15,7 +15,7 @@ use crate::{
         apply::Illegal,
         entry::{TimerKind, What},
         row::RunError,
-        state::{Phase, StepState},
+        state::StepState,
     },
     workflow::{OnError, OnUnknown, Step, StepKind},
 };
@@ -131,7 +131,7 @@ impl Decider<'_> {
             TimerKind::Retry => self.attempt_again(path),
             TimerKind::StepTimeout => self.step_timed_out(path),
             TimerKind::RunTimeout => self.fail_run(timed_out(None, "the run took longer than its `timeout`")),
-            TimerKind::ParkExpiry => self.park_expired(),
+            TimerKind::ParkExpiry => self.give_up("parked for too long"),
         }
     }
 
@@ -167,12 +167,6 @@ impl Decider<'_> {
             "the step took longer than its `timeout`"
         };
         self.fail_step(step, path, CallError::r#final("timeout", message), None)
-    }
-
-    fn park_expired(&mut self) -> Result<(), Illegal> {
-        let Phase::Parked { error, .. } = self.state().phase.clone() else { return Ok(()) };
-        let message = format!("parked for too long: {}", error.message);
-        self.fail_run(RunError { message, ..error })
     }
 }
 

@@ -8,6 +8,7 @@ mod outside;
 mod calls;
 mod deferral;
 mod fail;
+mod person;
 mod resume;
 mod scope;
 mod walk;
@@ -31,8 +32,7 @@ use crate::{
     run::{
         apply::{Illegal, apply},
         entry::{Entry, TimerKind, What},
-        row::{RunError, RunStatus},
-        state::{Phase, RunState, StepState},
+        state::RunState,
     },
     secret::SecretMarks,
     time::Timestamp,
@@ -112,6 +112,40 @@ pub enum Input {
         /// Repeat calls whose outcome is unknown without finding out first, accepting that they may happen twice.
         repeat_unknown: bool,
     },
+    /// A person says what a call did whose outcome is unknown.
+    Resolve {
+        /// Who.
+        by: String,
+        /// Which call; either part may be left out where the rest names one.
+        which: Which,
+        /// What it did.
+        said: Said,
+    },
+    /// A person gives a parked run up.
+    Fail {
+        /// Who.
+        by: String,
+        /// Why, in their words.
+        reason: Option<String>,
+    },
+}
+
+/// Which of a run's unknown calls a person means.
+#[derive(Debug, Clone, Default)]
+pub struct Which {
+    /// The calling step.
+    pub step: Option<StepPath>,
+    /// From 0 in order of calling.
+    pub call: Option<u32>,
+}
+
+/// What a person says that an unknown call did.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Said {
+    /// It happened and gave this; `null` where nobody knows what.
+    Done(Json),
+    /// It did not happen.
+    NotDone,
 }
 
 /// What came of executing a script once.
@@ -343,73 +377,12 @@ impl<'a> Decider<'a> {
             Input::Timer { path, kind } => self.timer_fired(&path, kind)?,
             Input::Cancel { by } => return self.cancel(by),
             Input::Retry { by, repeat_unknown } => return self.retry(by, repeat_unknown),
+            Input::Resolve { by, which, said } => return self.resolve(by, &which, said),
+            Input::Fail { by, reason } => return self.fail_by_hand(by, reason),
         }
         if self.context.hold {
             return Ok(());
         }
         Ok(self.advance()?)
-    }
-
-    fn cancel(&mut self, by: String) -> Result<(), Stop> {
-        if let Phase::Ended { status, .. } = &self.state().phase {
-            return Err(Stop::Refused(format!("the run is over: it {}", past(*status))));
-        }
-        let message = format!("cancelled by {by}");
-        self.record(What::CancelRequested { by })?;
-        self.effects.clear();
-        self.effects.push(Effect::Abort { path: StepPath::new("") });
-        let error = RunError { step: None, code: "cancelled".into(), message };
-        let status = RunStatus::Cancelled;
-        Ok(self.record(What::RunFinished { status, output: Json::Null, error: Some(error) })?)
-    }
-
-    fn retry(&mut self, by: String, repeat_unknown: bool) -> Result<(), Stop> {
-        let refused = |reason: String| Err(Stop::Refused(reason));
-        let moving = match self.state().status() {
-            RunStatus::Parked | RunStatus::Failed => false,
-            RunStatus::Waiting | RunStatus::Running if self.state().deferred().next().is_some() => true,
-            status => {
-                let what = "only parked and failed runs, and runs whose calls were put off, can be retried";
-                return refused(format!("{what}; this one {}", past(status)));
-            }
-        };
-        if let (false, Some(path)) = (repeat_unknown, self.unknown_step()) {
-            return refused(format!(
-                "nobody knows whether the call of step `{path}` happened. Look at the receiver; if it did not happen, or \
-                 doing it twice does no harm, retry with --repeat-unknown"
-            ));
-        }
-        let generation = self.state().generation;
-        self.record(What::RunRetried { by, generation, repeat_unknown })?;
-        if self.context.hold {
-            return Ok(());
-        }
-        match moving {
-            true => self.ask_all_deferred()?,
-            false => self.resume(&BTreeSet::new())?,
-        }
-        Ok(self.advance()?)
-    }
-
-    /// A step whose call nobody can find out about; what can be asked first needs no person's word.
-    fn unknown_step(&self) -> Option<&StepPath> {
-        let state = self.state();
-        let blind = |(path, step): &(&StepPath, &StepState)| match step {
-            StepState::Unknown { index, .. } => state.doubts.of(path, *index).is_none(),
-            _ => false,
-        };
-        state.steps.iter().find(blind).map(|(path, _)| path)
-    }
-}
-
-fn past(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Queued => "is queued",
-        RunStatus::Running => "is running",
-        RunStatus::Waiting => "is waiting",
-        RunStatus::Parked => "is parked",
-        RunStatus::Succeeded => "succeeded",
-        RunStatus::Failed => "failed",
-        RunStatus::Cancelled => "was cancelled",
     }
 }

@@ -262,12 +262,7 @@ impl<'a> Decider<'a> {
         if self.context.workflow.on_failure.is_empty() {
             return self.end(RunStatus::Failed, Json::Null, Some(error));
         }
-        let state = self.state();
-        let round = match &state.phase {
-            // A person ends what is parked in the middle of handling a failure: it is still that failure.
-            Phase::Parked { failure: Some(_), .. } => state.round,
-            _ => state.revivals,
-        };
+        let round = self.state().revivals;
         self.record(What::FailureHandling { error, round })
     }
 
@@ -281,7 +276,7 @@ impl<'a> Decider<'a> {
         self.end(RunStatus::Succeeded, output, None)
     }
 
-    fn end(&mut self, status: RunStatus, output: Json, error: Option<RunError>) -> Result<(), Illegal> {
+    pub(super) fn end(&mut self, status: RunStatus, output: Json, error: Option<RunError>) -> Result<(), Illegal> {
         self.stop_everything();
         self.record(What::RunFinished { status, output, error })
     }

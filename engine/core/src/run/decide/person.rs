@@ -1,0 +1,175 @@
+//! What people ask of a run: to go on, to end, to be given up, to take their word for what an unknown call did. What
+//! cannot be done to the run as it is, is refused with what can be done instead.
+
+use std::collections::BTreeSet;
+
+use super::{Decider, Effect, Said, Stop, Which};
+use crate::{
+    Json,
+    id::StepPath,
+    run::{
+        apply::Illegal,
+        entry::What,
+        row::{RunError, RunStatus},
+        state::{Phase, StepState},
+    },
+};
+
+/// Unknown calls that a refusal names at most.
+const NAMED_MAX: usize = 10;
+
+impl Decider<'_> {
+    pub(super) fn cancel(&mut self, by: String) -> Result<(), Stop> {
+        if let Phase::Ended { status, .. } = &self.state().phase {
+            return refused(format!("the run is over: it {}", past(*status)));
+        }
+        let message = format!("cancelled by {by}");
+        self.record(What::CancelRequested { by })?;
+        self.effects.clear();
+        self.effects.push(Effect::Abort { path: StepPath::new("") });
+        let error = RunError { step: None, code: "cancelled".into(), message };
+        let status = RunStatus::Cancelled;
+        Ok(self.record(What::RunFinished { status, output: Json::Null, error: Some(error) })?)
+    }
+
+    pub(super) fn retry(&mut self, by: String, repeat_unknown: bool) -> Result<(), Stop> {
+        let moving = match self.state().status() {
+            RunStatus::Parked | RunStatus::Failed => false,
+            RunStatus::Waiting | RunStatus::Running if self.state().deferred().next().is_some() => true,
+            status => {
+                let what = "only parked and failed runs, and runs whose calls were put off, can be retried";
+                return refused(format!("{what}; this one {}", past(status)));
+            }
+        };
+        if let (false, Some(path)) = (repeat_unknown, self.blind_step()) {
+            return refused(format!(
+                "nobody knows whether the call of step `{path}` happened. Look at the receiver and say so with `runs resolve` \
+                 (--done or --not-done); if doing it twice does no harm, retry with --repeat-unknown"
+            ));
+        }
+        self.go_on(by, repeat_unknown, moving)
+    }
+
+    fn go_on(&mut self, by: String, repeat_unknown: bool, moving: bool) -> Result<(), Stop> {
+        let generation = self.state().generation;
+        self.record(What::RunRetried { by, generation, repeat_unknown })?;
+        if self.context.hold {
+            return Ok(());
+        }
+        match moving {
+            true => self.ask_all_deferred()?,
+            false => self.resume(&BTreeSet::new())?,
+        }
+        Ok(self.advance()?)
+    }
+
+    /// Takes a person's word for what an unknown call did. A parked run goes on by itself when nothing is unknown any
+    /// more; a failed one stays failed until it is retried.
+    pub(super) fn resolve(&mut self, by: String, which: &Which, said: Said) -> Result<(), Stop> {
+        let (path, index) = match self.meant(which) {
+            Ok(call) => call,
+            Err(reason) => return refused(reason),
+        };
+        let (happened, result) = match said {
+            Said::Done(result) => (true, result),
+            Said::NotDone => (false, Json::Null),
+        };
+        self.record(What::OutcomeGiven { path, index, by: by.clone(), happened, result })?;
+        match &self.state().phase {
+            Phase::Ended { .. } => Ok(()),
+            Phase::Parked { .. } if self.blind_step().is_none() => self.go_on(by, false, false),
+            Phase::Parked { .. } => Ok(()),
+            Phase::Main | Phase::Failing { .. } if self.context.hold => Ok(()),
+            Phase::Main | Phase::Failing { .. } => Ok(self.advance()?),
+        }
+    }
+
+    /// The one unknown call that a person means.
+    fn meant(&self, which: &Which) -> Result<(StepPath, u32), String> {
+        if let Phase::Ended { status: status @ (RunStatus::Succeeded | RunStatus::Cancelled), .. } = self.state().phase {
+            return Err(format!("the run is over: it {}", past(status)));
+        }
+        let all = self.state().unknown_calls();
+        let fits = |(path, index): &&(StepPath, u32)| {
+            which.step.as_ref().is_none_or(|step| step == path) && which.call.is_none_or(|call| call == *index)
+        };
+        let mut meant = all.iter().filter(fits);
+        match (meant.next(), meant.next()) {
+            (Some(one), None) => Ok(one.clone()),
+            (None, _) if all.is_empty() => {
+                let past = past(self.state().status());
+                Err(format!("nothing is unknown about this run: it {past}, and each of its calls is answered or open"))
+            }
+            (None, _) => Err(format!("that call is not unknown; what is: {}", named(&all))),
+            (Some(_), Some(_)) => {
+                Err(format!("several calls are unknown; name one with --step and --call: {}", named(&all)))
+            }
+        }
+    }
+
+    /// Ends a parked run as failed.
+    pub(super) fn fail_by_hand(&mut self, by: String, reason: Option<String>) -> Result<(), Stop> {
+        if !matches!(self.state().phase, Phase::Parked { .. }) {
+            let status = self.state().status();
+            let instead = if status.is_ended() { "" } else { "; `runs cancel` ends one that moves or waits" };
+            return refused(format!("only parked runs can be given up; this one {}{instead}", past(status)));
+        }
+        let why = match &reason {
+            Some(reason) => format!("given up by {by} ({reason})"),
+            None => format!("given up by {by}"),
+        };
+        self.record(What::FailRequested { by, reason })?;
+        self.give_up(&why)?;
+        if self.context.hold {
+            return Ok(());
+        }
+        Ok(self.advance()?)
+    }
+
+    /// A parked run fails. One that was parked while it handled a failure fails with that failure: going into its
+    /// `on_failure` again would only park it again.
+    pub(super) fn give_up(&mut self, why: &str) -> Result<(), Illegal> {
+        let Phase::Parked { error, failure } = self.state().phase.clone() else { return Ok(()) };
+        match failure {
+            None => self.fail_run(RunError { message: format!("{why}: {}", error.message), ..error }),
+            Some(first) => {
+                let at = error.step.unwrap_or_default();
+                let message = format!("{}; then on_failure stopped at `{at}`, {why}: {}", first.message, error.message);
+                self.end(RunStatus::Failed, Json::Null, Some(RunError { message, ..first }))
+            }
+        }
+    }
+
+    /// A step whose call nobody can find out about; what can be asked first needs no person's word.
+    fn blind_step(&self) -> Option<StepPath> {
+        let state = self.state();
+        let blind = |(path, step): &(&StepPath, &StepState)| match step {
+            StepState::Unknown { index, .. } => state.doubts.of(path, *index).is_none(),
+            _ => false,
+        };
+        state.steps.iter().find(blind).map(|(path, _)| path.clone())
+    }
+}
+
+/// `--step tell --call 0, --step each[1]/note --call 0`
+fn named(calls: &[(StepPath, u32)]) -> String {
+    let shown = calls.iter().take(NAMED_MAX).map(|(path, index)| format!("--step {path} --call {index}"));
+    let more = if calls.len() > NAMED_MAX { format!(", and {} more", calls.len() - NAMED_MAX) } else { String::new() };
+    format!("{}{more}", shown.collect::<Vec<_>>().join(", "))
+}
+
+fn refused(reason: String) -> Result<(), Stop> {
+    Err(Stop::Refused(reason))
+}
+
+fn past(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Queued => "is queued",
+        RunStatus::Running => "is running",
+        RunStatus::Waiting => "is waiting",
+        RunStatus::Parked => "is parked",
+        RunStatus::Succeeded => "succeeded",
+        RunStatus::Failed => "failed",
+        RunStatus::Cancelled => "was cancelled",
+    }
+}

@@ -1,0 +1,112 @@
+//! What a person's word changes in a run's state: to go on, and what an unknown call did. Part of
+//! [`apply`](super::apply::apply).
+
+use crate::{
+    Json,
+    call::CallOutcome,
+    id::StepPath,
+    run::{
+        apply::drop_below,
+        doubt::Doubts,
+        entry::TimerKind,
+        row::RunStatus,
+        state::{CallState, Inner, Phase, RunState, StepState},
+    },
+};
+
+/// A person said that an unknown call happened and gave `result`, or (`None`) that it did not happen. The step may begin
+/// again, and finds the call answered in the first case.
+pub(super) fn give_outcome(
+    state: &mut RunState,
+    path: &StepPath,
+    index: u32,
+    result: Option<&Json>,
+) -> Result<(), &'static str> {
+    let Some(StepState::Unknown { attempt, index: of, calls, asked, .. }) = state.steps.get_mut(path) else {
+        return Err("the step's outcome is not unknown");
+    };
+    if *of != index || calls.len() != index as usize {
+        return Err("it is not the call that is unknown");
+    }
+    let (attempt, mut calls) = (*attempt, std::mem::take(calls));
+    if let Some(result) = result {
+        let asked = asked.as_deref().ok_or("the call was not made")?;
+        calls.push(CallState { outcome: Some(CallOutcome::Ok(result.clone())), deferral: None, ..asked.clone() });
+    }
+    state.steps.insert(path.clone(), StepState::Reopened { attempt, calls });
+    state.doubts.settle(path, index);
+    Ok(())
+}
+
+/// A person's word to go on: steps that failed, or whose outcome is unknown, may begin again.
+pub(super) fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool) -> Result<(), &'static str> {
+    if matches!(state.phase, Phase::Main | Phase::Failing { .. }) {
+        return wait_no_longer(state);
+    }
+    let phase = match &state.phase {
+        Phase::Parked { failure: Some(error), .. } => Phase::Failing { error: error.clone() },
+        Phase::Parked { failure: None, .. } => Phase::Main,
+        Phase::Ended { status: RunStatus::Failed, .. } => {
+            drop_below(state, "on_failure/");
+            state.revivals += 1;
+            Phase::Main
+        }
+        Phase::Main | Phase::Failing { .. } | Phase::Ended { .. } => {
+            return Err("the run is neither parked nor failed");
+        }
+    };
+    let in_failure = matches!(phase, Phase::Failing { .. });
+    // A parked run kept its timers: what waits goes on waiting. A failed run was stopped everywhere.
+    let was_stopped = matches!(state.phase, Phase::Ended { .. });
+    state.phase = phase;
+    if state.generation != generation {
+        state.doubts = Doubts::default();
+    }
+    state.generation = generation;
+    state.retries += 1;
+    state.view = RunState::view_of(&state.run, &state.workflow, state.retries, state.started);
+    state.timers.remove(&(StepPath::new(""), TimerKind::ParkExpiry));
+    for (path, step) in &mut state.steps {
+        if path.as_str().starts_with("on_failure/") != in_failure {
+            continue;
+        }
+        let again = match step {
+            StepState::Unknown { index, .. } => {
+                if repeat_unknown {
+                    state.doubts.settle(path, *index);
+                }
+                true
+            }
+            StepState::Failed { handled, .. } => !*handled,
+            StepState::Active(active) => was_stopped && matches!(active.inner, Inner::None),
+            StepState::Retrying { .. } => was_stopped,
+            StepState::Skipped | StepState::Succeeded { .. } | StepState::Reopened { .. } => false,
+        };
+        if again {
+            reopen(step);
+        }
+    }
+    // What was put off is asked for now.
+    let _ = wait_no_longer(state);
+    Ok(())
+}
+
+/// A person does not want to wait until deferred calls are asked for again.
+fn wait_no_longer(state: &mut RunState) -> Result<(), &'static str> {
+    let waiting: Vec<StepPath> = state.deferred().cloned().collect();
+    for path in &waiting {
+        state.timers.remove(&(path.clone(), TimerKind::Retry));
+    }
+    if waiting.is_empty() { Err("the run is neither parked nor failed, and no call was put off") } else { Ok(()) }
+}
+
+fn reopen(step: &mut StepState) {
+    let (attempt, calls) = match step {
+        StepState::Active(active) => (active.attempt, std::mem::take(&mut active.calls)),
+        StepState::Retrying { attempt, calls, .. }
+        | StepState::Failed { attempt, calls, .. }
+        | StepState::Unknown { attempt, calls, .. } => (*attempt, std::mem::take(calls)),
+        StepState::Skipped | StepState::Succeeded { .. } | StepState::Reopened { .. } => return,
+    };
+    *step = StepState::Reopened { attempt, calls: calls.into_iter().take_while(|c| c.outcome.is_some()).collect() };
+}
