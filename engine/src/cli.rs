@@ -3,13 +3,14 @@
 use std::{path::PathBuf, time::Duration};
 
 use cartwright_core::{
+    Json,
     access::Scope,
     id::{EventId, RunId, StoreId, WorkflowId},
     run::row::RunStatus,
     workflow::StoreSelector,
 };
 use cartwright_run::outbound::Cidr;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 
 use crate::when::When;
 
@@ -52,7 +53,7 @@ pub(crate) enum Command {
         #[arg(value_name = "RUN")]
         run: RunId,
     },
-    /// List, show, retry and cancel runs
+    /// List and show runs; retry, resolve, fail and cancel them
     #[command(subcommand)]
     Runs(Runs),
     /// List and show accepted events
@@ -205,12 +206,46 @@ pub(crate) enum Runs {
         #[arg(long)]
         repeat_unknown: bool,
     },
-    /// End runs; their `on_cancel` steps are run
+    /// Say what a call did whose outcome is unknown; the run then goes on by itself
+    Resolve(Resolve),
+    /// Give parked runs up: they fail, and their `on_failure` steps are run
+    Fail {
+        /// The runs
+        #[arg(required = true, value_name = "RUN")]
+        runs: Vec<RunId>,
+        /// Why, for the run's history
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// End runs at once, whatever they do
     Cancel {
         /// The runs
         #[arg(required = true, value_name = "RUN")]
         runs: Vec<RunId>,
     },
+}
+
+/// What an unknown call did.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("said").required(true).args(["done", "not_done"])))]
+pub(crate) struct Resolve {
+    /// The run
+    pub(crate) run: RunId,
+    /// It happened
+    #[arg(long)]
+    pub(crate) done: bool,
+    /// It did not happen: it is made now, under the same identity
+    #[arg(long)]
+    pub(crate) not_done: bool,
+    /// What the call gave, as JSON; steps after it and the script see this [default: null]
+    #[arg(long, value_name = "JSON", conflicts_with = "not_done", value_parser = parse_json)]
+    pub(crate) result: Option<Json>,
+    /// The step, where several calls are unknown: its path, from `runs show`
+    #[arg(long, value_name = "PATH")]
+    pub(crate) step: Option<String>,
+    /// The call's number, from 0
+    #[arg(long, value_name = "N")]
+    pub(crate) call: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -380,6 +415,10 @@ fn parse_span(text: &str) -> Result<Duration, String> {
     };
     let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
     if number == 0 { Err(wrong()) } else { Ok(Duration::from_secs(u64::from(number) * seconds)) }
+}
+
+fn parse_json(text: &str) -> Result<Json, String> {
+    serde_json::from_str(text).map_err(|error| format!("not JSON: {error}; a text is written \"in quotes\""))
 }
 
 fn parse_status(text: &str) -> Result<RunStatus, String> {

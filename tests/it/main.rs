@@ -10,6 +10,7 @@ mod recorded;
 mod conformance;
 mod bad_input;
 mod failing;
+mod operating;
 mod waiting;
 mod steps;
 mod secrets;

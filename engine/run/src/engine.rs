@@ -23,7 +23,6 @@ use cartwright_woo::{
     transport::Transport,
 };
 use futures_util::future::try_join_all;
-use tokio::sync::oneshot;
 
 use crate::{
     accept::{AcceptError, Acceptance, Incoming},
@@ -32,7 +31,7 @@ use crate::{
     clock::{Clock, Entropy},
     definition::Loaded,
     dispatch::dispatch,
-    inner::{Inner, Message},
+    inner::Inner,
     keys::{KeyError, KeyList, Rotated},
     metrics::Metrics,
     outbound::Outbound,
@@ -116,20 +115,6 @@ pub enum StartError {
     Owned(u16),
 }
 
-/// Why something that a person asked of a run was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum OperatorError {
-    /// There is no such run.
-    #[error("there is no run `{0}`")]
-    NotFound(RunId),
-    /// It cannot be done to this run now.
-    #[error("{0}")]
-    Refused(String),
-    /// Storage refused.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-}
-
 /// Everything about one run.
 #[derive(Debug, Clone)]
 pub struct RunDetail {
@@ -144,7 +129,7 @@ pub struct RunDetail {
 /// A running engine. Cheap to clone; all clones are the same engine.
 #[derive(Clone)]
 pub struct Engine {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl fmt::Debug for Engine {
@@ -254,35 +239,6 @@ impl Engine {
     /// One event with what came of matching it.
     pub async fn event(&self, event: &EventId) -> Result<Option<StoredEvent>, StorageError> {
         self.inner.storage.event(event).await
-    }
-
-    /// Ends a run. Durable when it resolves.
-    pub async fn cancel(&self, run: &RunId, by: &str) -> Result<(), OperatorError> {
-        self.ask(run, |reply| Message::Cancel { by: by.to_owned(), reply }).await
-    }
-
-    /// Goes on with a parked or failed run. Durable when it resolves.
-    pub async fn retry(&self, run: &RunId, by: &str, repeat_unknown: bool) -> Result<(), OperatorError> {
-        self.ask(run, |reply| Message::Retry { by: by.to_owned(), repeat_unknown, reply }).await
-    }
-
-    async fn ask(
-        &self,
-        run: &RunId,
-        message: impl FnOnce(oneshot::Sender<Result<(), String>>) -> Message,
-    ) -> Result<(), OperatorError> {
-        if self.inner.storage.run(run).await?.is_none() {
-            return Err(OperatorError::NotFound(run.clone()));
-        }
-        let (reply, answer) = oneshot::channel();
-        self.inner.tell(run, message(reply));
-        match answer.await {
-            Ok(answer) => answer.map_err(OperatorError::Refused),
-            Err(_) => Err(OperatorError::Refused(
-                "the run could not be moved; the engine's log says why (its workflow or its storage may be damaged)"
-                    .into(),
-            )),
-        }
     }
 
     /// Replaces the master key, and with `data_keys` also the keys it wraps. Nothing stops meanwhile.

@@ -11,7 +11,7 @@ use std::{
 use arc_swap::ArcSwap;
 use cartwright_core::{
     id::{RunId, StepPath},
-    run::entry::TimerKind,
+    run::{decide::Input, entry::TimerKind},
     secret::SecretMarks,
     shard::{Fence, ShardId},
     workflow::WorkflowSet,
@@ -85,10 +85,8 @@ pub(crate) enum Message {
     Timer { path: StepPath, kind: TimerKind },
     /// Storage has mail for the run.
     Mail,
-    /// A person asked to end it.
-    Cancel { by: String, reply: Reply },
-    /// A person asked to go on.
-    Retry { by: String, repeat_unknown: bool, reply: Reply },
+    /// A person asks something of it.
+    Asked { what: Input, reply: Reply },
 }
 
 /// Answered once what was asked is durable, or why it cannot be done.

@@ -5,6 +5,7 @@ mod check;
 mod doctor;
 mod events;
 mod keys;
+mod operate;
 mod replay;
 mod restore;
 mod run;

@@ -3,7 +3,7 @@
 use cartwright_core::{Json, id::RunId, run::entry::Entry};
 use serde_json::json;
 
-use super::{Context, field, time_of};
+use super::{Context, field, operate, time_of};
 use crate::{
     cli::Runs,
     failure::{Result, bug, not_fine, quiet},
@@ -32,7 +32,9 @@ pub(super) async fn run(command: Runs, context: &Context) -> Result<()> {
         Runs::Retry { runs, repeat_unknown } => {
             each(&runs, "retry", &json!({ "repeat_unknown": repeat_unknown }), "goes on", context).await
         }
-        Runs::Cancel { runs } => each(&runs, "cancel", &json!({}), "is asked to end", context).await,
+        Runs::Resolve(resolve) => operate::resolve(resolve, context).await,
+        Runs::Fail { runs, reason } => each(&runs, "fail", &json!({ "reason": reason }), "is given up", context).await,
+        Runs::Cancel { runs } => each(&runs, "cancel", &json!({}), "is ended", context).await,
     }
 }
 

@@ -78,7 +78,8 @@ fn a_script_gets_the_given_result_by_replay() {
     assert_eq!(bench.status(), RunStatus::Parked);
     let effects = resolve(&mut bench, Which { step: None, call: Some(1) }, Said::Done(json!("sent"))).unwrap();
     assert_eq!(runs_script(&effects), 2);
-    let outcomes: Vec<_> = bench.state().calls(&StepPath::new("work")).iter().map(|call| call.outcome.clone()).collect();
+    let outcomes: Vec<_> =
+        bench.state().calls(&StepPath::new("work")).iter().map(|call| call.outcome.clone()).collect();
     assert_eq!(outcomes, [json!(1), json!("sent")].map(|json| Some(CallOutcome::Ok(json))));
     // The same after a crash: the person's word is in the journal.
     assert_eq!(runs_script(&bench.crash(Duration::from_secs(1))), 2);

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod events;
 mod keys;
+mod operate;
 mod query;
 mod runs;
 mod secrets;
@@ -79,6 +80,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/runs/{id}", reads(Area::Runs), |method| on(method, runs::show)),
     route("POST", "/runs/{id}/cancel", changes(Area::Runs), |method| on(method, runs::cancel)),
     route("POST", "/runs/{id}/retry", changes(Area::Runs), |method| on(method, runs::retry)),
+    route("POST", "/runs/{id}/resolve", changes(Area::Runs), |method| on(method, operate::resolve)),
+    route("POST", "/runs/{id}/fail", changes(Area::Runs), |method| on(method, operate::fail)),
     route("GET", "/events", reads(Area::Events), |method| on(method, events::list)),
     route("POST", "/events", changes(Area::Events), |method| on(method, events::accept)),
     route("GET", "/events/{id}", reads(Area::Events), |method| on(method, events::show)),

@@ -116,14 +116,14 @@ pub(super) async fn retry(
 }
 
 /// A run that the caller may move.
-async fn to_change(door: &Door, caller: &Caller, id: &str) -> Result<(RunId, RunRow), Problem> {
+pub(super) async fn to_change(door: &Door, caller: &Caller, id: &str) -> Result<(RunId, RunRow), Problem> {
     let run = parse(id)?;
     let row = door.engine.run(&run).await?.ok_or_else(unknown)?;
     caller.change(door, Area::Runs, row.store.as_ref(), unknown)?;
     Ok((run, row))
 }
 
-fn did(door: &Door, caller: &Caller, what: &str, row: &RunRow) -> AuditEntry {
+pub(super) fn did(door: &Door, caller: &Caller, what: &str, row: &RunRow) -> AuditEntry {
     let entry = caller.did(door, what, row.id.as_str());
     entry.of_store(row.store.as_ref()).before(serde_json::json!({ "status": row.status }))
 }

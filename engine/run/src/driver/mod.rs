@@ -204,13 +204,9 @@ impl Driver {
                 }
             }
             Message::Mail => self.read_mail().await?,
-            Message::Cancel { by, reply } => {
+            Message::Asked { what, reply } => {
                 self.replies.push(reply);
-                self.inputs.push_back(Input::Cancel { by });
-            }
-            Message::Retry { by, repeat_unknown, reply } => {
-                self.replies.push(reply);
-                self.inputs.push_back(Input::Retry { by, repeat_unknown });
+                self.inputs.push_back(what);
             }
         }
         Ok(())

@@ -86,7 +86,8 @@ impl Decider<'_> {
 
     /// The one unknown call that a person means.
     fn meant(&self, which: &Which) -> Result<(StepPath, u32), String> {
-        if let Phase::Ended { status: status @ (RunStatus::Succeeded | RunStatus::Cancelled), .. } = self.state().phase {
+        if let Phase::Ended { status: status @ (RunStatus::Succeeded | RunStatus::Cancelled), .. } = self.state().phase
+        {
             return Err(format!("the run is over: it {}", past(status)));
         }
         let all = self.state().unknown_calls();

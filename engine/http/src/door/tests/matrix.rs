@@ -60,6 +60,7 @@ fn body(route: &Route) -> Json {
         ("POST", "/events") => json!({ "topic": "a.b", "store": "shop" }),
         ("POST", "/workflows/{*path}") => json!({ "store": "shop" }),
         ("POST", "/stores") => json!({ "id": "third" }),
+        ("POST", "/runs/{id}/resolve") => json!({ "done": true }),
         ("PUT", "/secrets/{name}") => json!({ "value": "y" }),
         ("POST", "/tokens") => json!({ "name": "new", "scopes": ["tokens:write"] }),
         ("POST", "/users/invitations") => json!({ "roles": [{ "role": "viewer" }] }),
@@ -158,7 +159,9 @@ async fn the_right_scope_alone_is_enough() {
         let answer = world.ask_as(route, &token).await;
         let fine = match (route.method, route.path) {
             // The run is over already.
-            ("POST", "/runs/{id}/cancel") => [202, 409].contains(&answer.status.as_u16()),
+            ("POST", "/runs/{id}/cancel" | "/runs/{id}/resolve" | "/runs/{id}/fail") => {
+                [202, 409].contains(&answer.status.as_u16())
+            }
             // A token is no session.
             ("DELETE", "/session") => answer.refusal() == (400, "session_missing".to_owned()),
             _ => answer.status.is_success(),
@@ -177,7 +180,8 @@ async fn what_belongs_to_another_store_is_not_there() {
         let status = answer.status.as_u16();
         let items = || answer.json()["items"].clone();
         match (route.method, route.path) {
-            (_, "/runs/{id}" | "/runs/{id}/cancel" | "/runs/{id}/retry" | "/events/{id}" | "/workflows/{*path}")
+            (_, "/runs/{id}" | "/runs/{id}/cancel" | "/runs/{id}/retry" | "/runs/{id}/resolve" | "/runs/{id}/fail")
+            | (_, "/events/{id}" | "/workflows/{*path}")
             | (_, "/stores/{id}" | "/stores/{id}/test" | "/tokens/{id}") => {
                 assert_eq!(status, 404, "{name}: {answer:?}");
             }

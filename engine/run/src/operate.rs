@@ -1,0 +1,62 @@
+//! What people do about runs: what they ask comes in, is decided by the run's driver like everything else that happens to
+//! it, and is on stable storage when the answer goes out.
+
+use cartwright_core::{
+    id::RunId,
+    run::decide::{Input, Said, Which},
+};
+use cartwright_storage::StorageError;
+use tokio::sync::oneshot;
+
+use crate::{engine::Engine, inner::Message};
+
+/// Why something that a person asked of a run was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// There is no such run.
+    #[error("there is no run `{0}`")]
+    NotFound(RunId),
+    /// It cannot be done to this run now.
+    #[error("{0}")]
+    Refused(String),
+    /// Storage refused.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+impl Engine {
+    /// Ends a run. Durable when it resolves.
+    pub async fn cancel(&self, run: &RunId, by: &str) -> Result<(), OperatorError> {
+        self.ask(run, Input::Cancel { by: by.to_owned() }).await
+    }
+
+    /// Goes on with a parked or failed run. Durable when it resolves.
+    pub async fn retry(&self, run: &RunId, by: &str, repeat_unknown: bool) -> Result<(), OperatorError> {
+        self.ask(run, Input::Retry { by: by.to_owned(), repeat_unknown }).await
+    }
+
+    /// Takes a person's word for what an unknown call did; the run goes on by itself. Durable when it resolves.
+    pub async fn resolve(&self, run: &RunId, by: &str, which: Which, said: Said) -> Result<(), OperatorError> {
+        self.ask(run, Input::Resolve { by: by.to_owned(), which, said }).await
+    }
+
+    /// Ends a parked run as failed, with its `on_failure`. Durable when it resolves.
+    pub async fn fail(&self, run: &RunId, by: &str, reason: Option<String>) -> Result<(), OperatorError> {
+        self.ask(run, Input::Fail { by: by.to_owned(), reason }).await
+    }
+
+    async fn ask(&self, run: &RunId, what: Input) -> Result<(), OperatorError> {
+        if self.inner.storage.run(run).await?.is_none() {
+            return Err(OperatorError::NotFound(run.clone()));
+        }
+        let (reply, answer) = oneshot::channel();
+        self.inner.tell(run, Message::Asked { what, reply });
+        match answer.await {
+            Ok(answer) => answer.map_err(OperatorError::Refused),
+            Err(_) => Err(OperatorError::Refused(
+                "the run could not be moved; the engine's log says why (its workflow or its storage may be damaged)"
+                    .into(),
+            )),
+        }
+    }
+}
