@@ -1,53 +1,74 @@
 //! What can be asked on the command line. The names are contracts.
 
+mod stores;
+mod access;
+mod groups;
+
 use std::{path::PathBuf, time::Duration};
 
 use cartwright_core::{
     Json,
-    access::Scope,
     id::{EventId, RunId, StoreId, WorkflowId},
     run::row::RunStatus,
-    workflow::StoreSelector,
 };
 use cartwright_run::outbound::Cidr;
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
+pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
 
 use crate::when::When;
+
+/// Where options that every command knows stand in its help.
+const EVERYWHERE: &str = "Options everywhere";
 
 /// Durable automation for WooCommerce stores.
 #[derive(Debug, Parser)]
 #[command(name = "cartwright", version, max_term_width = 100, arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// The folder that holds everything local: keys, the local token, the embedded storage
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
     /// Print data as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,
     /// The configuration file [default: cartwright.toml, where there is one]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Talk to the engine at this address instead of the one on the data folder [env: CARTWRIGHT_SERVER]
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "URL")]
     pub(crate) server: Option<String>,
     /// The API token to show; better in the environment, where process lists do not have it [env: CARTWRIGHT_TOKEN]
-    #[arg(long, global = true, value_name = "TOKEN")]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "TOKEN")]
     pub(crate) token: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
+/// What the command line is made of.
+pub(crate) fn definition() -> clap::Command {
+    groups::grouped(Cli::command())
+}
+
+impl Cli {
+    /// What this process was asked. Ends it where that cannot be read, or where only help was wanted.
+    pub(crate) fn read() -> Self {
+        Self::from_arg_matches(&definition().get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Show the engine at work with made-up stores and orders; nothing to configure
+    /// Show the engine at work with made-up stores and orders
     Demo(Demo),
     /// Run the engine
     Serve(Serve),
     /// Check workflow files and report every problem at once
     Check(Check),
-    /// Run one workflow here and now, without an engine and without storing anything
+    /// Run one workflow here and now; nothing is stored
     Run(Run),
-    /// Fold a recorded run's journal, entry by entry, and show each change
+    /// Show step by step how a recorded run became what it is
     Replay {
         /// The run
         #[arg(value_name = "RUN")]
@@ -68,18 +89,35 @@ pub(crate) enum Command {
     /// Show and replace the master key that seals all secrets
     #[command(subcommand)]
     Key(Keys),
-    /// Save stores, secrets and the master key in one file, sealed under a passphrase
+    /// Save everything in one file, sealed under a passphrase
     Backup(Backup),
     /// Put a backup into an empty data folder
     Restore(Restore),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(Tokens),
+    /// Invite people, give them roles and passwords, remove them
+    #[command(subcommand)]
+    User(Users),
+    /// Show who changed what
+    #[command(subcommand)]
+    Audit(Audit),
     /// Find out what is wrong with this installation
     Doctor {
         /// The workflows folder
         #[arg(long, value_name = "DIR")]
         workflows: Option<PathBuf>,
+    },
+    /// Print what makes a shell complete commands and options
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual, or write a page for each command
+    Man {
+        /// The folder to write the pages into; it is made if it is not there
+        #[arg(short, long, value_name = "DIR")]
+        output: Option<PathBuf>,
     },
 }
 
@@ -275,71 +313,6 @@ pub(crate) enum Events {
     },
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Stores {
-    /// Add a store, or change the one of this id
-    Add(StoreAdd),
-    /// List stores
-    Ls,
-    /// Find out whether a store can be called with its keys, what is wrong and what to do; changes nothing there
-    Test(StoreTest),
-    /// Remove a store; its events and runs stay
-    Rm {
-        /// The store
-        id: StoreId,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StoreAdd {
-    /// Its name here: a-z, 0-9, `-`, `_`
-    pub(crate) id: StoreId,
-    /// Its address
-    #[arg(long)]
-    pub(crate) url: Option<String>,
-    /// A REST key (`ck_…`)
-    #[arg(long)]
-    pub(crate) key: Option<String>,
-    /// The REST key's secret (`cs_…`)
-    #[arg(long)]
-    pub(crate) secret: Option<String>,
-    /// The secret its webhooks are signed with; may be repeated while one replaces another
-    #[arg(long)]
-    pub(crate) webhook_secret: Vec<String>,
-    /// A group it belongs to; may be repeated
-    #[arg(long)]
-    pub(crate) tag: Vec<String>,
-    /// Do not call the store to see whether its keys work
-    #[arg(long)]
-    pub(crate) no_test: bool,
-    #[command(flatten)]
-    pub(crate) outside: Outside,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StoreTest {
-    /// The store
-    pub(crate) id: StoreId,
-    #[command(flatten)]
-    pub(crate) outside: Outside,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Secrets {
-    /// Set a secret; its value is read from standard input
-    Set {
-        /// Its name, as in `secrets.NAME`
-        name: String,
-    },
-    /// List names, never values
-    Ls,
-    /// Remove a secret
-    Rm {
-        /// Its name
-        name: String,
-    },
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Backup {
     /// The file to make; it must not be there yet
@@ -358,50 +331,6 @@ pub(crate) struct Restore {
     /// Read the passphrase from this file [default: CARTWRIGHT_BACKUP_PASSPHRASE, or it is asked for]
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Keys {
-    /// Replace the master key while everything goes on; safe to interrupt and to run again
-    Rotate {
-        /// Also replace the keys it wraps and seal every value anew
-        #[arg(long)]
-        data_keys: bool,
-    },
-    /// List master keys by id and what they seal, never the keys
-    Ls,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Tokens {
-    /// Make a token; it is shown this once
-    Create(TokenCreate),
-    /// List tokens with how they were used, never the tokens
-    Ls,
-    /// End a token
-    Revoke {
-        /// Its id, from `token ls`
-        id: String,
-    },
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct TokenCreate {
-    /// What people call it; unique
-    #[arg(long)]
-    pub(crate) name: String,
-    /// What it may do: `admin`, or an area and a right such as `runs:read`; may be repeated
-    #[arg(long, required = true, value_delimiter = ',', value_name = "SCOPE")]
-    pub(crate) scope: Vec<Scope>,
-    /// Only at this store, or `tag:T` for a group; may be repeated [default: everywhere]
-    #[arg(long, value_name = "ID")]
-    pub(crate) store: Vec<StoreSelector>,
-    /// How long it works: `90d`, `12h` [default: until it is revoked]
-    #[arg(long, value_name = "TIME", value_parser = parse_span)]
-    pub(crate) expires: Option<Duration>,
-    /// Requests a second that it may make [default: no limit of its own]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) rate: Option<u32>,
 }
 
 /// A number with `d`, `h` or `m`.

@@ -61,6 +61,14 @@ impl Client {
         Self { token, way: Way::Own(api) }
     }
 
+    /// The engine's address, where it runs and is asked over HTTP.
+    pub(crate) fn base(&self) -> Option<&str> {
+        match &self.way {
+            Way::Running { base, .. } => Some(base),
+            Way::Own(_) => None,
+        }
+    }
+
     /// Whether an engine answers there (any answer of its own counts).
     pub(crate) async fn is_alive(&self) -> bool {
         match &self.way {

@@ -17,6 +17,7 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use url::Url;
 
 use crate::{
+    command::StoreSecrets,
     failure::{Result, usage},
     vault_config::{PASSPHRASE_VARIABLE, VaultConfig, VaultFile},
 };
@@ -42,6 +43,8 @@ pub(crate) struct Environment {
     token: Option<Secret>,
     /// What backups are sealed under.
     pub(crate) passphrase: Option<Secret>,
+    /// Keys of a store to add.
+    pub(crate) store_secrets: StoreSecrets,
     /// `CARTWRIGHT_*` variables that mean nothing here.
     pub(crate) unknown: Vec<String>,
     /// `NO_COLOR` is set to something.
@@ -64,6 +67,7 @@ impl Environment {
             match name.strip_prefix(PREFIX) {
                 _ if name == MASTER_KEY_VARIABLE => environment.master_key = Some(Secret::new(value)),
                 _ if name == TOKEN_VARIABLE => environment.token = Some(Secret::new(value)),
+                _ if environment.store_secrets.take(&name, &value) => {}
                 _ if name == PASSPHRASE_VARIABLE => environment.passphrase = Some(Secret::new(value)),
                 Some(key) if VARIABLES.contains(&key) => drop(environment.values.insert(key.to_owned(), value)),
                 Some(_) => environment.unknown.push(name),

@@ -20,21 +20,20 @@ mod client;
 mod command;
 mod demo;
 mod failure;
+mod panic;
 mod terminal;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = cli::Cli::read();
     let environment = config::Environment::read();
     let terminal = terminal::Terminal::new(cli.json, &environment);
     // One provider for everything that speaks TLS; a second installation is refused and changes nothing.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return terminal.fail(&failure::bug("a TLS provider was installed before start"));
     }
-    match command::run(cli, &environment, &terminal) {
+    match panic::guarded(|| command::run(cli, &environment, &terminal)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => terminal.fail(&failure),
     }

@@ -1,4 +1,5 @@
-//! The passphrase of a backup: from a file, the environment, or typed without being shown.
+//! What is asked for without being shown: the passphrase of a backup (from a file, the environment, or typed), passwords
+//! and keys.
 
 use std::{
     fs::File,
@@ -66,6 +67,55 @@ fn from_file(path: &Path) -> Result<Secret> {
         }
     }
     Ok(Secret::new(text))
+}
+
+/// A new password for somebody: typed twice, or a line of standard input.
+pub(crate) fn new_password(name: &str, terminal: &Terminal) -> Result<String> {
+    let password = if io::stdin().is_terminal() {
+        terminal.note(format_args!("New password for {name} (it is not shown):"));
+        let first = hidden_line()?;
+        terminal.note("Once more:");
+        if hidden_line()? != first {
+            return Err(usage("the two differ; nothing was changed"));
+        }
+        first
+    } else {
+        piped_line("the password")?
+    };
+    String::from_utf8(password).map_err(|_| usage("the password is not UTF-8"))
+}
+
+/// Something secret: typed, or a line of standard input.
+pub(crate) fn secret(what: &str, terminal: &Terminal) -> Result<String> {
+    let line = if io::stdin().is_terminal() {
+        terminal.note(format_args!("{what} (it is not shown):"));
+        hidden_line()?
+    } else {
+        piped_line(what)?
+    };
+    let text = String::from_utf8(line).map_err(|_| usage(format!("{what} is not UTF-8")))?;
+    let text = text.trim();
+    if text.is_empty() { Err(usage(format!("{what} is empty"))) } else { Ok(text.to_owned()) }
+}
+
+/// The next line of standard input, and nothing behind it.
+fn piped_line(what: &str) -> Result<Vec<u8>> {
+    let mut line = Vec::new();
+    // Byte by byte from one locked reader: what follows is for whoever asks next.
+    for byte in io::stdin().lock().bytes() {
+        match byte.or_environment(format_args!("cannot read {what} from standard input"))? {
+            b'\n' => break,
+            _ if line.len() == MAX_BYTES => return Err(usage(format!("{what} has more than {MAX_BYTES} bytes"))),
+            byte => line.push(byte),
+        }
+    }
+    if line.last() == Some(&b'\r') {
+        line.pop();
+    }
+    if line.is_empty() {
+        return Err(usage(format!("{what} is missing: type it at a terminal, or pipe it in")));
+    }
+    Ok(line)
 }
 
 fn typed(what: For, terminal: &Terminal) -> Result<Secret> {

@@ -17,6 +17,7 @@ mod secrets;
 mod leaks;
 mod vault;
 mod commands;
+mod usage;
 mod demo;
 mod access;
 mod crash;

@@ -20,7 +20,10 @@ pub(super) async fn run(command: Keys, context: &Context) -> Result<()> {
 async fn rotate(data_keys: bool, context: &Context) -> Result<()> {
     let terminal = &context.terminal;
     let session = context.change().await?;
-    let rotated = session.client.post_slowly("/api/v1/keys/rotate", &json!({ "data_keys": data_keys })).await;
+    let body = json!({ "data_keys": data_keys });
+    let mut progress = terminal.progress("sealing stores and secrets anew", "records", None);
+    let rotated = progress.during(session.client.post_slowly("/api/v1/keys/rotate", &body)).await;
+    drop(progress);
     let rotated = session.end(rotated).await?;
     if terminal.json {
         return terminal.data(&rotated);

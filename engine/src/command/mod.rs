@@ -1,10 +1,12 @@
 //! One file a command. [`Context`] is what they share, [`Session`] how they reach an engine.
 
+mod audit;
 mod backup;
 mod check;
 mod doctor;
 mod events;
 mod keys;
+mod manual;
 mod operate;
 mod replay;
 mod restore;
@@ -14,6 +16,7 @@ mod secrets;
 pub(crate) mod serve;
 mod stores;
 mod tokens;
+mod users;
 
 use cartwright_core::{Json, time::Timestamp};
 use cartwright_run::{Clock as _, Engine, SystemClock};
@@ -26,11 +29,12 @@ use crate::{
     config::{Config, Environment, Flags},
     data::DataFolder,
     demo,
-    failure::{Failure, OrFail as _, Result, environment, usage},
+    failure::{Failure, OrFail as _, Result, bug, environment, usage},
     terminal::Terminal,
 };
 
 pub(crate) use check::print as print_findings;
+pub(crate) use stores::StoreSecrets;
 
 /// What every command is given.
 pub(crate) struct Context {
@@ -40,18 +44,34 @@ pub(crate) struct Context {
     pub(crate) data_is_named: bool,
     /// What the environment says backups are sealed under.
     pub(crate) passphrase: Option<Secret>,
+    /// What the environment says about a store to add.
+    pub(crate) store_secrets: StoreSecrets,
     /// `CARTWRIGHT_*` variables that mean nothing.
     pub(crate) unknown_variables: Vec<String>,
 }
 
 /// Runs what the command line asks for.
 pub(crate) fn run(cli: Cli, environment: &Environment, terminal: &Terminal) -> Result<()> {
+    // These say how the program is used, whatever the configuration holds.
+    match &cli.command {
+        Command::Completions { shell } => {
+            manual::completions(*shell, terminal);
+            return Ok(());
+        }
+        Command::Man { output } => return manual::man(output.as_deref(), terminal),
+        _ => {}
+    }
     let flags = flags(&cli);
     let data_is_named = flags.data.is_some() || environment.names_data();
     let config = Config::load(flags, environment)?;
-    let (terminal, unknown_variables) = (terminal.clone(), environment.unknown.clone());
-    let context =
-        Context { terminal, config, data_is_named, passphrase: environment.passphrase.clone(), unknown_variables };
+    let context = Context {
+        terminal: terminal.clone(),
+        config,
+        data_is_named,
+        passphrase: environment.passphrase.clone(),
+        store_secrets: environment.store_secrets.clone(),
+        unknown_variables: environment.unknown.clone(),
+    };
     let workers = match &cli.command {
         Command::Serve(_) | Command::Demo(_) => None,
         _ => Some(1),
@@ -112,7 +132,10 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Restore(restore) => restore::run(restore, context).await,
         Command::Token(tokens) => tokens::run(tokens, context).await,
         Command::Secret(secrets) => secrets::run(secrets, context).await,
+        Command::User(users) => users::run(users, context).await,
+        Command::Audit(audit) => audit::run(audit, context).await,
         Command::Doctor { .. } => doctor::run(context).await,
+        Command::Completions { .. } | Command::Man { .. } => Err(bug("the manual needs no engine")),
     }
 }
 
@@ -212,6 +235,11 @@ pub(crate) fn field(value: &Json, key: &str) -> String {
         Some(Json::String(text)) => text.clone(),
         Some(other) => other.to_string(),
     }
+}
+
+/// A name as a part of an address.
+pub(crate) fn segment(name: &str) -> String {
+    url::form_urlencoded::byte_serialize(name.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 /// A time of an answer.

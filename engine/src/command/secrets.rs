@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Read as _};
 
 use serde_json::json;
 
-use super::{Context, field, time_of};
+use super::{Context, field, segment, time_of};
 use crate::{
     cli::Secrets,
     failure::{OrFail as _, Result, usage},
@@ -61,8 +61,7 @@ pub(super) async fn run(command: Secrets, context: &Context) -> Result<()> {
 }
 
 fn target(name: &str) -> String {
-    let segment: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
-    format!("/api/v1/secrets/{}", segment.replace('+', "%20"))
+    format!("/api/v1/secrets/{}", segment(name))
 }
 
 /// The value from standard input without its last line break: arguments would show in process lists and shell history.

@@ -3,22 +3,46 @@
 mod report;
 
 use cartwright_core::Json;
+use cartwright_woo::Secret;
 use serde_json::{Map, json};
 
 use super::{Context, field, time_of};
 use crate::{
     cli::{StoreAdd, Stores},
     failure::{Result, usage},
+    passphrase,
     terminal::{Table, Tone, ago},
 };
 
 const MAX_LISTED: usize = 100_000;
 
+/// What the environment says about a store that is added.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct StoreSecrets {
+    key: Option<Secret>,
+    secret: Option<Secret>,
+    webhook_secret: Option<Secret>,
+}
+
+impl StoreSecrets {
+    /// Keeps a variable if it is one of these.
+    pub(crate) fn take(&mut self, variable: &str, value: &str) -> bool {
+        let kept = match variable {
+            "CARTWRIGHT_STORE_KEY" => &mut self.key,
+            "CARTWRIGHT_STORE_SECRET" => &mut self.secret,
+            "CARTWRIGHT_STORE_WEBHOOK_SECRET" => &mut self.webhook_secret,
+            _ => return false,
+        };
+        *kept = Some(Secret::new(value));
+        true
+    }
+}
+
 pub(super) async fn run(command: Stores, context: &Context) -> Result<()> {
     let terminal = &context.terminal;
     match command {
         Stores::Add(store) => return add(store, context).await,
-        Stores::Test(test) => return report::test(&test.id, context).await,
+        Stores::Test(test) => return report::test(&test, context).await,
         Stores::Ls => {
             let session = context.look().await?;
             let stores = session.client.list("/api/v1/stores", &[], MAX_LISTED).await;
@@ -40,11 +64,12 @@ pub(super) async fn run(command: Stores, context: &Context) -> Result<()> {
 /// Adds a store and, where its keys are given, looks whether they work. The store is kept whatever comes of that.
 async fn add(store: StoreAdd, context: &Context) -> Result<()> {
     let terminal = &context.terminal;
+    let store = with_secrets(store, context)?;
     let (id, tests, body) = (store.id.clone(), store.key.is_some() && !store.no_test, settings(store)?);
     let session = context.change().await?;
     let done = async {
         let added = session.client.post("/api/v1/stores", &body).await?;
-        let tested = if tests { Some(report::ask(&session.client, &id).await?) } else { None };
+        let tested = if tests { Some(report::ask(&session.client, id.as_str()).await?) } else { None };
         Ok((added, tested))
     };
     let done = done.await;
@@ -64,6 +89,24 @@ async fn add(store: StoreAdd, context: &Context) -> Result<()> {
         report::print(report, terminal);
     }
     Ok(())
+}
+
+/// What arguments leave out comes from the environment; `-` is asked for, so that it is in no process list.
+fn with_secrets(mut store: StoreAdd, context: &Context) -> Result<StoreAdd> {
+    let (known, terminal) = (&context.store_secrets, &context.terminal);
+    let text = |secret: &Option<Secret>| Some(String::from_utf8_lossy(secret.as_ref()?.expose()).into_owned());
+    store.key = store.key.or_else(|| text(&known.key));
+    store.secret = store.secret.or_else(|| text(&known.secret));
+    if store.webhook_secret.is_empty() {
+        store.webhook_secret.extend(text(&known.webhook_secret));
+    }
+    let asked = [("the REST key", store.key.as_mut()), ("the REST key's secret", store.secret.as_mut())];
+    let given = asked.into_iter().filter_map(|(what, value)| Some((what, value?)));
+    let given = given.chain(store.webhook_secret.iter_mut().map(|value| ("the webhooks' secret", value)));
+    for (what, value) in given.filter(|(_, value)| *value == "-") {
+        *value = passphrase::secret(what, terminal)?;
+    }
+    Ok(store)
 }
 
 fn settings(store: StoreAdd) -> Result<Json> {

@@ -3,7 +3,7 @@
 use cartwright_core::Json;
 use serde_json::json;
 
-use super::{Context, field, time_of};
+use super::{Context, field, segment, time_of};
 use crate::{
     cli::{TokenCreate, Tokens},
     failure::Result,
@@ -23,9 +23,7 @@ pub(super) async fn run(command: Tokens, context: &Context) -> Result<()> {
         }
         Tokens::Revoke { id } => {
             let session = context.look().await?;
-            let segment: String = url::form_urlencoded::byte_serialize(id.as_bytes()).collect();
-            let target = format!("/api/v1/tokens/{}", segment.replace('+', "%20"));
-            let revoked = session.client.delete(&target).await;
+            let revoked = session.client.delete(&format!("/api/v1/tokens/{}", segment(&id))).await;
             session.end(revoked).await?;
             if terminal.json {
                 return terminal.data(&json!({ "id": id, "revoked": true }));

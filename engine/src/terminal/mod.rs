@@ -3,6 +3,7 @@
 mod table;
 mod text;
 mod timeline;
+mod progress;
 
 use std::{
     fmt,
@@ -33,6 +34,8 @@ pub(crate) struct Terminal {
     colour_errors: bool,
     /// Columns; `None` where output is not a terminal: then nothing is cut.
     width: Option<usize>,
+    /// Columns of standard error; `None` where it is not a terminal that can draw.
+    error_width: Option<usize>,
 }
 
 /// What a text says by its colour.
@@ -67,12 +70,14 @@ impl Terminal {
         let (out, error) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         let width =
             terminal_size::terminal_size().filter(|_| out).map(|(width, _)| usize::from(width.0).max(MIN_WIDTH));
-        Self { json, colour: may_colour && out, colour_errors: may_colour && error, width }
+        let errors = terminal_size::terminal_size_of(io::stderr()).filter(|_| error && !environment.dumb);
+        let error_width = errors.map(|(width, _)| usize::from(width.0).max(MIN_WIDTH));
+        Self { json, colour: may_colour && out, colour_errors: may_colour && error, width, error_width }
     }
 
     #[cfg(test)]
     pub(crate) fn plain(width: Option<usize>) -> Self {
-        Self { json: false, colour: false, colour_errors: false, width }
+        Self { json: false, colour: false, colour_errors: false, width, error_width: None }
     }
 
     /// How many columns a line may take.
@@ -91,6 +96,11 @@ impl Terminal {
         } else {
             text.to_string()
         }
+    }
+
+    /// As [`Terminal::paint`], for standard error.
+    fn paint_error(&self, tone: Tone, text: impl fmt::Display) -> String {
+        Self { colour: self.colour_errors, ..self.clone() }.paint(tone, text)
     }
 
     /// One line of output. A reader that went away (`| head`) is no error.

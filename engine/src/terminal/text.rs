@@ -22,7 +22,8 @@ pub(crate) fn ago(time: Timestamp, now: Timestamp) -> String {
     if past < Duration::from_secs(1) { "just now".into() } else { format!("{} ago", coarse(past)) }
 }
 
-fn coarse(span: Duration) -> String {
+/// Roughly how long: `12s`, `3m`, `5h`, `2d`.
+pub(super) fn coarse(span: Duration) -> String {
     let seconds = span.as_secs();
     match seconds {
         0..60 => format!("{seconds}s"),

@@ -1,14 +1,19 @@
 //! `cartwright store test`: what an engine found out about a store, for people.
 
-use cartwright_core::{Json, id::StoreId};
+use cartwright_core::Json;
+use futures_util::stream::{self, StreamExt as _};
 
+use super::MAX_LISTED;
 use crate::{
+    cli::StoreTest,
     client::Client,
     command::{Context, field},
     failure::{Result, quiet},
     terminal::{Terminal, Tone},
 };
 
+/// Stores that are looked into at the same time.
+const AT_ONCE: usize = 8;
 /// Names of checks stand in a column of this width.
 const NAME_CHARS: usize = 12;
 /// Sign, blank, name, blank.
@@ -17,21 +22,68 @@ const INDENT_CHARS: usize = NAME_CHARS + 3;
 const TEXT_CHARS: (usize, usize) = (100, 24);
 
 /// Asks an engine to look.
-pub(super) async fn ask(client: &Client, id: &StoreId) -> Result<Json> {
+pub(super) async fn ask(client: &Client, id: &str) -> Result<Json> {
     client.post(&format!("/api/v1/stores/{id}/test"), &Json::Null).await
 }
 
-pub(super) async fn test(id: &StoreId, context: &Context) -> Result<()> {
+/// One store's report, or with several a list of them, each printed when it is there. Not fine when one is not.
+pub(super) async fn test(wanted: &StoreTest, context: &Context) -> Result<()> {
     let terminal = &context.terminal;
+    let several = wanted.all || wanted.ids.len() > 1;
     let session = context.look().await?;
-    let report = ask(&session.client, id).await;
-    let report = session.end(report).await?;
-    if terminal.json {
-        terminal.data(&report)?;
-    } else {
-        print(&report, terminal);
+    let reports = all(&session.client, wanted, several && !terminal.json, terminal).await;
+    let reports = session.end(reports).await?;
+    match (reports.as_slice(), several) {
+        ([report], false) if terminal.json => terminal.data(report)?,
+        ([report], false) => print(report, terminal),
+        _ if terminal.json => terminal.data(&reports)?,
+        ([], _) => terminal.note("no stores; add one with `cartwright store add ID --url URL`"),
+        _ => {
+            let fine = reports.iter().filter(|report| is_fine(report)).count();
+            terminal.line(format_args!("{fine} of {} stores are fine", reports.len()));
+        }
     }
-    if report.get("fine") == Some(&Json::Bool(true)) { Ok(()) } else { Err(quiet()) }
+    if reports.iter().all(is_fine) { Ok(()) } else { Err(quiet()) }
+}
+
+fn is_fine(report: &Json) -> bool {
+    report.get("fine") == Some(&Json::Bool(true))
+}
+
+/// Looks into several stores at once; tells in the order in which they were named.
+async fn all(client: &Client, wanted: &StoreTest, tell: bool, terminal: &Terminal) -> Result<Vec<Json>> {
+    let ids: Vec<String> = if wanted.all {
+        let stores = client.list("/api/v1/stores", &[], MAX_LISTED).await?;
+        stores.iter().map(|store| field(store, "id")).collect()
+    } else {
+        wanted.ids.iter().map(ToString::to_string).collect()
+    };
+    let mut progress = terminal.progress("testing", "stores", Some(ids.len() as u64));
+    let mut asked = stream::iter(ids).map(|id| async move { ask(client, &id).await }).buffered(AT_ONCE);
+    let mut reports = Vec::new();
+    while let Some(report) = progress.during(asked.next()).await {
+        let report = report?;
+        if tell {
+            progress.hide();
+            verdict(&report, terminal);
+        }
+        reports.push(report);
+        progress.add(1);
+    }
+    Ok(reports)
+}
+
+/// One line for a store that is fine, and all of what was found at one that is not.
+fn verdict(report: &Json, terminal: &Terminal) {
+    let (sign, tone) = if is_fine(report) { ("✓", Tone::Good) } else { ("✗", Tone::Bad) };
+    terminal.line(format_args!(
+        "{} {}",
+        terminal.paint(tone, sign),
+        terminal.paint(Tone::Strong, field(report, "store"))
+    ));
+    if !is_fine(report) {
+        print(report, terminal);
+    }
 }
 
 /// One line a check, with what to do below it.
