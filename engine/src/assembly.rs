@@ -1,7 +1,7 @@
 //! Puts the crates together: storage, vault, sandbox, outbound calls and workflows become an engine, and an engine
 //! becomes an API.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use axum::Router;
 use cartwright_core::secret::SecretMarks;
@@ -119,8 +119,19 @@ fn cannot_open(error: &StorageError, folder: &str) -> Failure {
 /// How many seconds' worth of refusals one address may cause at once.
 const REFUSED_BURST_SECONDS: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 
-/// The API of an engine. `findings` is what the loader of workflows found wrong.
-pub(crate) fn router(engine: &Engine, token: &str, loopback: bool, findings: Findings, door: &Door) -> Router {
+/// What a door needs besides its engine and its configuration.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    /// It can be reached from this machine only.
+    pub(crate) loopback: bool,
+    /// What the loader of workflows found wrong.
+    pub(crate) findings: Findings,
+    /// A folder on the disk that holds storage.
+    pub(crate) volume: Option<PathBuf>,
+}
+
+/// The API of an engine.
+pub(crate) fn router(engine: &Engine, token: &str, around: Around, door: &Door) -> Router {
     let usual = DoorConfig::local(AdminToken::new(token.as_bytes()));
     let mut quotas = usual.quotas;
     if let Some(limit) = door.store_requests_per_second {
@@ -132,7 +143,8 @@ pub(crate) fn router(engine: &Engine, token: &str, loopback: bool, findings: Fin
     }
     let body_limit_bytes = door.body_limit_bytes.unwrap_or(usual.body_limit_bytes);
     let (hosts, proxies) = (door.hosts.clone(), door.proxies.clone());
-    let config = DoorConfig { loopback, findings, quotas, body_limit_bytes, hosts, proxies, ..usual };
+    let Around { loopback, findings, volume } = around;
+    let config = DoorConfig { loopback, findings, volume, quotas, body_limit_bytes, hosts, proxies, ..usual };
     cartwright_http::router(engine.clone(), config)
 }
 
@@ -175,6 +187,7 @@ async fn administration(
     let (limits, mode) = (ClientOptions::default(), Mode::Administration);
     let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode };
     let engine = start(foundation, Vec::new()).await?;
-    let client = Client::own(router(&engine, &token, true, Findings::default(), &Door::default()), token);
+    let client =
+        Client::own(router(&engine, &token, Around { loopback: true, ..Around::default() }, &Door::default()), token);
     Ok((engine, client))
 }

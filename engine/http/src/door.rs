@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
     sync::Arc,
 };
 
@@ -13,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get, post},
 };
+use cartwright_core::time::Timestamp;
 use cartwright_run::{Engine, outbound::Cidr};
 
 use crate::{
@@ -21,7 +23,7 @@ use crate::{
     files::Findings,
     ingest,
     limits::{Limits, Quotas},
-    metrics::Metrics,
+    metrics::{self, Metrics},
     operations,
     problem::Problem,
     serve::Peer,
@@ -49,6 +51,8 @@ pub struct Config {
     pub proxies: Vec<Cidr>,
     /// What the loader of workflow files found wrong.
     pub findings: Findings,
+    /// A folder on the disk that holds storage, whose free space the metrics show.
+    pub volume: Option<PathBuf>,
 }
 
 impl Config {
@@ -62,6 +66,7 @@ impl Config {
             hosts: Vec::new(),
             proxies: Vec::new(),
             findings: Findings::default(),
+            volume: None,
         }
     }
 }
@@ -74,6 +79,8 @@ pub(crate) struct Door {
     pub(crate) token_rates: TokenRates,
     pub(crate) sign_ins: SignIns,
     pub(crate) metrics: Metrics,
+    /// When the door was opened.
+    pub(crate) started: Timestamp,
 }
 
 /// All routes over an engine.
@@ -83,6 +90,7 @@ pub fn router(engine: Engine, config: Config) -> Router {
         limits: Limits::new(config.quotas),
         token_rates: TokenRates::default(),
         sign_ins: SignIns::default(),
+        started: engine.now(),
         engine,
         config,
         metrics: Metrics::default(),
@@ -107,6 +115,7 @@ pub fn router(engine: Engine, config: Config) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(body_limit)
+        .layer(middleware::from_fn_with_state(Arc::clone(&door), metrics::count))
         .with_state(door)
 }
 

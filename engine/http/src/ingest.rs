@@ -62,10 +62,10 @@ async fn take_webhook(
             door.metrics.pings.add();
             return Ok(None);
         }
-        Err(refused) => return Err(webhook_refused(&id, &refused.into())),
+        Err(refused) => return Err(webhook_refused(door, &id, &refused.into())),
     };
     let keys = WebhookKeys::new(store.webhook_secrets.iter().map(|secret| secret.expose()));
-    let verified = verify(&id, &keys, &raw).map_err(|refused| webhook_refused(&id, &refused))?;
+    let verified = verify(&id, &keys, &raw).map_err(|refused| webhook_refused(door, &id, &refused))?;
     door.limits.admit(id.as_str()).map_err(Problem::too_many)?;
     let parts = verified.into_parts();
     let event = NewEvent {
@@ -78,7 +78,7 @@ async fn take_webhook(
     accept(door, event).await.map(Some)
 }
 
-fn webhook_refused(store: &StoreId, refused: &NotVerified) -> Problem {
+fn webhook_refused(door: &Door, store: &StoreId, refused: &NotVerified) -> Problem {
     let problem = match refused {
         NotVerified::Signature => Problem::new(StatusCode::UNAUTHORIZED, "signature_wrong", refused.to_string()),
         NotVerified::Names(NotAWebhook::Unsigned) => {
@@ -88,13 +88,14 @@ fn webhook_refused(store: &StoreId, refused: &NotVerified) -> Problem {
         NotVerified::Body(body) => unreadable(body),
     };
     let problem = problem.about(store);
-    match problem.status {
-        StatusCode::UNAUTHORIZED => problem.help(
-            "The secret in WooCommerce (Settings, Advanced, Webhooks) must be the store's: set the same one with \
-             `cartwright store add … --webhook-secret`.",
-        ),
-        _ => problem,
+    if problem.status != StatusCode::UNAUTHORIZED {
+        return problem;
     }
+    door.metrics.unverified(store);
+    problem.help(
+        "The secret in WooCommerce (Settings, Advanced, Webhooks) must be the store's: set the same one with \
+             `cartwright store add … --webhook-secret`.",
+    )
 }
 
 /// `/hooks/{path}` → 202 `{"event": id, "duplicate": bool}`

@@ -1,13 +1,20 @@
-//! What the door counts about itself since it started, and how `/metrics` writes it: the Prometheus text format,
-//! version 0.0.4.
+//! What the door counts about itself since it started, and the page that `/metrics` shows: see `docs/metrics.md`.
+
+mod exposition;
+mod page;
+mod process;
+mod requests;
 
 use std::{
     collections::BTreeMap,
-    fmt::Write,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
+use cartwright_core::id::StoreId;
 use parking_lot::Mutex;
+
+use self::requests::Requests;
+pub(crate) use self::{page::page, requests::count};
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -28,7 +35,10 @@ impl Counter {
 pub(crate) struct Metrics {
     /// Creation pings answered.
     pub(crate) pings: Counter,
+    requests: Requests,
     refused: Mutex<BTreeMap<&'static str, u64>>,
+    /// Deliveries to a store that exists whose signature is missing or wrong.
+    unverified: Mutex<BTreeMap<StoreId, u64>>,
 }
 
 impl Metrics {
@@ -37,79 +47,23 @@ impl Metrics {
         *self.refused.lock().entry(code).or_default() += 1;
     }
 
+    /// Counts a delivery that nobody vouches for. Only stores that exist are counted, so there are few.
+    pub(crate) fn unverified(&self, store: &StoreId) {
+        *self.unverified.lock().entry(store.clone()).or_default() += 1;
+    }
+
     /// Refusals by code.
     pub(crate) fn refusals(&self) -> BTreeMap<&'static str, u64> {
         self.refused.lock().clone()
     }
-}
 
-/// Metrics as text.
-#[derive(Debug, Default)]
-pub(crate) struct Exposition(String);
-
-impl Exposition {
-    /// One metric with its values by label. `kind` is `counter` or `gauge`.
-    pub(crate) fn metric<'a>(
-        &mut self,
-        name: &str,
-        kind: &str,
-        help: &str,
-        values: impl IntoIterator<Item = (Option<(&'a str, &'a str)>, f64)>,
-    ) {
-        let out = &mut self.0;
-        // Writing to a String cannot fail.
-        let _ = writeln!(out, "# HELP cartwright_{name} {help}\n# TYPE cartwright_{name} {kind}");
-        for (label, value) in values {
-            let _ = match label {
-                None => writeln!(out, "cartwright_{name} {value}"),
-                Some((label, text)) => writeln!(out, "cartwright_{name}{{{label}=\"{}\"}} {value}", escape(text)),
-            };
-        }
+    /// Unverified deliveries to one store.
+    fn unverified_of(&self, store: &StoreId) -> u64 {
+        self.unverified.lock().get(store).copied().unwrap_or_default()
     }
 
-    /// One number.
-    pub(crate) fn number(&mut self, name: &str, kind: &str, help: &str, value: f64) {
-        self.metric(name, kind, help, [(None, value)]);
-    }
-
-    pub(crate) fn into_text(self) -> String {
-        self.0
-    }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn metrics_are_written_as_prometheus_reads_them() {
-        let mut text = Exposition::default();
-        text.metric(
-            "runs",
-            "gauge",
-            "Runs by status.",
-            [(Some(("status", "queued")), 0.0), (Some(("status", "a\"b")), 2.0)],
-        );
-        text.number("commit_seconds_total", "counter", "Time.", 1.5);
-        assert_eq!(
-            text.into_text(),
-            "# HELP cartwright_runs Runs by status.\n# TYPE cartwright_runs gauge\n\
-             cartwright_runs{status=\"queued\"} 0\ncartwright_runs{status=\"a\\\"b\"} 2\n\
-             # HELP cartwright_commit_seconds_total Time.\n# TYPE cartwright_commit_seconds_total counter\n\
-             cartwright_commit_seconds_total 1.5\n"
-        );
-    }
-
-    #[test]
-    fn refusals_are_counted_by_code() {
-        let metrics = Metrics::default();
-        metrics.refused("a");
-        metrics.refused("b");
-        metrics.refused("a");
-        assert_eq!(metrics.refusals(), BTreeMap::from([("a", 2), ("b", 1)]));
+    /// Forgets stores that were removed.
+    fn keep_stores(&self, exists: impl Fn(&StoreId) -> bool) {
+        self.unverified.lock().retain(|store, _| exists(store));
     }
 }

@@ -124,6 +124,6 @@ async fn main() {
     let n = runs as f64;
     println!("accepted in {accepted:?}, completed in {took:?}");
     println!("{:.0} runs/s, {:.3} ms CPU a run", n / took.as_secs_f64(), used * 1000.0 / n);
-    println!("{:?}", engine.metrics().snapshot());
+    println!("{:?}", engine.metrics());
     engine.stop(Duration::from_secs(5)).await.expect("stops");
 }

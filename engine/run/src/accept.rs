@@ -79,10 +79,12 @@ impl Inner {
     /// Accepts an event that has its id.
     pub(crate) async fn accept_event(self: &Arc<Self>, new: NewEvent) -> Result<Acceptance, AcceptError> {
         let event = new.event.clone();
+        let started = tokio::time::Instant::now();
         let accepted = self.storage.accept(vec![new]).await.map_err(|source| {
             tracing::error!(error = %source, "an event was refused: storage is not available");
             AcceptError::Unavailable { retry_after: Duration::from_secs(5), source }
         })?;
+        self.metrics.times.accept.observe(started.elapsed());
         match accepted.into_iter().next() {
             Some(Accepted::Duplicate(id)) => {
                 Metrics::add(&self.metrics.events_duplicate);

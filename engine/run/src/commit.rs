@@ -41,8 +41,7 @@ pub(crate) async fn commit_until_done(inner: &Arc<Inner>, shard: ShardId, batch:
         }
     }
     Metrics::add(&inner.metrics.commits);
-    let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    inner.metrics.commit_micros.fetch_add(micros, std::sync::atomic::Ordering::Relaxed);
+    inner.metrics.times.commit.observe(started.elapsed());
     inner.timers.handled(shard, &cleared);
     if let Some(earliest) = earliest {
         inner.timers.set(shard, earliest);

@@ -4,7 +4,7 @@
 //! the queue is empty. The inbox entry goes in the same commit that creates the runs, so no crash can part them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -18,6 +18,7 @@ use cartwright_core::{
         entry::{Entry, What},
     },
     shard::ShardId,
+    time::Timestamp,
     trigger,
     workflow::{Trigger, Workflow},
 };
@@ -49,8 +50,10 @@ pub(crate) struct Queue {
     receiver: Mutex<Option<mpsc::Receiver<Event>>>,
     /// Shards whose inbox may hold events that are not in the queue.
     behind: Mutex<BTreeSet<ShardId>>,
-    /// Events in the queue or being matched: an inbox scan leaves them alone.
-    claimed: Mutex<HashSet<EventId>>,
+    /// The shard whose inbox is being read.
+    draining: Mutex<Option<ShardId>>,
+    /// Events in the queue or being matched, with when they were accepted: an inbox scan leaves them alone.
+    claimed: Mutex<BTreeMap<EventId, Timestamp>>,
     wake: Notify,
 }
 
@@ -61,6 +64,7 @@ impl Queue {
             sender,
             receiver: Mutex::new(Some(receiver)),
             behind: Mutex::default(),
+            draining: Mutex::default(),
             claimed: Mutex::default(),
             wake: Notify::new(),
         }
@@ -69,7 +73,7 @@ impl Queue {
     /// Takes an event that storage has in its inbox.
     pub(crate) fn push(&self, event: Event) {
         let (shard, id) = (event.shard(), event.id.clone());
-        self.claimed.lock().insert(id.clone());
+        self.claimed.lock().insert(id.clone(), event.time);
         if self.sender.try_send(event).is_err() {
             self.claimed.lock().remove(&id);
             self.look_at(shard);
@@ -84,6 +88,15 @@ impl Queue {
 
     fn next_behind(&self) -> Option<ShardId> {
         self.behind.lock().pop_first()
+    }
+
+    /// When the oldest event that memory knows of was accepted, and the shards whose inbox may hold older ones.
+    pub(crate) fn oldest(&self) -> (Option<Timestamp>, BTreeSet<ShardId>) {
+        // Ids sort by the time of acceptance.
+        let claimed = self.claimed.lock().first_key_value().map(|(_, time)| *time);
+        let mut behind = self.behind.lock().clone();
+        behind.extend(*self.draining.lock());
+        (claimed, behind)
     }
 
     pub(crate) fn depth(&self) -> usize {
@@ -132,7 +145,9 @@ pub(crate) async fn dispatch(inner: Arc<Inner>) {
             Turn::Flush => unheard.flush(&inner),
             Turn::Inbox(shard) => {
                 in_a_row = 0;
+                *inner.queue.draining.lock() = Some(shard);
                 drain_inbox(&inner, shard).await;
+                *inner.queue.draining.lock() = None;
             }
             Turn::Nothing => {}
         }
@@ -205,7 +220,7 @@ async fn drain_inbox(inner: &Arc<Inner>, shard: ShardId) {
             if inner.is_stopping() {
                 return;
             }
-            let Some(claim) = Claim::new(inner, &event.id) else { continue };
+            let Some(claim) = Claim::new(inner, &event) else { continue };
             begin_matching(inner, event, claim).await;
         }
     }
@@ -225,9 +240,14 @@ pub(crate) struct Claim {
 }
 
 impl Claim {
-    fn new(inner: &Arc<Inner>, event: &EventId) -> Option<Self> {
-        let new = inner.queue.claimed.lock().insert(event.clone());
-        new.then(|| Self { inner: Arc::clone(inner), event: event.clone() })
+    fn new(inner: &Arc<Inner>, event: &Event) -> Option<Self> {
+        let mut claimed = inner.queue.claimed.lock();
+        if claimed.contains_key(&event.id) {
+            return None;
+        }
+        claimed.insert(event.id.clone(), event.time);
+        drop(claimed);
+        Some(Self { inner: Arc::clone(inner), event: event.id.clone() })
     }
 }
 

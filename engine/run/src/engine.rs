@@ -18,7 +18,7 @@ use cartwright_sandbox::Sandbox;
 use cartwright_storage::{Counts, EventFilter, Page, RunFilter, Storage, StorageError, StoredEvent};
 use cartwright_woo::{
     Vault,
-    client::{Ambience, Client, ClientOptions},
+    client::{Ambience, Client, ClientOptions, LaneView},
     examine::{Report, Target, examine},
     transport::Transport,
 };
@@ -158,6 +158,15 @@ impl Engine {
         tokio::spawn(keep_usage(Arc::clone(&engine.inner)));
         tokio::spawn(recover(Arc::clone(&engine.inner)));
         Ok(engine)
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.inner
+    }
+
+    /// How calls to a store go.
+    pub fn store_lane(&self, id: &StoreId) -> LaneView {
+        self.inner.client.lane(id)
     }
 
     /// Accepts an event: on stable storage when it resolves, and its runs follow whatever happens.

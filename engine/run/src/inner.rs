@@ -29,6 +29,7 @@ use crate::{
     dispatch::Queue,
     driver::{self, Start},
     engine::{Options, Parts},
+    line::Line,
     metrics::Metrics,
     outbound::Outbound,
     secrets::Secrets,
@@ -69,6 +70,8 @@ pub(crate) struct Inner {
     pub(crate) state_locks: Vec<tokio::sync::Mutex<()>>,
     /// Runs that may be in memory at once.
     pub(crate) slots: Arc<Semaphore>,
+    /// Runs that wait for one of them.
+    pub(crate) line: Line,
     /// True once the engine is to stop.
     pub(crate) stopping: watch::Sender<bool>,
     live: Mutex<HashMap<RunId, mpsc::UnboundedSender<Message>>>,
@@ -126,6 +129,7 @@ impl Inner {
             timers: Timers::default(),
             state_locks: (0..STATE_LOCKS).map(|_| tokio::sync::Mutex::default()).collect(),
             slots: Arc::new(Semaphore::new(parts.options.runs_in_memory_max)),
+            line: Line::default(),
             options: parts.options,
             stopping: watch::Sender::new(false),
             live: Mutex::default(),

@@ -1,8 +1,12 @@
 //! What the engine counts about itself since it started. Reading is free; nothing here is durable.
 
+mod histogram;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use cartwright_core::call::ErrorClass;
+
+pub use histogram::{Histogram, HistogramView};
 
 /// Classes of failed calls with the words that metrics use.
 const CLASSES: [(ErrorClass, &str); 5] = [
@@ -24,6 +28,7 @@ pub struct Metrics {
     pub runs_failed: AtomicU64,
     pub runs_parked: AtomicU64,
     pub runs_cancelled: AtomicU64,
+    /// Steps with a call whose outcome nobody knows.
     pub steps_unknown: AtomicU64,
     pub calls: AtomicU64,
     pub call_errors: AtomicU64,
@@ -35,8 +40,25 @@ pub struct Metrics {
     pub commits: AtomicU64,
     pub commit_conflicts: AtomicU64,
     pub commit_errors: AtomicU64,
-    pub commit_micros: AtomicU64,
     pub scripts: AtomicU64,
+    pub times: Times,
+}
+
+/// How long things took.
+#[derive(Debug)]
+pub struct Times {
+    /// From handing a batch to storage until it is on disk, tries while storage is away included.
+    pub commit: Histogram,
+    /// From handing an event to storage until it is on disk.
+    pub accept: Histogram,
+    /// From when a timer was due until its run was told.
+    pub timer_lateness: Histogram,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        Self { commit: Histogram::of_disk(), accept: Histogram::of_disk(), timer_lateness: Histogram::of_lateness() }
+    }
 }
 
 impl Metrics {
@@ -57,29 +79,5 @@ impl Metrics {
     /// Failed calls to stores by what the engine may do about them.
     pub fn store_call_errors(&self) -> impl Iterator<Item = (&'static str, u64)> {
         CLASSES.iter().zip(&self.store_call_errors).map(|((_, word), counter)| (*word, counter.load(Relaxed)))
-    }
-
-    /// All plain counters with their names.
-    pub fn snapshot(&self) -> Vec<(&'static str, u64)> {
-        let read = |counter: &AtomicU64| counter.load(Relaxed);
-        vec![
-            ("events_accepted", read(&self.events_accepted)),
-            ("events_duplicate", read(&self.events_duplicate)),
-            ("runs_started", read(&self.runs_started)),
-            ("runs_succeeded", read(&self.runs_succeeded)),
-            ("runs_failed", read(&self.runs_failed)),
-            ("runs_parked", read(&self.runs_parked)),
-            ("runs_cancelled", read(&self.runs_cancelled)),
-            ("steps_unknown", read(&self.steps_unknown)),
-            ("calls", read(&self.calls)),
-            ("call_errors", read(&self.call_errors)),
-            ("call_deferrals", read(&self.call_deferrals)),
-            ("store_calls", read(&self.store_calls)),
-            ("commits", read(&self.commits)),
-            ("commit_conflicts", read(&self.commit_conflicts)),
-            ("commit_errors", read(&self.commit_errors)),
-            ("commit_micros", read(&self.commit_micros)),
-            ("scripts", read(&self.scripts)),
-        ]
     }
 }

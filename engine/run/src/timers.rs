@@ -122,6 +122,7 @@ async fn fire(inner: &Arc<Inner>, shard: ShardId, now: Timestamp) -> Result<(), 
         }
         let new = inner.timers.handed_out.lock().entry(shard).or_default().insert(timer.key.clone());
         if new {
+            inner.metrics.times.timer_lateness.observe(now.since(timer.due));
             inner.tell(&timer.key.run, Message::Timer { path: timer.key.path, kind: timer.key.kind });
         }
     }

@@ -11,9 +11,9 @@ use tracing_subscriber::EnvFilter;
 
 use super::Context;
 use crate::{
-    assembly::{self, Foundation, Mode, PATIENCE},
+    assembly::{self, Around, Foundation, Mode, PATIENCE},
     client::Client,
-    config::Config,
+    config::{Config, StorageChoice},
     data::{Announcement, DataFolder},
     failure::{Failure, OrFail as _, Result, environment, usage},
     outside,
@@ -109,7 +109,12 @@ pub(crate) async fn start(
     let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode };
     let engine = assembly::start(foundation, loaded).await?;
     let reloading = reload::watch(folder, engine.clone(), findings.clone());
-    let router = assembly::router(&engine, &token, address.ip().is_loopback(), findings, &config.http);
+    let volume = match &config.storage {
+        StorageChoice::Sled(folder) => Some(folder.clone()),
+        StorageChoice::Memory => None,
+    };
+    let around = Around { loopback: address.ip().is_loopback(), findings, volume };
+    let router = assembly::router(&engine, &token, around, &config.http);
     let client = Client::own(router.clone(), token);
     let (close, closed) = oneshot::channel::<()>();
     let server = tokio::spawn(cartwright_http::serve::serve(listener, router, async { drop(closed.await) }));

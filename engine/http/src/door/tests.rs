@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod hooks;
 mod matrix;
+mod metrics;
 mod people;
 mod sign_in;
 mod webhooks;

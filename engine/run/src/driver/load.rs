@@ -27,7 +27,7 @@ impl Driver {
     ) -> Option<Self> {
         let permit = match fresh.permit {
             Some(permit) => permit,
-            None => Arc::clone(&inner.slots).acquire_owned().await.ok()?,
+            None => inner.room().await?,
         };
         let committed = if fresh.created.is_some() { 0 } else { fresh.state.len };
         let mut pending = Pending { prelude: fresh.prelude, ..Pending::default() };
@@ -44,7 +44,7 @@ impl Driver {
         run: &RunId,
         mailbox: mpsc::UnboundedReceiver<Message>,
     ) -> Option<Self> {
-        let permit = Arc::clone(&inner.slots).acquire_owned().await.ok()?;
+        let permit = inner.room().await?;
         match load(&inner, run).await {
             Ok(Some((state, workflow, views, wait_topics))) => {
                 let committed = state.len;

@@ -1,6 +1,9 @@
 //! How what a driver decided becomes true: one commit, then its calls; and what follows when the commit is a conflict.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use cartwright_core::{
     call::{CallError, CallOutcome, ErrorClass},
@@ -10,7 +13,6 @@ use cartwright_core::{
         decide::{Effect, Input},
         entry::{Entry, What},
         row::{RunError, RunStatus},
-        state::Phase,
     },
     time::Timestamp,
 };
@@ -49,6 +51,7 @@ impl Pending {
 /// What follows a commit.
 pub(super) struct After {
     pub(super) ended: bool,
+    pub(super) unknown: u64,
     pub(super) lookbacks: Vec<Wait>,
 }
 
@@ -67,6 +70,7 @@ impl Driver {
             Ok(()) => {
                 self.committed = self.state().len;
                 self.claim = None;
+                self.inner.metrics.steps_unknown.fetch_add(after.unknown, Relaxed);
                 self.count(after.ended);
                 self.answer_all();
                 self.make_calls();
@@ -84,6 +88,8 @@ impl Driver {
         let state = self.state();
         let ended =
             pending.entries.iter().any(|entry| matches!(entry.what, What::RunFinished { .. } | What::RunParked { .. }));
+        let unknown =
+            pending.entries.iter().filter(|entry| matches!(entry.what, What::StepUnknown { .. })).count() as u64;
         let mut batch = pending.prelude;
         if !pending.entries.is_empty() {
             let (row, append) = (state.row(), pending.entries);
@@ -109,7 +115,7 @@ impl Driver {
         batch.outbox.extend(pending.outbox);
         batch.records.extend(pending.records);
         batch.mail_done.extend(pending.mail_done);
-        (batch, After { ended, lookbacks: pending.lookbacks })
+        (batch, After { ended, unknown, lookbacks: pending.lookbacks })
     }
 
     pub(super) fn topic_of(&self, path: &StepPath, index: u32) -> Option<String> {
@@ -125,12 +131,7 @@ impl Driver {
             RunStatus::Succeeded => Metrics::add(&metrics.runs_succeeded),
             RunStatus::Failed => Metrics::add(&metrics.runs_failed),
             RunStatus::Cancelled => Metrics::add(&metrics.runs_cancelled),
-            RunStatus::Parked => {
-                Metrics::add(&metrics.runs_parked);
-                if matches!(&self.state().phase, Phase::Parked { error, .. } if error.code == "unknown") {
-                    Metrics::add(&metrics.steps_unknown);
-                }
-            }
+            RunStatus::Parked => Metrics::add(&metrics.runs_parked),
             RunStatus::Queued | RunStatus::Running | RunStatus::Waiting => {}
         }
     }

@@ -1,7 +1,11 @@
 //! When a request may go to a store: a token bucket, a cap on how many are on their way and one on how many calls wait for
 //! them, all of one store. Time is tokio's, so that tests and the simulator can advance it.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::NonZeroU32,
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+    time::Duration,
+};
 
 use governor::{
     Quota, RateLimiter,
@@ -47,6 +51,39 @@ pub(super) struct Lane {
     pace: Mutex<Pace>,
     full: Quota,
     clock: TokioClock,
+    waiting: AtomicUsize,
+    on_their_way: AtomicUsize,
+}
+
+/// Leave to send one request; it is on its way until this is dropped.
+pub(super) struct Turn<'a> {
+    _counted: Counted<'a>,
+    _permit: SemaphorePermit<'a>,
+}
+
+/// Counts somebody as long as it lives.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
+}
+
+/// A lane at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Look {
+    pub(super) waiting: usize,
+    pub(super) on_their_way: usize,
+    pub(super) rate_per_second: f64,
+    pub(super) full_rate_per_second: f64,
 }
 
 /// How fast it goes now.
@@ -68,7 +105,18 @@ impl Lane {
         let capacity = places(options);
         let places = Semaphore::new(capacity as usize);
         let promised = Mutex::new(clock.start);
-        Self { places, capacity, promised, running, turn: AsyncMutex::default(), pace: Mutex::new(pace), full, clock }
+        Self {
+            places,
+            capacity,
+            promised,
+            running,
+            turn: AsyncMutex::default(),
+            pace: Mutex::new(pace),
+            full,
+            clock,
+            waiting: AtomicUsize::new(0),
+            on_their_way: AtomicUsize::new(0),
+        }
     }
 
     /// A place for one call with all its requests, or after how long there may be one: those who are sent away get
@@ -82,15 +130,27 @@ impl Lane {
         })
     }
 
-    /// Waits until a request may go; it is on its way until the permit is dropped.
-    pub(super) async fn enter(&self) -> SemaphorePermit<'_> {
+    /// How it is now.
+    pub(super) fn look(&self) -> Look {
+        let per_second = |span: Duration| 1.0 / span.as_secs_f64();
+        Look {
+            waiting: self.waiting.load(Relaxed),
+            on_their_way: self.on_their_way.load(Relaxed),
+            rate_per_second: per_second(self.span(self.pace.lock().steps)),
+            full_rate_per_second: per_second(self.full.replenish_interval()),
+        }
+    }
+
+    /// Waits until a request may go.
+    pub(super) async fn enter(&self) -> Turn<'_> {
+        let _waiting = Counted::new(&self.waiting);
         let permit = self.running.acquire().await.expect("it is never closed");
         let _turn = self.turn.lock().await;
         // The rate may change while we wait, so each wait is followed by a new look.
         while let Err(wait) = self.token() {
             sleep(wait).await;
         }
-        permit
+        Turn { _counted: Counted::new(&self.on_their_way), _permit: permit }
     }
 
     fn token(&self) -> Result<(), Duration> {

@@ -18,6 +18,7 @@ mod rules;
 mod routes;
 mod headers;
 mod paging;
+mod look;
 #[cfg(test)]
 mod tests;
 pub(crate) mod probe;
@@ -37,11 +38,11 @@ use url::Url;
 
 use crate::{seal::Secret, transport::Transport};
 
-use self::{auth::Known, lane::Lane};
+use self::{auth::Known, lane::Lane, look::Tally};
 
 pub(crate) use self::request::url as address;
 
-pub use self::exchange::understand;
+pub use self::{exchange::understand, look::LaneView};
 
 /// Of one whole reading exchange.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -144,6 +145,7 @@ pub struct Client {
 pub(crate) struct StoreMemory {
     lane: Lane,
     known: Mutex<Known>,
+    tally: Tally,
 }
 
 /// What a store answered to one request.
@@ -197,7 +199,21 @@ impl Client {
     ) -> Result<Json, CallError> {
         let request = &crate::check::check(request.clone())?;
         let memory = self.memory(&store.id);
-        let _place = memory.lane.place().map_err(busy)?;
+        let made = match memory.lane.place() {
+            Ok(_place) => self.make(store, request, key, again).await,
+            Err(back_in) => Err(busy(back_in)),
+        };
+        memory.tally.count(&made, self.now());
+        made
+    }
+
+    async fn make(
+        &self,
+        store: &Connection,
+        request: &WooRequest,
+        key: &str,
+        again: Option<Again>,
+    ) -> Result<Json, CallError> {
         match request.repetition() {
             _ if request.all => paging::all(self, store, request).await,
             Repetition::Harmless => self.harmless(store, request, again.is_some()).await,
@@ -250,7 +266,10 @@ impl Client {
 
     fn memory(&self, store: &StoreId) -> Arc<StoreMemory> {
         let mut stores = self.stores.lock();
-        let fresh = || Arc::new(StoreMemory { lane: Lane::new(&self.options), known: Mutex::default() });
+        let fresh = || {
+            let lane = Lane::new(&self.options);
+            Arc::new(StoreMemory { lane, known: Mutex::default(), tally: Tally::default() })
+        };
         Arc::clone(stores.entry(store.clone()).or_insert_with(fresh))
     }
 }

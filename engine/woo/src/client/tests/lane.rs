@@ -149,3 +149,37 @@ async fn a_burst_at_one_store_sends_nobody_away_at_another() {
     assert!(codes.clone().count() == 63 && codes.clone().all(|one| one == ("busy".to_owned(), ErrorClass::Deferred)));
     alone.expect("an answer");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_shows_who_waits_and_what_was_put_off() {
+    let shop = Shop::new(|_| Ok(answer(200, "[]")));
+    let client = shop.client();
+    let (store, get) = (store("https://a.example"), get("orders"));
+    let before = client.lane(&store.id);
+    assert_eq!((before.waiting, before.deferrals, before.last_success), (0, 0, None));
+    let burst = join_all((0..100).map(|_| client.call(&store, &get, "key", None)));
+    let watch = async {
+        sleep(Duration::from_millis(1)).await;
+        client.lane(&store.id)
+    };
+    let (_, during) = tokio::join!(burst, watch);
+    assert_eq!((during.waiting, during.deferrals), (32, 63));
+    let after = client.lane(&store.id);
+    assert_eq!((after.waiting, after.on_their_way), (0, 0));
+    assert!(after.last_success.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lane_shows_what_is_on_its_way_and_how_much_it_was_slowed() {
+    let client = Shop::new(|_| Ok(answer(429, ""))).client();
+    let (store, get) = (store("https://a.example"), get("orders"));
+    assert!(client.call(&store, &get, "key", None).await.is_err());
+    let lane = client.lane(&store.id);
+    assert!((lane.rate_per_second - 2.5).abs() < 1e-9 && (lane.full_rate_per_second - 5.0).abs() < 1e-9, "{lane:?}");
+    assert_eq!((lane.deferrals, lane.last_success), (1, None));
+    let memory = client.memory(&store.id);
+    let turn = memory.lane.enter().await;
+    assert_eq!(client.lane(&store.id).on_their_way, 1);
+    drop(turn);
+    assert_eq!(client.lane(&store.id).on_their_way, 0);
+}
