@@ -146,7 +146,9 @@ async fn a_burst_at_one_store_sends_nobody_away_at_another() {
     let burst = join_all((0..100).map(|_| client.call(&busy, &get, "key", None)));
     let (burst, alone) = tokio::join!(burst, client.call(&other, &get, "key", None));
     let codes = burst.into_iter().filter_map(Result::err).map(|error| (error.code, error.class));
-    assert!(codes.clone().count() == 63 && codes.into_iter().all(|one| one == ("busy".to_owned(), ErrorClass::Deferred)));
+    assert!(
+        codes.clone().count() == 63 && codes.into_iter().all(|one| one == ("busy".to_owned(), ErrorClass::Deferred))
+    );
     alone.expect("an answer");
 }
 
