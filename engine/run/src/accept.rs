@@ -92,6 +92,7 @@ impl Inner {
             }
             Some(Accepted::New(id)) => {
                 Metrics::add(&self.metrics.events_accepted);
+                self.told.accepted(self.clock.now(), &event);
                 self.queue.push(event);
                 Ok(Acceptance { id, duplicate: false })
             }

@@ -33,6 +33,7 @@ use crate::{
     dispatch::dispatch,
     inner::Inner,
     keys::{KeyError, KeyList, Rotated},
+    live::{LastId, Subscription},
     metrics::Metrics,
     outbound::Outbound,
     recover::recover,
@@ -277,6 +278,11 @@ impl Engine {
     /// What happened since the start.
     pub fn metrics(&self) -> &Metrics {
         &self.inner.metrics
+    }
+
+    /// Listens to what happens from now on, or after the item that was seen last. Not durable: a gap says what was missed.
+    pub fn listen(&self, last: Option<&LastId>) -> Subscription {
+        self.inner.told.subscribe(last)
     }
 
     /// Runs in memory, and events that wait in memory for their turn.

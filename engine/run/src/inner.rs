@@ -30,6 +30,7 @@ use crate::{
     driver::{self, Start},
     engine::{Options, Parts},
     line::Line,
+    live::Live,
     metrics::Metrics,
     outbound::Outbound,
     secrets::Secrets,
@@ -60,6 +61,8 @@ pub(crate) struct Inner {
     pub(crate) access: Access,
     pub(crate) options: Options,
     pub(crate) metrics: Metrics,
+    /// Tells what happened.
+    pub(crate) told: Live,
     pub(crate) workflows: ArcSwap<WorkflowSet>,
     /// Counts up with each new set.
     pub(crate) workflows_changed: watch::Sender<u64>,
@@ -111,6 +114,7 @@ impl Inner {
             vault: parts.vault,
             sealing,
             rotating: tokio::sync::Mutex::default(),
+            told: Live::new(parts.entropy.as_ref()),
             storage: parts.storage,
             clock: parts.clock,
             entropy: parts.entropy,

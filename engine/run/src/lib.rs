@@ -16,6 +16,7 @@ mod host;
 mod inner;
 mod keys;
 mod line;
+pub mod live;
 mod metrics;
 mod operate;
 pub mod outbound;

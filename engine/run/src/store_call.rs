@@ -33,6 +33,7 @@ pub(crate) async fn make(
     let connection = store.connection.as_ref().ok_or_else(|| no_keys(id, store.store.url.as_deref()))?;
     let made = inner.client.call(connection, &request, key, again).await;
     inner.metrics.store_call(made.as_ref().err().map(|error| error.class));
+    inner.told.called(inner.clock.now(), id, made.as_ref().err());
     made
 }
 
