@@ -99,7 +99,7 @@ fn by_token(door: &Door, text: &[u8], from: IpAddr) -> Result<Caller, Problem> {
     let text = std::str::from_utf8(text).map_err(|_| nobody())?;
     let token = door.engine.access().recognise_token(text, door.engine.now()).ok_or_else(nobody)?;
     door.token_rates.admit(&token).map_err(Problem::too_many)?;
-    Ok(Caller::new(token.principal(), from))
+    Ok(Caller { token: Some(token.id.clone()), ..Caller::new(token.principal(), from) })
 }
 
 /// The person whose session the request's cookie stands for.

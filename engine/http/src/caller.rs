@@ -29,6 +29,8 @@ pub(crate) enum Need {
     Anyone,
     /// A scope; the handler looks at stores.
     Area(Area, Right),
+    /// To read in one of these areas; the handler looks at the rest.
+    AnyOf(&'static [Area]),
     /// Everything, everywhere.
     Admin,
 }
@@ -42,6 +44,8 @@ pub(crate) struct Caller {
     pub(crate) from: String,
     /// Where they came with a session's cookie.
     pub(crate) session: Option<SessionCookie>,
+    /// The id of the API token they came with.
+    pub(crate) token: Option<String>,
 }
 
 /// A session's cookie that was recognised.
@@ -60,7 +64,20 @@ impl std::fmt::Debug for SessionCookie {
 impl Caller {
     /// Somebody without a session.
     pub(crate) fn new(principal: Principal, from: IpAddr) -> Self {
-        Self { principal, from: from.to_string(), session: None }
+        Self { principal, from: from.to_string(), session: None, token: None }
+    }
+
+    /// Who they are by now, for whoever stays: `None` when their token or session is over. Counts as no use of either.
+    pub(crate) fn still(&self, door: &Door) -> Option<Principal> {
+        let (access, now) = (door.engine.access(), door.engine.now());
+        match (&self.token, &self.session) {
+            (Some(token), _) => {
+                access.token(token).filter(|token| !token.is_expired(now)).map(|token| token.principal())
+            }
+            (_, Some(session)) => access.session_of(&session.cookie, now).map(|person| person.principal()),
+            // The local administrator's token lasts as long as the process.
+            (None, None) => Some(self.principal.clone()),
+        }
     }
 
     /// As journals name them.
@@ -78,6 +95,8 @@ impl Caller {
         match need {
             Need::Open | Need::Anyone => Ok(()),
             Need::Area(area, right) => self.principal.may(area, right).map_err(lacks),
+            Need::AnyOf(areas) if areas.iter().any(|area| self.principal.may(*area, Right::Read).is_ok()) => Ok(()),
+            Need::AnyOf(areas) => Err(lacks_all(areas)),
             Need::Admin if self.principal.is_admin() => Ok(()),
             Need::Admin => Err(lacks(Scope::Admin)),
         }
@@ -165,6 +184,13 @@ pub(crate) fn nobody() -> Problem {
 pub(crate) fn lacks(scope: Scope) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "scope_missing", "this token or person may not do that")
         .help(format!("It takes the scope `{scope}`."))
+}
+
+/// 403 for who lacks each of several scopes.
+fn lacks_all(areas: &[Area]) -> Problem {
+    let scopes: Vec<String> = areas.iter().map(|area| format!("`{}`", Scope::Area(*area, Right::Read))).collect();
+    let problem = Problem::new(StatusCode::FORBIDDEN, "scope_missing", "this token or person may not do that");
+    problem.help(format!("It takes one of the scopes {}.", scopes.join(", ")))
 }
 
 /// 403 for who has a scope only at some stores.

@@ -78,6 +78,7 @@ pub(crate) struct Door {
     pub(crate) limits: Limits,
     pub(crate) token_rates: TokenRates,
     pub(crate) sign_ins: SignIns,
+    pub(crate) places: api::live::Places,
     pub(crate) metrics: Metrics,
     /// When the door was opened.
     pub(crate) started: Timestamp,
@@ -91,6 +92,7 @@ pub fn router(engine: Engine, config: Config) -> Router {
         token_rates: TokenRates::default(),
         sign_ins: SignIns::default(),
         started: engine.now(),
+        places: api::live::Places::default(),
         engine,
         config,
         metrics: Metrics::default(),

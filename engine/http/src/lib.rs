@@ -23,6 +23,7 @@ pub mod limits;
 mod metrics;
 pub mod problem;
 pub mod serve;
+mod stalled;
 
 pub use auth::AdminToken;
 pub use door::{Config, router};

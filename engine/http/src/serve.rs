@@ -9,15 +9,15 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     http::Request,
 };
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Semaphore, watch},
 };
 use tower::{Service, ServiceExt};
+
+use crate::stalled::Impatient;
 
 /// Connections at once; more wait in the listener's backlog.
 pub const MAX_CONNECTIONS: usize = 4096;
@@ -27,6 +27,8 @@ const HEAD_TIMEOUT_SECONDS: u64 = 15;
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 /// For requests under way when the engine stops, in seconds.
 const DRAIN_SECONDS: u64 = 10;
+/// A connection whose other side takes nothing of an answer for so long is closed, in seconds.
+const STALLED_SECONDS: u64 = 60;
 /// Pause after the system refuses a connection (no file descriptors left), in milliseconds.
 const ACCEPT_PAUSE_MILLIS: u64 = 50;
 
@@ -34,15 +36,26 @@ const ACCEPT_PAUSE_MILLIS: u64 = 50;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
+/// Tells answers without an end that the engine stops; in the extensions of every request.
+#[derive(Debug, Clone)]
+pub(crate) struct Stopping(watch::Receiver<bool>);
+
+impl Stopping {
+    /// Resolves when the engine stops.
+    pub(crate) async fn wait(mut self) {
+        // Without a sender nobody listens any more.
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
 /// Serves `router` until `shutdown` resolves, then until requests under way are answered (at most 10 seconds).
 pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()>) -> io::Result<()> {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
+    let stop = watch::Sender::new(false);
     // HTTP/1.1 alone: that is what WooCommerce and proxies speak, and telling HTTP/2 apart would mean to wait for a
     // connection's first bytes without a time limit.
-    let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
-    http.http1()
-        .timer(TokioTimer::new())
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(HEAD_TIMEOUT_SECONDS))
         .max_buf_size(MAX_HEAD_BYTES);
     let mut shutdown = std::pin::pin!(shutdown);
@@ -53,19 +66,34 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: impl Future<
         };
         // A delivery's answer is one small packet: it must not wait for more.
         let _ = stream.set_nodelay(true);
-        let service = hyper_util::service::TowerToHyperService::new(WithPeer { router: router.clone(), peer });
-        let connection = http.serve_connection(TokioIo::new(stream), service).into_owned();
-        let connection = graceful.watch(connection);
+        let service = hyper_util::service::TowerToHyperService::new(WithPeer {
+            router: router.clone(),
+            peer,
+            stopping: Stopping(stop.subscribe()),
+        });
+        let stream = Impatient::new(stream, Duration::from_secs(STALLED_SECONDS));
+        let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let stopping = Stopping(stop.subscribe());
         tokio::spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stopping.wait() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
             // A connection that breaks is the peer's affair; requests on it have answered for themselves.
-            if let Err(error) = connection.await {
+            if let Err(error) = ended {
                 tracing::debug!(%error, "connection ended early");
             }
             drop(place);
         });
     }
     drop(listener);
-    if tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS), graceful.shutdown()).await.is_err() {
+    stop.send_replace(true);
+    // Each connection, also one that became a WebSocket, holds a receiver until it ends.
+    if tokio::time::timeout(Duration::from_secs(DRAIN_SECONDS), stop.closed()).await.is_err() {
         tracing::warn!(seconds = DRAIN_SECONDS, "stopped with requests still under way");
     }
     Ok(())
@@ -93,6 +121,7 @@ async fn next(
 struct WithPeer {
     router: Router,
     peer: SocketAddr,
+    stopping: Stopping,
 }
 
 impl<B> Service<Request<B>> for WithPeer
@@ -111,6 +140,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(self.peer));
+        request.extensions_mut().insert(self.stopping.clone());
         self.router.clone().oneshot(request)
     }
 }

@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod events;
 mod keys;
+pub(crate) mod live;
 mod operate;
 mod query;
 mod runs;
@@ -45,6 +46,9 @@ const fn reads(area: Area) -> Need {
 const fn changes(area: Area) -> Need {
     Need::Area(area, Right::Write)
 }
+
+/// Whoever may read something of what is told live gets in; kinds are looked at there.
+const LIVE: Need = Need::AnyOf(&[Area::Events, Area::Runs, Area::Stores]);
 
 /// One address of the API with one method.
 pub(crate) struct Route {
@@ -87,6 +91,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/events/{id}", reads(Area::Events), |method| on(method, events::show)),
     route("GET", "/workflows", reads(Area::Workflows), |method| on(method, workflows::list)),
     route("POST", "/workflows/{*path}", changes(Area::Runs), |method| on(method, workflows::run)),
+    route("GET", "/live", LIVE, |method| on(method, live::open)),
     route("GET", "/backup/records", Need::Admin, |method| on(method, backup::records)),
     route("GET", "/keys", reads(Area::Secrets), |method| on(method, keys::list)),
     route("POST", "/keys/rotate", Need::Admin, |method| on(method, keys::rotate)),

@@ -23,9 +23,7 @@ impl Query {
         let pairs = hook::query(query);
         for (position, (name, _)) in pairs.iter().enumerate() {
             if !filters.contains(&name.as_str()) && !["limit", "cursor"].contains(&name.as_str()) {
-                let known = [filters, &["limit", "cursor"]].concat().join(", ");
-                let shown: String = name.chars().take(40).collect();
-                return Err(invalid(format!("`{shown}` is not a filter here; there are {known}")));
+                return Err(unknown(name, &[filters, &["limit", "cursor"]].concat()));
             }
             if pairs[..position].iter().any(|(other, _)| other == name) {
                 return Err(invalid(format!("`{name}` is given twice")));
@@ -81,6 +79,12 @@ impl Query {
             Some(_) => Err(invalid(format!("limit is a number from 1 to {MAX_LIMIT}"))),
         }
     }
+}
+
+/// For a name that means nothing at this address.
+pub(super) fn unknown(name: &str, known: &[&str]) -> Problem {
+    let shown: String = name.chars().take(40).collect();
+    invalid(format!("`{shown}` is not a filter here; there are {}", known.join(", ")))
 }
 
 pub(super) fn invalid(detail: impl Into<String>) -> Problem {

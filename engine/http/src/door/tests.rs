@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod hooks;
+mod live;
 mod matrix;
 mod metrics;
 mod people;
@@ -135,7 +136,10 @@ impl House {
     async fn send(&self, request: Request<Body>) -> Answer {
         let answer = self.router.clone().oneshot(request).await.expect("infallible");
         let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = to_bytes(answer.into_body(), 10_000_000).await.expect("a body");
+        // A stream has no end to wait for.
+        let endless = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let body = if endless { Body::empty() } else { answer.into_body() };
+        let body = to_bytes(body, 10_000_000).await.expect("a body");
         Answer { status, headers, body: String::from_utf8(body.to_vec()).expect("text") }
     }
 

@@ -117,6 +117,12 @@ impl Access {
         Some(OpenSession { person, csrf: csrf_of(cookie) })
     }
 
+    /// Whose session a cookie stands for, while it lasts; looking does not make it last longer.
+    pub fn session_of(&self, cookie: &str, now: Timestamp) -> Option<Arc<Person>> {
+        let session = self.known.read().sessions.get(&hash_of(cookie)).cloned()?;
+        if session.is_over(now) { None } else { self.person(&session.person) }
+    }
+
     /// Never brings back a session that was ended meanwhile.
     async fn keep_last_use(&self, session: &Session) -> Result<(), AccessError> {
         let Some(record) = self.storage.record(Table::Access, &session.key()).await? else { return Ok(()) };

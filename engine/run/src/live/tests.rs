@@ -244,7 +244,7 @@ async fn many_publishers_and_readers_lose_no_item_and_no_wake_up() {
         .map(|publisher| {
             let ring = Arc::clone(&ring);
             std::thread::spawn(move || {
-                (0..EACH).for_each(|n| publish(&ring, publisher * EACH + n..publisher * EACH + n + 1))
+                (0..EACH).for_each(|n| publish(&ring, publisher * EACH + n..publisher * EACH + n + 1));
             })
         })
         .collect();
