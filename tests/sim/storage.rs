@@ -12,8 +12,8 @@ use cartwright_core::{
     time::Timestamp,
 };
 use cartwright_storage::{
-    Accepted, Batch, CommitError, Counts, EventFilter, Mail, MailKey, MemoryStorage, NewEvent, Page, Purge, Purged,
-    Record, RecordWrite, RunFilter, Storage, StorageError, StoredEvent, Table, Timer, Wait,
+    Accepted, Backup, BackupPart, Batch, CommitError, Counts, EventFilter, Mail, MailKey, MemoryStorage, NewEvent,
+    Page, Purge, Purged, Record, RecordWrite, RunFilter, Storage, StorageError, StoredEvent, Table, Timer, Wait,
 };
 use cartwright_tests::random::Random;
 use parking_lot::Mutex;
@@ -172,6 +172,14 @@ impl Storage for SlowStorage {
 
     async fn purge(&self, purge: Purge) -> Result<Purged, StorageError> {
         self.inner.purge(purge).await
+    }
+
+    async fn backup(&self) -> Result<Box<dyn Backup>, StorageError> {
+        self.inner.backup().await
+    }
+
+    async fn restore(&self, part: BackupPart) -> Result<(), StorageError> {
+        self.inner.restore(part).await
     }
 
     async fn close(&self) -> Result<(), StorageError> {

@@ -24,6 +24,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
     access::Access,
+    backup::Backups,
     clock::{Clock, Entropy},
     definition::Pinned,
     dispatch::Queue,
@@ -75,6 +76,10 @@ pub(crate) struct Inner {
     pub(crate) slots: Arc<Semaphore>,
     /// Runs that wait for one of them.
     pub(crate) line: Line,
+    /// True while an engine that was restored from a backup begins nothing; see `hold`.
+    pub(crate) held: watch::Sender<bool>,
+    /// Backups that are read at the moment.
+    pub(crate) backups: Backups,
     /// True once the engine is to stop.
     pub(crate) stopping: watch::Sender<bool>,
     live: Mutex<HashMap<RunId, mpsc::UnboundedSender<Message>>>,
@@ -134,8 +139,10 @@ impl Inner {
             state_locks: (0..STATE_LOCKS).map(|_| tokio::sync::Mutex::default()).collect(),
             slots: Arc::new(Semaphore::new(parts.options.runs_in_memory_max)),
             line: Line::default(),
+            stopping: watch::Sender::new(parts.options.paused),
             options: parts.options,
-            stopping: watch::Sender::new(false),
+            held: watch::Sender::new(false),
+            backups: Backups::default(),
             live: Mutex::default(),
             may_wait: ShardId::all().map(|_| AtomicBool::new(any_waiting)).collect(),
         }
@@ -157,6 +164,16 @@ impl Inner {
 
     pub(crate) fn is_stopping(&self) -> bool {
         *self.stopping.borrow()
+    }
+
+    /// Whether a restored engine waits for the operator's word.
+    pub(crate) fn is_held(&self) -> bool {
+        *self.held.borrow()
+    }
+
+    /// Whether runs begin nothing now; what is asked of them is written all the same.
+    pub(crate) fn holds_runs(&self) -> bool {
+        self.is_stopping() || self.is_held()
     }
 
     /// Says something to a run; one that is not in memory is loaded for it.

@@ -207,6 +207,20 @@ pub enum Table {
     Answers,
 }
 
+impl Table {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::State,
+        Self::Stores,
+        Self::Secrets,
+        Self::Definitions,
+        Self::Meta,
+        Self::Access,
+        Self::Audit,
+        Self::Answers,
+    ];
+}
+
 /// Which runs to list; every field narrows.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {

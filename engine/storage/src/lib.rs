@@ -1,10 +1,12 @@
 //! Durable storage: one trait shaped around the commit, several backends, one contract suite.
 
+mod backup;
 mod batch;
 mod embedded;
 mod log;
 pub mod memory;
 
+pub use backup::{Backup, BackupPart};
 pub use batch::*;
 pub use log::{Options, SledStorage};
 pub use memory::MemoryStorage;
@@ -125,6 +127,17 @@ pub trait Storage: Send + Sync + 'static {
     /// One bounded step of retention; call again while there is more. Never removes a run that has not ended, nor an
     /// event that is in the inbox or has such a run. What it removes need not be on stable storage when it resolves.
     async fn purge(&self, purge: Purge) -> Result<Purged, StorageError>;
+
+    /// Begins a backup of everything: records of all tables, events, runs with their journals, and all that waits.
+    /// Commits go on meanwhile. Its parts, put into an empty storage in order by [`Storage::restore`], make what was
+    /// true at one commit between this call and the end of the reading, so everything acknowledged before the call is
+    /// in it. What is committed while it is read stays in the log until it ends, or until that is some gigabytes; then
+    /// the backup ends with an error. Leases are not part of it.
+    async fn backup(&self) -> Result<Box<dyn Backup>, StorageError>;
+
+    /// Puts the next part of a backup into a storage that was empty. On stable storage when it resolves; but before the
+    /// last part is in, what is there makes no sense, and nothing else may use it.
+    async fn restore(&self, part: BackupPart) -> Result<(), StorageError>;
 
     /// Writes what is in memory to its final place and stops. The storage answers nothing afterwards.
     async fn close(&self) -> Result<(), StorageError>;

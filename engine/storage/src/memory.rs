@@ -1,9 +1,12 @@
 //! Storage in memory: for dry runs, tests and the simulator. Requests are ordered by a lock and never wait, so a
 //! simulation over it is repeatable.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -13,7 +16,10 @@ use crate::{
     CommitError, Counts, StorageError,
     embedded::{
         Asked, Embedded, Seen, Sink, Told,
+        change::{Change, encode, encode_one},
+        copy::{CopySource, Redo},
         group::{Group, Standing},
+        key,
         stage::{Answer, Failure, Request, stage},
         view::View,
     },
@@ -31,8 +37,42 @@ pub struct Memory {
 }
 
 struct Data {
-    view: View,
+    view: Arc<View>,
     standing: Mutex<Standing>,
+    /// What backups under way still have to read.
+    taps: Mutex<Vec<Weak<Tap>>>,
+}
+
+/// Groups committed since a backup began, in the log's form.
+#[derive(Default)]
+struct Tap(Mutex<VecDeque<Vec<u8>>>);
+
+struct Tapped {
+    tap: Arc<Tap>,
+    data: Arc<Data>,
+    /// What was committed before the end and is not read yet.
+    left: VecDeque<Vec<u8>>,
+}
+
+impl Redo for Tapped {
+    fn check(&self) -> Result<(), StorageError> {
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), StorageError> {
+        let standing = self.data.standing.lock(); // no commit is half in it
+        self.left = std::mem::take(&mut self.tap.0.lock());
+        // In memory the counters are not among the keys.
+        let counts = serde_json::to_vec(&standing.counts).map_err(|_| key::damaged("the counters"))?;
+        let mut record = Vec::new();
+        encode_one(&key::counts(), &Change::Put(counts), &mut record);
+        self.left.push_back(record);
+        Ok(())
+    }
+
+    fn next(&mut self) -> Result<Option<Vec<u8>>, StorageError> {
+        Ok(self.left.pop_front())
+    }
 }
 
 /// Says what happens to the next write; called once for each, in order.
@@ -69,7 +109,8 @@ pub enum Fault {
 impl MemoryStorage {
     /// Empty storage.
     pub fn new() -> Arc<Self> {
-        let data = Data { view: View::in_memory(), standing: Mutex::new(Standing::new(Counts::default(), 0)) };
+        let standing = Mutex::new(Standing::new(Counts::default(), 0));
+        let data = Data { view: Arc::new(View::in_memory()), standing, taps: Mutex::default() };
         Self::handle(Arc::new(data))
     }
 
@@ -109,6 +150,7 @@ fn dead() -> StorageError {
 fn kind(request: &Request) -> Write {
     match request {
         Request::Accept(_) => Write::Accept,
+        Request::Restore(_) => Write::Records,
         Request::Commit { .. } => Write::Commit,
         Request::Records(_) => Write::Records,
         Request::Acquire { .. } | Request::Renew { .. } | Request::Release { .. } => Write::Lease,
@@ -145,6 +187,15 @@ impl Sink for Memory {
         self.data.standing.lock().counts.clone()
     }
 
+    fn copy(&self) -> Result<CopySource, StorageError> {
+        self.seen()?;
+        let tap = Arc::new(Tap::default());
+        let _standing = self.data.standing.lock();
+        self.data.taps.lock().push(Arc::downgrade(&tap));
+        let redo = Tapped { tap, data: Arc::clone(&self.data), left: VecDeque::new() };
+        Ok(CopySource { view: Arc::clone(&self.data.view), redo: Box::new(redo) })
+    }
+
     async fn close(&self) -> Result<(), StorageError> {
         self.dead.store(true, Ordering::SeqCst);
         Ok(())
@@ -160,6 +211,14 @@ impl Data {
             Failure::Broken(error) => error.into(),
         })?;
         let Group { changes, standing: now, .. } = group;
+        let mut taps = self.taps.lock();
+        taps.retain(|tap| tap.strong_count() > 0);
+        if !taps.is_empty() {
+            let mut record = Vec::new();
+            encode(&changes, &mut record);
+            taps.iter().filter_map(Weak::upgrade).for_each(|tap| tap.0.lock().push_back(record.clone()));
+        }
+        drop(taps);
         self.view.apply(changes)?;
         *standing = now;
         Ok(answer)

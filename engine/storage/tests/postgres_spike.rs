@@ -319,6 +319,12 @@ impl Storage for Spike {
     async fn purge(&self, _: Purge) -> Result<Purged, StorageError> {
         not_in_the_spike()
     }
+    async fn backup(&self) -> Result<Box<dyn Backup>, StorageError> {
+        not_in_the_spike()
+    }
+    async fn restore(&self, _: BackupPart) -> Result<(), StorageError> {
+        not_in_the_spike()
+    }
     async fn close(&self) -> Result<(), StorageError> {
         Ok(())
     }

@@ -193,6 +193,11 @@ impl Driver {
 
     async fn hear(&mut self, message: Message) -> Result<(), Stuck> {
         match message {
+            // It was loaded while the engine was held, which now is over.
+            Message::Resume if self.held && !self.inner.is_held() => {
+                self.held = false;
+                self.inputs.push_back(load::resume());
+            }
             // Loading was all that was wanted: `stored` begins with a resume.
             Message::Resume => {}
             Message::Timer { path, kind } => {
@@ -251,7 +256,7 @@ impl Driver {
             evaluate: &self.inner.sandbox,
             marks: &self.inner.marks,
             now: self.inner.clock.now(),
-            hold: self.inner.is_stopping(),
+            hold: self.inner.holds_runs(),
         }
     }
 
@@ -277,8 +282,8 @@ impl Driver {
 
     async fn take_effect(&mut self, effect: Effect) -> Result<(), Stuck> {
         match effect {
-            // A stopping engine begins nothing; the script is executed again when the run is taken up.
-            Effect::RunScript { .. } if self.inner.is_stopping() => {}
+            // A stopping or held engine begins nothing; the script is executed again when the run is taken up.
+            Effect::RunScript { .. } if self.inner.holds_runs() => {}
             Effect::RunScript { path, attempt } => {
                 Metrics::add(&self.inner.metrics.scripts);
                 if let Some(result) = script::execute(&self.inner, &self.context(), self.state(), &path) {

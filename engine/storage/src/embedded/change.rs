@@ -90,23 +90,28 @@ fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Writes changes in the log's form.
 pub(crate) fn encode(changes: &Changes, out: &mut Vec<u8>) {
     for (key, change) in changes {
-        match change {
-            Change::Put(value) => {
-                out.push(PUT);
-                bytes(out, key);
-                bytes(out, value);
-            }
-            Change::Patch { head, at, tail } => {
-                out.push(PATCH);
-                bytes(out, key);
-                bytes(out, head);
-                out.extend_from_slice(&at.to_le_bytes());
-                bytes(out, tail);
-            }
-            Change::Delete => {
-                out.push(DELETE);
-                bytes(out, key);
-            }
+        encode_one(key, change, out);
+    }
+}
+
+/// Writes one change in the log's form.
+pub(crate) fn encode_one(key: &[u8], change: &Change, out: &mut Vec<u8>) {
+    match change {
+        Change::Put(value) => {
+            out.push(PUT);
+            bytes(out, key);
+            bytes(out, value);
+        }
+        Change::Patch { head, at, tail } => {
+            out.push(PATCH);
+            bytes(out, key);
+            bytes(out, head);
+            out.extend_from_slice(&at.to_le_bytes());
+            bytes(out, tail);
+        }
+        Change::Delete => {
+            out.push(DELETE);
+            bytes(out, key);
         }
     }
 }

@@ -109,7 +109,8 @@ impl<'a> Group<'a> {
         self.add(key, Change::Delete);
     }
 
-    fn add(&mut self, key: Key, change: Change) {
+    /// Adds a change as it is.
+    pub(crate) fn add(&mut self, key: Key, change: Change) {
         self.bytes += key.len()
             + match &change {
                 Change::Put(value) => value.len(),

@@ -97,6 +97,11 @@ pub(crate) fn floor(table: Table) -> Key {
     vec![META, b'f', table_number(table)]
 }
 
+/// Whether a key is one of [`floor`].
+pub(crate) fn is_floor(key: &[u8]) -> bool {
+    key.starts_with(&[META, b'f'])
+}
+
 /// The 16 bytes of an id's 26 characters; `None` when they write more than 128 bits (no id that we made does).
 fn id_bytes(text: &str) -> Option<Id> {
     let mut number: u128 = 0;
@@ -315,6 +320,13 @@ fn table_number(table: Table) -> u8 {
 /// A record, or what records with this prefix start with.
 pub(crate) fn record(table: Table, key: &str) -> Key {
     [&[RECORD, table_number(table)][..], key.as_bytes()].concat()
+}
+
+/// The table and key of a record's key; `None`: it is another key.
+pub(crate) fn record_of_key(key: &[u8]) -> Option<(Table, String)> {
+    let [RECORD, number, name @ ..] = key else { return None };
+    let table = Table::ALL.into_iter().find(|table| table_number(*table) == *number)?;
+    Some((table, String::from_utf8(name.to_vec()).ok()?))
 }
 
 /// The first key after all keys with this prefix; `None`: there is none.

@@ -6,6 +6,7 @@
 //! so nothing is seen that could still be lost.
 
 pub(crate) mod change;
+pub(crate) mod copy;
 pub(crate) mod group;
 pub(crate) mod head;
 pub(crate) mod key;
@@ -34,8 +35,8 @@ use self::{
     view::{Range, View},
 };
 use crate::{
-    Accepted, Batch, CommitError, Counts, EventFilter, Mail, MailKey, NewEvent, Page, Purge, Purged, Record,
-    RecordWrite, RunFilter, Storage, StorageError, StoredEvent, Table, Timer, Wait,
+    Accepted, Backup, BackupPart, Batch, CommitError, Counts, EventFilter, Mail, MailKey, NewEvent, Page, Purge,
+    Purged, Record, RecordWrite, RunFilter, Storage, StorageError, StoredEvent, Table, Timer, Wait,
 };
 
 /// What makes groups of commits durable.
@@ -55,6 +56,9 @@ pub trait Sink: Send + Sync + 'static {
     fn log_bytes(&self) -> u64 {
         0
     }
+    /// Begins a copy of everything.
+    #[doc(hidden)]
+    fn copy(&self) -> Result<copy::CopySource, StorageError>;
     /// Stops.
     #[doc(hidden)]
     async fn close(&self) -> Result<(), StorageError>;
@@ -347,6 +351,14 @@ impl<S: Sink> Storage for Embedded<S> {
             purged.more |= found.more;
         }
         Ok(purged)
+    }
+
+    async fn backup(&self) -> Result<Box<dyn Backup>, StorageError> {
+        Ok(Box::new(copy::Copying::new(self.sink.copy()?)))
+    }
+
+    async fn restore(&self, part: BackupPart) -> Result<(), StorageError> {
+        self.ask_plain(Request::Restore(part.changes()?)).await.map(drop)
     }
 
     async fn close(&self) -> Result<(), StorageError> {

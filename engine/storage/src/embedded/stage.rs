@@ -9,9 +9,10 @@ use cartwright_core::{
 use crate::{
     Accepted, CommitError, Expect, Purged, RecordWrite, StorageError,
     embedded::{
+        change::Change,
         group::{EVENT, Group, RUN},
         head::{EventHead, RunHead},
-        key::{self, Id},
+        key::{self, Id, Key},
         list,
         prepare::{BatchIn, EventIn, RunIn, STREAM_RUN},
         purge,
@@ -47,6 +48,8 @@ pub(crate) enum Request {
         runs: Vec<Id>,
         before: Option<Timestamp>,
     },
+    /// Changes of a backup.
+    Restore(Vec<(Key, Change)>),
     /// Events to remove.
     PurgeEvents {
         events: Vec<Id>,
@@ -119,9 +122,27 @@ pub(crate) fn stage(group: &mut Group<'_>, request: &Request) -> Result<Answer, 
             }
             Answer::Done
         }
+        Request::Restore(changes) => {
+            restore(group, changes)?;
+            Answer::Done
+        }
         Request::PurgeRuns { runs, before } => Answer::Purged(purge::runs(group, runs, *before)?),
         Request::PurgeEvents { events, before } => Answer::Purged(purge::events(group, events, *before)?),
     })
+}
+
+/// The counters are written with every group; those of a backup become the standing ones.
+fn restore(group: &mut Group<'_>, changes: &[(Key, Change)]) -> Result<(), StorageError> {
+    for (key, change) in changes {
+        match change {
+            Change::Put(value) if *key == key::counts() => {
+                group.standing.counts =
+                    serde_json::from_slice(value).map_err(|_| key::damaged("the counters of the backup"))?;
+            }
+            change => group.add(key.clone(), change.clone()),
+        }
+    }
+    Ok(())
 }
 
 fn accept(group: &mut Group<'_>, event: &EventIn) -> Result<Accepted, StorageError> {

@@ -13,7 +13,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::{
     StorageError,
     embedded::view::{Table, View},
-    log::{Hooks, base::SledBase, queue::Queue, segment},
+    log::{Hooks, base::SledBase, keep::Keep, queue::Queue, segment},
 };
 
 /// A point in a checkpoint where tests end the process.
@@ -102,6 +102,7 @@ pub(crate) struct Checkpointer {
     pub(crate) base: SledBase,
     pub(crate) folder: PathBuf,
     pub(crate) hooks: Hooks,
+    pub(crate) keep: Arc<Keep>,
 }
 
 impl Checkpointer {
@@ -146,6 +147,9 @@ impl Checkpointer {
             let path = segment::path(&self.folder, number);
             if !path.exists() {
                 break;
+            }
+            if self.keep.holds(number) {
+                continue; // a backup reads it; a later checkpoint removes it
             }
             if !go_on(Step::Remove) {
                 return Ok(false);

@@ -15,6 +15,7 @@ use crate::{
     log::{
         Hooks,
         checkpoint::Handoff,
+        keep::Keep,
         queue::{Queue, Waiting},
         segment::{Failed, MAX_RECORD_BYTES, RECORD_HEADER_BYTES, Writer},
     },
@@ -32,6 +33,7 @@ pub(crate) struct Committer {
     pub(crate) writer: Writer,
     pub(crate) folder: PathBuf,
     pub(crate) hooks: Hooks,
+    pub(crate) keep: Arc<Keep>,
     /// The active table is set aside at this size.
     pub(crate) memtable_bytes: usize,
 }
@@ -104,6 +106,8 @@ impl Committer {
                 return Err(format!("the disk did not confirm a write ({error}); check the disk, then restart"));
             }
         }
+        // Before anyone sees it: what a backup has read must lie before the end that it asks for afterwards.
+        self.keep.advance(self.writer.place(), record.len() as u64);
         self.view.apply(changes).map_err(|error| error.to_string())?;
         self.standing = standing;
         Ok(Ok(()))
@@ -133,7 +137,10 @@ impl Committer {
         }
         let number = self.writer.number;
         match Writer::create(&*self.hooks.files, &self.folder, number + 1, self.writer.next_sequence()) {
-            Ok(writer) => self.writer = writer,
+            Ok(writer) => {
+                self.writer = writer;
+                self.keep.advance(self.writer.place(), 0);
+            }
             Err(error) => {
                 // The old segment goes on; the next group tries again.
                 tracing::warn!(%error, "a new log segment cannot be created");

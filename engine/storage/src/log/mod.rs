@@ -10,8 +10,10 @@ pub(crate) mod base;
 pub(crate) mod checkpoint;
 pub(crate) mod commit;
 pub(crate) mod files;
+pub(crate) mod keep;
 pub(crate) mod open;
 pub(crate) mod queue;
+pub(crate) mod redo;
 pub(crate) mod segment;
 #[cfg(test)]
 mod tests;
@@ -30,13 +32,16 @@ use self::{
     checkpoint::{Checkpointer, Handoff, Step},
     commit::Committer,
     files::{Disk, Files},
+    keep::Keep,
     queue::Queue,
+    redo::LogRedo,
 };
 use crate::{
     CommitError, Counts, StorageError,
     embedded::{
         Asked, Embedded, Seen, Sink, Told,
         change::{Change, Changes, encode},
+        copy::CopySource,
         group::Standing,
         key,
         view::View,
@@ -72,6 +77,7 @@ pub struct Log {
     view: Arc<View>,
     queue: Arc<Queue>,
     handoff: Arc<Handoff>,
+    keep: Arc<Keep>,
     log_folder: PathBuf,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Unlocked when this is dropped, after the threads are gone.
@@ -100,6 +106,8 @@ impl SledStorage {
         let queue = Arc::new(Queue::default());
         *queue.counts.lock() = counts;
         let handoff = Arc::new(Handoff::default());
+        let keep = Arc::new(Keep::default());
+        keep.advance(writer.place(), 0);
         let committer = Committer {
             queue: Arc::clone(&queue),
             handoff: Arc::clone(&handoff),
@@ -108,6 +116,7 @@ impl SledStorage {
             writer,
             folder: log_folder.clone(),
             hooks: hooks.clone(),
+            keep: Arc::clone(&keep),
             memtable_bytes: options.memtable_bytes.max(1),
         };
         let checkpointer = Checkpointer {
@@ -117,8 +126,10 @@ impl SledStorage {
             base: opened.base,
             folder: log_folder.clone(),
             hooks,
+            keep: Arc::clone(&keep),
         };
-        let log = Log { view, queue, handoff, log_folder, threads: Mutex::default(), lock: Mutex::new(Some(lock)) };
+        let log =
+            Log { view, queue, handoff, keep, log_folder, threads: Mutex::default(), lock: Mutex::new(Some(lock)) };
         log.start("storage-commit", folder, move || committer.run())?;
         log.start("storage-checkpoint", folder, move || checkpointer.run())?;
         Ok(Arc::new(Self::over(log)))
@@ -217,6 +228,12 @@ impl Sink for Log {
 
     fn log_bytes(&self) -> u64 {
         base::folder_bytes(&self.log_folder)
+    }
+
+    fn copy(&self) -> Result<CopySource, StorageError> {
+        self.queue.check()?;
+        let redo = LogRedo::begin(&self.queue, &self.keep, self.log_folder.clone());
+        Ok(CopySource { view: Arc::clone(&self.view), redo: Box::new(redo) })
     }
 
     async fn close(&self) -> Result<(), StorageError> {

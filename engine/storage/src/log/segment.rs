@@ -13,7 +13,10 @@ use std::{
 
 use crate::{
     StorageError,
-    log::files::{Files, Growing},
+    log::{
+        files::{Files, Growing},
+        keep::Place,
+    },
 };
 
 const MAGIC: &[u8; 8] = b"CWLOG\0\0\x01";
@@ -85,6 +88,11 @@ impl Writer {
         self.length += record.len() as u64;
         self.next_sequence += 1;
         Ok(())
+    }
+
+    /// The end of what is durable.
+    pub(crate) fn place(&self) -> Place {
+        Place { segment: self.number, length: self.length }
     }
 
     /// The sequence that the next segment begins with.
@@ -159,6 +167,11 @@ fn record(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let sealed = rest.get(..length.checked_add(8).filter(|length| *length <= MAX_RECORD_BYTES)?)?;
     let (sequence, changes) = sealed.split_first_chunk::<8>()?;
     (crc32fast::hash(sealed) == u32::from_le_bytes(*crc)).then(|| (u64::from_le_bytes(*sequence), changes))
+}
+
+/// Whether these bytes are one record as it was written.
+pub(crate) fn is_whole(bytes: &[u8]) -> bool {
+    record(bytes).is_some_and(|(_, changes)| changes.len() + RECORD_HEADER_BYTES == bytes.len())
 }
 
 /// Whether a whole later record follows somewhere: then what does not read was acknowledged once, and is damaged.

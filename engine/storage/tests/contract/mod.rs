@@ -4,6 +4,7 @@
 #![expect(unreachable_pub, reason = "shared by several test binaries")]
 
 pub mod accept;
+pub mod backup;
 pub mod commit;
 pub mod lists;
 pub mod make;
@@ -40,6 +41,8 @@ macro_rules! contract {
                 bad_cursors_are_refused, lists_follow_status, counts_follow_commits, a_span_of_time_bounds_every_list_of_runs, a_span_of_time_bounds_every_list_of_events;
             purge: old_ended_runs_go_and_open_ones_stay, events_go_after_their_runs, only_so_many_runs_are_kept, a_step_is_bounded,
                 a_retried_run_stays;
+            backup: a_backup_is_one_moment_while_writers_go_on, an_empty_storage_is_backed_up_and_parts_are_checked,
+                records_are_seen_in_parts;
         );
     };
     (@cases $fixture:expr; $($module:ident: $($case:ident),*;)*) => {

@@ -34,6 +34,8 @@ pub enum Entry {
         /// Its value.
         value: Vec<u8>,
     },
+    /// A part of everything in storage, in storage's own form. Since format 2.
+    Part(Vec<u8>),
     /// The last: how many came before.
     End {
         /// Entries before this one.
@@ -59,9 +61,18 @@ struct Kind {
     kind: String,
 }
 
+/// The first byte of a part; every other entry is JSON and begins with `{`.
+const PART: u8 = 1;
+
 /// Writes one entry.
 pub fn write_entry(out: &mut impl Write, entry: &Entry) -> Result<(), BackupError> {
     let written = match entry {
+        Entry::Part(part) => {
+            out.write_all(&length(part.len() + 1)?)?;
+            out.write_all(&[PART])?;
+            out.write_all(part)?;
+            return Ok(());
+        }
         Entry::About { created, engine } => Written::About { created: *created, engine: engine.clone() },
         Entry::MasterKeys(keys) => {
             let texts: Vec<_> = keys.iter().map(MasterKey::to_text).collect();
@@ -76,11 +87,16 @@ pub fn write_entry(out: &mut impl Write, entry: &Entry) -> Result<(), BackupErro
     if let Written::MasterKeys { keys } = written {
         drop(Zeroizing::new(keys));
     }
-    let length = u32::try_from(bytes.len()).ok().filter(|length| *length <= MAX_ENTRY_BYTES);
-    let length = length.ok_or_else(|| BackupError::Entry { place: 0, reason: "it is too long".into() })?;
-    out.write_all(&length.to_be_bytes())?;
+    out.write_all(&length(bytes.len())?)?;
     out.write_all(&bytes)?;
     Ok(())
+}
+
+/// An entry's length as it is written.
+fn length(bytes: usize) -> Result<[u8; 4], BackupError> {
+    let length = u32::try_from(bytes).ok().filter(|length| *length <= MAX_ENTRY_BYTES);
+    let length = length.ok_or_else(|| BackupError::Entry { place: 0, reason: "it is too long".into() })?;
+    Ok(length.to_be_bytes())
 }
 
 /// Reads the entry at `place` (from 1); `None`: there are no more.
@@ -106,6 +122,9 @@ pub fn read_entry<R: Read + Seek>(opened: &mut Opened<R>, place: u64) -> Result<
 fn parse(bytes: &[u8], place: u64) -> Result<Entry, BackupError> {
     // The parser's own words could quote a key.
     let wrong = |reason: &str| BackupError::Entry { place, reason: reason.to_owned() };
+    if let Some((&PART, part)) = bytes.split_first() {
+        return Ok(Entry::Part(part.to_vec()));
+    }
     let Kind { kind } = serde_json::from_slice(bytes).map_err(|_| wrong("it has no kind"))?;
     if !KINDS.contains(&kind.as_str()) {
         return Err(BackupError::NewerEntry { place, kind: kind.chars().take(40).collect() });

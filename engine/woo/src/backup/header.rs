@@ -21,7 +21,9 @@ use crate::seal::Secret;
 
 pub(super) const HEADER_BYTES: usize = 120;
 const MAGIC: &[u8; 8] = b"CWBACKUP";
-const FORMAT: u16 = 1;
+/// What is written. 1 had records of stores and secrets only; it is still read.
+const FORMAT: u16 = 2;
+const READ_FORMATS: std::ops::RangeInclusive<u16> = 1..=FORMAT;
 const SALT: std::ops::Range<usize> = 24..56;
 const CHECKED: usize = 56;
 const SIGNED: usize = 88;
@@ -77,7 +79,7 @@ pub(super) fn open(header: &Header, passphrase: &Secret) -> Result<Aes256Gcm, Ba
         return Err(BackupError::Head);
     }
     let format = u16::from_be_bytes([header[8], header[9]]);
-    if format != FORMAT {
+    if !READ_FORMATS.contains(&format) {
         return Err(BackupError::Newer { format });
     }
     let cost = Cost { memory_kib: number(12), passes: number(16), lanes: number(20) };

@@ -3,7 +3,7 @@
 //! ```text
 //! file    = header (120 bytes) chunk* "CARTWRIGHT-END\n"
 //! chunk   = AES-256-GCM of 64 KiB (the last one: of what is left, which may be nothing)
-//! payload = (length u32, entry as JSON)*
+//! payload = (length u32, entry)*                  entry = JSON, or the byte 1 and a part of storage
 //! ```
 //!
 //! The key is made from the passphrase by argon2id with a salt of the file's own, so no nonce meets a key twice. A
