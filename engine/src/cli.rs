@@ -93,6 +93,8 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Put a backup into an empty data folder
     Restore(Restore),
+    /// Let an engine go on that was restored from a backup
+    Resume,
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(Tokens),
@@ -331,6 +333,9 @@ pub(crate) struct Restore {
     /// Read the passphrase from this file [default: CARTWRIGHT_BACKUP_PASSPHRASE, or it is asked for]
     #[arg(long, value_name = "FILE")]
     pub(crate) passphrase_file: Option<PathBuf>,
+    /// Go on with open runs at the next start, without waiting for `cartwright resume`
+    #[arg(long)]
+    pub(crate) resume: bool,
 }
 
 /// A number with `d`, `h` or `m`.

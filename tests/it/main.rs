@@ -16,6 +16,7 @@ mod steps;
 mod secrets;
 mod leaks;
 mod vault;
+mod backup;
 mod commands;
 mod usage;
 mod demo;

@@ -215,6 +215,13 @@ impl Engine {
         child.wait_with_output().expect("it ends")
     }
 
+    /// As [`Engine::command`], without waiting for its end.
+    pub fn begin_command(&self, arguments: &[&str]) -> Child {
+        let mut command = self.binary();
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.spawn().expect("the binary starts")
+    }
+
     /// As [`Engine::command`]; it must succeed. Gives what it printed.
     pub fn command_ok(&self, arguments: &[&str]) -> String {
         let output = self.command(arguments);

@@ -1,46 +1,84 @@
-//! The records that a backup consists of: read from storage page by page for a backup, put into an empty one by a
-//! restore.
+//! Backups: read from a running engine part by part, checked, and put into an empty storage by a restore.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use cartwright_storage::{CommitError, Expect, RecordWrite, Storage, StorageError, Table};
+use cartwright_storage::{Backup, BackupPart, CommitError, Counts, Expect, RecordWrite, Storage, StorageError, Table};
 use cartwright_woo::{NamedSecret, Store, Vault};
+use tokio::time::Instant;
 
-/// What is in a backup so far, in the order it is written.
-const TABLES: [(Table, &str); 2] = [(Table::Stores, "stores"), (Table::Secrets, "secrets")];
+use crate::inner::Inner;
 
-/// A record as a backup has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BackupRecord {
-    /// Its table by name.
-    pub table: String,
-    /// Its key.
-    pub key: String,
-    /// Its value.
-    pub value: Vec<u8>,
+/// A backup that nobody reads for so long is over: what it keeps of the log can go.
+const IDLE: Duration = Duration::from_secs(60);
+/// Backups read at the same time; another one ends the one that was not read for the longest time.
+const BACKUPS_MAX: usize = 3;
+
+/// Backups that are read at the moment.
+#[derive(Default)]
+pub(crate) struct Backups {
+    open: tokio::sync::Mutex<BTreeMap<String, Reading>>,
 }
 
-/// Where a page of records ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BackupPlace {
-    table: usize,
-    /// `None`: the table begins.
-    after: Option<String>,
+struct Reading {
+    backup: Box<dyn Backup>,
+    /// The number of the next part.
+    next: u64,
+    last: Instant,
 }
 
-impl fmt::Display for BackupPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", TABLES[self.table].1, self.after.as_deref().unwrap_or_default())
+/// The next part of a backup; see [`crate::Engine::backup_part`].
+pub(crate) async fn next_part(
+    inner: &Arc<Inner>,
+    cursor: Option<&str>,
+) -> Result<(Option<BackupPart>, Option<String>), StorageError> {
+    let now = Instant::now();
+    let over = || StorageError::Invalid {
+        reason: "this backup is over (it ended, or nobody read it for a minute); begin a new one without a cursor"
+            .to_owned(),
+    };
+    let mut open = inner.backups.open.lock().await;
+    let (id, number) = match cursor {
+        Some(cursor) => {
+            let (id, number) = cursor.split_once('.').ok_or_else(over)?;
+            (id.to_owned(), number.parse().map_err(|_| over())?)
+        }
+        None => {
+            if open.len() >= BACKUPS_MAX {
+                let oldest = open.iter().min_by_key(|(_, reading)| reading.last).map(|(id, _)| id.clone());
+                oldest.and_then(|id| open.remove(&id));
+            }
+            let mut random = [0; 8];
+            inner.entropy.fill(&mut random);
+            let id = hex::encode(random);
+            let reading = Reading { backup: inner.storage.backup().await?, next: 0, last: now };
+            open.insert(id.clone(), reading);
+            tokio::spawn(end_when_idle(Arc::clone(inner), id.clone()));
+            (id, 0)
+        }
+    };
+    let reading = open.get_mut(&id).filter(|reading| reading.next == number).ok_or_else(over)?;
+    let read = reading.backup.next().await;
+    (reading.next, reading.last) = (number + 1, now);
+    match read {
+        Ok(Some(part)) => Ok((Some(part), Some(format!("{id}.{}", number + 1)))),
+        ended => {
+            open.remove(&id);
+            ended.map(|_| (None, None))
+        }
     }
 }
 
-impl FromStr for BackupPlace {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (name, after) = text.split_once('/').ok_or("the cursor is not one of this list")?;
-        let table = TABLES.iter().position(|(_, known)| *known == name).ok_or("the cursor names no table")?;
-        Ok(Self { table, after: (!after.is_empty()).then(|| after.to_owned()) })
+async fn end_when_idle(inner: Arc<Inner>, id: String) {
+    loop {
+        tokio::time::sleep(IDLE).await;
+        let mut open = inner.backups.open.lock().await;
+        match open.get(&id) {
+            Some(reading) if reading.last.elapsed() < IDLE && !inner.is_stopping() => {}
+            _ => {
+                open.remove(&id);
+                return;
+            }
+        }
     }
 }
 
@@ -60,6 +98,9 @@ pub enum RestoreError {
     /// A record that does not open.
     #[error("the backup has a record that does not open: {0}")]
     Record(String),
+    /// A part that does not read.
+    #[error("the backup has a part that is not understood: {0}")]
+    Part(String),
     /// Storage refused.
     #[error(transparent)]
     Storage(#[from] CommitError),
@@ -71,55 +112,85 @@ impl From<StorageError> for RestoreError {
     }
 }
 
-/// One page of records and where the next begins.
-pub(crate) async fn backup_page(
-    storage: &Arc<dyn Storage>,
-    after: Option<&BackupPlace>,
-    limit: usize,
-) -> Result<(Vec<BackupRecord>, Option<BackupPlace>), StorageError> {
-    let begin = BackupPlace { table: 0, after: None };
-    let place = after.unwrap_or(&begin);
-    let (table, name) = TABLES[place.table];
-    let page = storage.records(table, "", place.after.as_deref(), limit).await?;
-    let next = match page.last() {
-        Some(last) if page.len() == limit => Some(BackupPlace { table: place.table, after: Some(last.key.clone()) }),
-        _ if place.table + 1 < TABLES.len() => Some(BackupPlace { table: place.table + 1, after: None }),
-        _ => None,
-    };
-    let records =
-        page.into_iter().map(|record| BackupRecord { table: name.to_owned(), key: record.key, value: record.value });
-    Ok((records.collect(), next))
+/// What a backup holds, as far as it must be known before it is believed: what is sealed, and how much there is. The
+/// rest goes by without being kept.
+#[derive(Debug, Default)]
+pub struct Contents {
+    sealed: BTreeMap<(Table, String), Vec<u8>>,
+    /// How much there is.
+    pub counts: Counts,
 }
 
-/// Opens everything sealed in a record, as a check. Nothing of it is kept.
-pub fn check_record(vault: &Vault, record: &BackupRecord) -> Result<(), RestoreError> {
-    let wrong = |reason: String| RestoreError::Record(format!("{} `{}`: {reason}", record.table, record.key));
-    let key = match table(&record.table)? {
-        Table::Stores => {
-            let store = Store::from_bytes(&record.value).map_err(|error| wrong(error.to_string()))?;
-            store.webhook_secrets(vault).map_err(|error| wrong(error.to_string()))?;
-            store.rest_keys(vault).map_err(|error| wrong(error.to_string()))?;
-            store.id.to_string()
+impl Contents {
+    /// Looks at the next part.
+    pub fn see(&mut self, part: &BackupPart) -> Result<(), RestoreError> {
+        let wrong = |error: StorageError| RestoreError::Part(error.to_string());
+        for (table, key, value) in part.records().map_err(wrong)? {
+            self.see_record(table, key, value);
         }
-        _ => {
-            let secret = NamedSecret::from_bytes(&record.value).map_err(|error| wrong(error.to_string()))?;
-            secret.open(vault).map_err(|error| wrong(error.to_string()))?;
-            secret.name
+        if let Some(counts) = part.counts().map_err(wrong)? {
+            self.counts = counts;
         }
-    };
-    if key == record.key { Ok(()) } else { Err(wrong(format!("it belongs to `{key}`"))) }
+        Ok(())
+    }
+
+    /// Looks at a record of a backup of the first format.
+    pub fn see_named(&mut self, table_name: &str, key: String, value: Vec<u8>) -> Result<(), RestoreError> {
+        self.see_record(table(table_name)?, key, Some(value));
+        Ok(())
+    }
+
+    fn see_record(&mut self, table: Table, key: String, value: Option<Vec<u8>>) {
+        if matches!(table, Table::Stores | Table::Secrets) {
+            match value {
+                Some(value) => drop(self.sealed.insert((table, key), value)),
+                None => drop(self.sealed.remove(&(table, key))),
+            }
+        }
+    }
+
+    /// How many stores and how many secrets there are.
+    pub fn sealed(&self) -> (usize, usize) {
+        let stores = self.sealed.keys().filter(|(table, _)| *table == Table::Stores).count();
+        (stores, self.sealed.len() - stores)
+    }
+
+    /// Opens everything sealed, as a check. Nothing of it is kept.
+    pub fn check(&self, vault: &Vault) -> Result<(), RestoreError> {
+        self.sealed.iter().try_for_each(|((table, key), value)| check_record(vault, *table, key, value))
+    }
 }
 
+fn check_record(vault: &Vault, table: Table, key: &str, value: &[u8]) -> Result<(), RestoreError> {
+    let name = if table == Table::Stores { "store" } else { "secret" };
+    let wrong = |reason: String| RestoreError::Record(format!("{name} `{key}`: {reason}"));
+    let found = if table == Table::Stores {
+        let store = Store::from_bytes(value).map_err(|error| wrong(error.to_string()))?;
+        store.webhook_secrets(vault).map_err(|error| wrong(error.to_string()))?;
+        store.rest_keys(vault).map_err(|error| wrong(error.to_string()))?;
+        store.id.to_string()
+    } else {
+        let secret = NamedSecret::from_bytes(value).map_err(|error| wrong(error.to_string()))?;
+        secret.open(vault).map_err(|error| wrong(error.to_string()))?;
+        secret.name
+    };
+    if found == key { Ok(()) } else { Err(wrong(format!("it belongs to `{found}`"))) }
+}
+
+/// The tables of a backup of the first format.
 fn table(name: &str) -> Result<Table, RestoreError> {
-    let found = TABLES.iter().find(|(_, known)| *known == name);
-    found.map(|(table, _)| *table).ok_or_else(|| RestoreError::Table(name.chars().take(40).collect()))
+    match name {
+        "stores" => Ok(Table::Stores),
+        "secrets" => Ok(Table::Secrets),
+        _ => Err(RestoreError::Table(name.chars().take(40).collect())),
+    }
 }
 
 /// Refuses a storage that has anything in it.
 pub async fn check_empty(storage: &Arc<dyn Storage>) -> Result<(), RestoreError> {
-    for (table, name) in TABLES {
+    for table in Table::ALL {
         if !storage.records(table, "", None, 1).await?.is_empty() {
-            return Err(RestoreError::NotEmpty(name.to_owned()));
+            return Err(RestoreError::NotEmpty(format!("records ({table:?})")));
         }
     }
     let counts = storage.counts().await?;
@@ -129,13 +200,16 @@ pub async fn check_empty(storage: &Arc<dyn Storage>) -> Result<(), RestoreError>
     }
 }
 
-/// Puts records into a storage that is empty so far. On stable storage when it resolves.
-pub async fn restore_records(storage: &Arc<dyn Storage>, records: Vec<BackupRecord>) -> Result<(), RestoreError> {
-    let mut writes = Vec::with_capacity(records.len());
-    for BackupRecord { table: name, key, value } in records {
-        writes.push(RecordWrite { table: table(&name)?, key, expect: Expect::Absent, value: Some(value) });
-    }
-    Ok(storage.write_records(writes).await?)
+/// Puts a record of a backup of the first format into a storage that is empty so far. On stable storage when it
+/// resolves.
+pub async fn restore_record(
+    storage: &Arc<dyn Storage>,
+    table_name: &str,
+    key: String,
+    value: Vec<u8>,
+) -> Result<(), RestoreError> {
+    let write = RecordWrite { table: table(table_name)?, key, expect: Expect::Absent, value: Some(value) };
+    Ok(storage.write_records(vec![write]).await?)
 }
 
 #[cfg(test)]
@@ -144,41 +218,31 @@ mod tests {
 
     use super::*;
 
-    fn write(table: Table, key: &str) -> RecordWrite {
-        RecordWrite { table, key: key.into(), expect: Expect::Absent, value: Some(key.into()) }
-    }
-
-    #[tokio::test]
-    async fn pages_of_every_size_give_every_record_once() {
-        let storage: Arc<dyn Storage> = MemoryStorage::new();
-        let keys = ["a", "b/c", "d"];
-        let writes = keys.iter().flat_map(|key| [write(Table::Stores, key), write(Table::Secrets, key)]);
-        storage.write_records(writes.collect()).await.expect("written");
-        for limit in 1..5 {
-            let (mut all, mut place): (Vec<BackupRecord>, Option<BackupPlace>) = (Vec::new(), None);
-            loop {
-                let (page, next) = backup_page(&storage, place.as_ref(), limit).await.expect("read");
-                all.extend(page);
-                let Some(next) = next else { break };
-                place = Some(next.to_string().parse().expect("what was given is understood"));
-            }
-            let names: Vec<_> = all.iter().map(|one| (one.table.as_str(), one.key.as_str())).collect();
-            let expect: Vec<_> = TABLES.iter().flat_map(|(_, name)| keys.map(|key| (*name, key))).collect();
-            assert_eq!(names, expect, "{limit}");
-        }
-        for text in ["", "stores", "runs/a", "/"] {
-            assert!(text.parse::<BackupPlace>().is_err(), "{text}");
-        }
-    }
-
     #[tokio::test]
     async fn records_go_into_an_empty_storage_only() {
         let storage: Arc<dyn Storage> = MemoryStorage::new();
         check_empty(&storage).await.expect("empty");
-        let record = |table: &str| BackupRecord { table: table.into(), key: "a".into(), value: b"x".to_vec() };
-        assert!(matches!(restore_records(&storage, vec![record("runs")]).await, Err(RestoreError::Table(_))));
-        restore_records(&storage, vec![record("stores")]).await.expect("written");
+        let write = async |table: &str| restore_record(&storage, table, "a".into(), b"x".to_vec()).await;
+        assert!(matches!(write("runs").await, Err(RestoreError::Table(_))));
+        write("stores").await.expect("written");
         assert!(matches!(check_empty(&storage).await, Err(RestoreError::NotEmpty(_))));
-        assert!(restore_records(&storage, vec![record("stores")]).await.is_err(), "nothing is replaced");
+        assert!(write("stores").await.is_err(), "nothing is replaced");
+    }
+
+    #[tokio::test]
+    async fn what_is_sealed_is_what_the_last_part_says() {
+        let storage: Arc<dyn Storage> = MemoryStorage::new();
+        let mut contents = Contents::default();
+        restore_record(&storage, "stores", "a".into(), b"x".to_vec()).await.expect("written");
+        restore_record(&storage, "secrets", "b".into(), b"y".to_vec()).await.expect("written");
+        let mut backup = storage.backup().await.expect("begun");
+        let gone = RecordWrite { table: Table::Stores, key: "a".into(), expect: Expect::Any, value: None };
+        storage.write_records(vec![gone]).await.expect("written");
+        while let Some(part) = backup.next().await.expect("a part") {
+            contents.see(&part).expect("understood");
+        }
+        assert_eq!(contents.sealed(), (0, 1));
+        let vault = Vault::in_memory().expect("a vault");
+        assert!(matches!(contents.check(&vault), Err(RestoreError::Record(_))), "it is no sealed secret");
     }
 }

@@ -15,7 +15,7 @@ use cartwright_core::{
     workflow::WorkflowSet,
 };
 use cartwright_sandbox::Sandbox;
-use cartwright_storage::{Counts, EventFilter, Page, RunFilter, Storage, StorageError, StoredEvent};
+use cartwright_storage::{BackupPart, Counts, EventFilter, Page, RunFilter, Storage, StorageError, StoredEvent};
 use cartwright_woo::{
     Vault,
     client::{Ambience, Client, ClientOptions, LaneView},
@@ -27,21 +27,17 @@ use futures_util::future::try_join_all;
 use crate::{
     accept::{AcceptError, Acceptance, Incoming},
     access::{Access, AccessError},
-    backup::{BackupPlace, BackupRecord, backup_page},
+    backup,
     clock::{Clock, Entropy},
     definition::Loaded,
-    dispatch::dispatch,
+    hold::{Hold, begin, held, release},
     inner::Inner,
     keys::{KeyError, KeyList, Rotated},
     live::{LastId, Subscription},
     metrics::Metrics,
     outbound::Outbound,
-    recover::recover,
-    retention::run_retention,
-    schedule::run_schedules,
     secrets::Secrets,
     stores::{StoreError, Stores},
-    timers::run_timers,
 };
 
 /// How often storage is told how tokens were used.
@@ -152,12 +148,9 @@ impl Engine {
         let inner = Arc::new(Inner::new(parts, client, stores, access, sealing, fences, any_waiting));
         let engine = Self { inner };
         engine.set_workflows(workflows).await?;
-        tokio::spawn(dispatch(Arc::clone(&engine.inner)));
-        tokio::spawn(run_timers(Arc::clone(&engine.inner)));
-        tokio::spawn(run_schedules(Arc::clone(&engine.inner)));
-        tokio::spawn(run_retention(Arc::clone(&engine.inner)));
+        engine.inner.held.send_replace(held(engine.inner.storage.as_ref()).await?.is_some());
         tokio::spawn(keep_usage(Arc::clone(&engine.inner)));
-        tokio::spawn(recover(Arc::clone(&engine.inner)));
+        tokio::spawn(begin(Arc::clone(&engine.inner)));
         Ok(engine)
     }
 
@@ -261,13 +254,23 @@ impl Engine {
         self.inner.key_list().await
     }
 
-    /// What a backup consists of, page by page, and where the next page begins.
-    pub async fn backup_records(
+    /// The next part of a backup and the cursor of the one after it. Without a cursor a new backup begins; what was
+    /// acknowledged before is in it. One that nobody reads for a minute is over.
+    pub async fn backup_part(
         &self,
-        after: Option<&BackupPlace>,
-        limit: usize,
-    ) -> Result<(Vec<BackupRecord>, Option<BackupPlace>), StorageError> {
-        backup_page(&self.inner.storage, after, limit).await
+        cursor: Option<&str>,
+    ) -> Result<(Option<BackupPart>, Option<String>), StorageError> {
+        backup::next_part(&self.inner, cursor).await
+    }
+
+    /// Why nothing is begun here until somebody says so: the storage was restored from a backup.
+    pub async fn hold(&self) -> Result<Option<Hold>, StorageError> {
+        held(self.inner.storage.as_ref()).await
+    }
+
+    /// Lets a restored engine go on; `None`: nothing held it.
+    pub async fn release(&self) -> Result<Option<Hold>, StorageError> {
+        release(&self.inner).await
     }
 
     /// How much there is.

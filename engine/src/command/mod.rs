@@ -10,6 +10,7 @@ mod manual;
 mod operate;
 mod replay;
 mod restore;
+mod resume;
 mod run;
 mod runs;
 mod secrets;
@@ -130,6 +131,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Key(keys) => keys::run(keys, context).await,
         Command::Backup(backup) => backup::run(backup, context).await,
         Command::Restore(restore) => restore::run(restore, context).await,
+        Command::Resume => resume::run(context).await,
         Command::Token(tokens) => tokens::run(tokens, context).await,
         Command::Secret(secrets) => secrets::run(secrets, context).await,
         Command::User(users) => users::run(users, context).await,

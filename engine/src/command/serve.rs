@@ -33,6 +33,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     let stop = stop_signal();
     let running = start(config, &data, listener, terminal).await?;
     welcome(&running, terminal).await?;
+    tell_hold(&running.engine, terminal).await?;
     terminal.line(format_args!("listening on http://{}", running.address));
     stop.await;
     tracing::info!("stopping; calls under way may end");
@@ -40,6 +41,16 @@ pub(super) async fn run(context: &Context) -> Result<()> {
         stopped = running.stop() => stopped,
         () = stop_signal() => Err(environment("stopped at once; the next start settles what was under way")),
     }
+}
+
+/// A restored engine begins nothing until somebody says so; whoever starts it must know.
+async fn tell_hold(engine: &Engine, terminal: &Terminal) -> Result<()> {
+    if let Some(hold) = engine.hold().await.or_environment("cannot read the storage")? {
+        let made = hold.backup;
+        terminal.line(format_args!("restored from the backup of {made}: events are accepted, and nothing is begun or"));
+        terminal.line("continued before `cartwright resume`; runs that were open then may have gone on since");
+    }
+    Ok(())
 }
 
 /// Where nobody can sign in yet, prints the link that makes whoever opens it the owner.

@@ -1,41 +1,49 @@
-//! `/api/v1/backup/records`: what a backup consists of, as storage has it. Secrets in it are sealed under the master
-//! key, which the API never gives: whoever makes a backup adds it from where it lies.
+//! `/api/v1/backup`: what a backup consists of, part by part, as storage has it, and the word that lets a restored engine
+//! go on. Secrets in it are sealed under the master key, which the API never gives: whoever makes a backup adds it from
+//! where it lies.
 
-use std::{str::FromStr, sync::Arc};
+use std::sync::Arc;
 
-use axum::extract::{RawQuery, State};
-use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
-use cartwright_run::{BackupPlace, BackupRecord};
-use serde::Serialize;
-
-use super::{
-    Answer, page,
-    query::{Query, invalid},
+use axum::{
+    extract::{RawQuery, State},
+    http::StatusCode,
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{Answer, json, page, query::Query};
 use crate::{caller::Caller, door::Door};
 
-/// A record on the wire.
+/// A part on the wire.
 #[derive(Serialize)]
-struct RecordBody {
-    table: String,
-    key: String,
+struct PartBody {
     /// Base64.
-    value: String,
+    part: String,
 }
 
-impl From<BackupRecord> for RecordBody {
-    fn from(BackupRecord { table, key, value }: BackupRecord) -> Self {
-        Self { table, key, value: BASE64.encode(value) }
-    }
-}
-
-/// `GET /backup/records`
+/// `GET /backup/records`: the first part of a new backup, or (`cursor`) the next one. The parts in order are the backup.
 pub(super) async fn records(State(door): State<Arc<Door>>, caller: Caller, RawQuery(query): RawQuery) -> Answer {
     let query = Query::read(query.as_deref(), &[])?;
-    let after = query.cursor().map(BackupPlace::from_str).transpose().map_err(invalid)?;
-    let (records, next) = door.engine.backup_records(after.as_ref(), query.limit()?).await?;
-    if after.is_none() {
+    query.limit()?;
+    let (part, next) = door.engine.backup_part(query.cursor()).await?;
+    if query.cursor().is_none() {
         door.audit(caller.did(&door, "backup.read", "records")).await?;
     }
-    page(records.into_iter().map(RecordBody::from).collect(), next.map(|place| place.to_string()))
+    page(part.iter().map(|part| PartBody { part: BASE64.encode(part.as_bytes()) }).collect(), next)
+}
+
+/// `GET /backup/hold` → `{"hold": {"backup", "restored"}}`, or `{"hold": null}`
+pub(super) async fn hold(State(door): State<Arc<Door>>) -> Answer {
+    json(StatusCode::OK, &json!({ "hold": door.engine.hold().await? }))
+}
+
+/// `DELETE /backup/hold`: what was restored goes on. The same answer as above, with what held it.
+pub(super) async fn release(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    let hold = door.engine.release().await?;
+    if let Some(hold) = &hold {
+        let before = serde_json::to_value(hold).expect("two times become JSON");
+        door.audit(caller.did(&door, "backup.release", "hold").before(before)).await?;
+    }
+    json(StatusCode::OK, &json!({ "hold": hold }))
 }

@@ -93,6 +93,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/workflows/{*path}", changes(Area::Runs), |method| on(method, workflows::run)),
     route("GET", "/live", LIVE, |method| on(method, live::open)),
     route("GET", "/backup/records", Need::Admin, |method| on(method, backup::records)),
+    route("GET", "/backup/hold", Need::Admin, |method| on(method, backup::hold)),
+    route("DELETE", "/backup/hold", Need::Admin, |method| on(method, backup::release)),
     route("GET", "/keys", reads(Area::Secrets), |method| on(method, keys::list)),
     route("POST", "/keys/rotate", Need::Admin, |method| on(method, keys::rotate)),
     route("GET", "/stores", reads(Area::Stores), |method| on(method, stores::list)),

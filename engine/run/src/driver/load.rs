@@ -75,6 +75,7 @@ impl Driver {
         permit: OwnedSemaphorePermit,
     ) -> Self {
         Self {
+            held: inner.is_held(),
             inner,
             mailbox,
             unread: None,
@@ -97,7 +98,7 @@ impl Driver {
     }
 }
 
-fn resume() -> Input {
+pub(super) fn resume() -> Input {
     Input::Resume { under_way: BTreeSet::new() }
 }
 

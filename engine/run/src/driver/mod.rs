@@ -117,6 +117,8 @@ struct Driver {
     /// The topics of registered waits, which their removal must name.
     wait_topics: BTreeMap<(StepPath, u32), String>,
     claim: Option<Claim>,
+    /// It was loaded while the engine was held, so nothing of it was begun.
+    held: bool,
     _permit: OwnedSemaphorePermit,
 }
 
