@@ -1,6 +1,6 @@
 //! A restored engine is held: what it has is older than what it did. Runs that were open when the backup was made may
 //! have gone on since, and driving them again could repeat that. So until somebody says so, it accepts events and shows
-//! everything, but matches nothing, starts nothing and continues nothing. `engine/docs/decisions/0007-restored-engines-hold.md`
+//! everything, but matches nothing, starts nothing and continues nothing. `engine/docs/decisions/0007-backup-and-held-engines.md`
 
 use std::sync::Arc;
 
