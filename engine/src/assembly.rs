@@ -64,6 +64,8 @@ pub(crate) async fn start(foundation: Foundation, workflows: Vec<Loaded>) -> Res
     let options = Options {
         keep_for: Duration::from_secs(u64::from(foundation.retention.days) * 24 * 3600),
         keep_runs: foundation.retention.runs,
+        keep_audit_for: Duration::from_secs(u64::from(foundation.retention.audit_days) * 24 * 3600),
+        keep_audit: foundation.retention.audit_entries,
         stores: foundation.limits,
         paused: foundation.mode == Mode::Administration,
         ..Options::default()
@@ -182,7 +184,7 @@ async fn administration(
     token: String,
     stores: Arc<dyn Transport>,
 ) -> Result<(Engine, Client)> {
-    let retention = Retention { days: u32::MAX, runs: u64::MAX };
+    let retention = Retention { days: u32::MAX, runs: u64::MAX, audit_days: u32::MAX, audit_entries: u64::MAX };
     let outbound = Arc::new(NoOutbound);
     let (limits, mode) = (ClientOptions::default(), Mode::Administration);
     let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode };

@@ -115,6 +115,8 @@ struct File {
 struct RetentionFile {
     days: Option<u32>,
     runs: Option<u64>,
+    audit_days: Option<u32>,
+    audit_entries: Option<u64>,
 }
 
 /// `[stores]`: what holds for calls to each of all stores.
@@ -247,9 +249,14 @@ pub(crate) struct Retention {
     pub(crate) days: u32,
     /// Beyond this many the oldest ended runs go.
     pub(crate) runs: u64,
+    /// Entries of the audit log older than this go.
+    pub(crate) audit_days: u32,
+    /// Beyond this many the oldest entries of the audit log go.
+    pub(crate) audit_entries: u64,
 }
 
-const DEFAULT_RETENTION: Retention = Retention { days: 30, runs: 10_000_000 };
+const DEFAULT_RETENTION: Retention =
+    Retention { days: 30, runs: 10_000_000, audit_days: 365, audit_entries: 1_000_000 };
 
 impl Config {
     /// Reads the file the flags, the environment or the current folder name, and lays environment and flags over it.
@@ -291,6 +298,8 @@ impl Config {
         let retention = Retention {
             days: file.retention.days.unwrap_or(DEFAULT_RETENTION.days),
             runs: file.retention.runs.unwrap_or(DEFAULT_RETENTION.runs),
+            audit_days: file.retention.audit_days.unwrap_or(DEFAULT_RETENTION.audit_days),
+            audit_entries: file.retention.audit_entries.unwrap_or(DEFAULT_RETENTION.audit_entries),
         };
         let extra = flags.extra_ca_certificates.or_else(|| environment.get("EXTRA_CA_CERTIFICATES").map(PathBuf::from));
         let http = Door { extra_ca_certificates: extra.or(file.http.extra_ca_certificates), ..file.http };

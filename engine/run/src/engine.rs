@@ -74,6 +74,10 @@ pub struct Options {
     pub keep_for: Duration,
     /// At most this many runs are kept.
     pub keep_runs: u64,
+    /// Entries of the audit log are kept this long.
+    pub keep_audit_for: Duration,
+    /// At most this many entries of the audit log are kept.
+    pub keep_audit: u64,
     /// The name under which this process owns shards.
     pub node: String,
     /// Answers questions and keeps what people ask for, but accepts no events and begins nothing.
@@ -88,6 +92,8 @@ impl Default for Options {
             runs_in_memory_max: 1_024,
             keep_for: Duration::from_secs(30 * 24 * 3600),
             keep_runs: 1_000_000,
+            keep_audit_for: Duration::from_secs(365 * 24 * 3600),
+            keep_audit: 1_000_000,
             node: "local".into(),
             paused: false,
             stores: ClientOptions::default(),

@@ -5,10 +5,14 @@ use std::{sync::Arc, time::Duration};
 use cartwright_core::time::Timestamp;
 use cartwright_storage::Purge;
 
-use crate::inner::Inner;
+use tokio::time::Instant;
+
+use crate::{access::AuditPlace, inner::Inner};
 
 /// How long between two looks at what is old.
 const INTERVAL: Duration = Duration::from_secs(60);
+/// How long between two looks at how old and how long the audit log is.
+const AUDIT_INTERVAL: Duration = Duration::from_secs(3600);
 /// Records looked at in one step.
 const STEP_BUDGET: usize = 500;
 /// Pause between two steps, so that writes are never held up for long.
@@ -18,6 +22,7 @@ const STEP_PAUSE: Duration = Duration::from_millis(5);
 pub(crate) async fn run_retention(inner: Arc<Inner>) {
     let mut stopping = inner.stopping.subscribe();
     let mut seen = 0;
+    let mut audited: Option<Instant> = None;
     loop {
         tokio::select! {
             biased;
@@ -28,6 +33,27 @@ pub(crate) async fn run_retention(inner: Arc<Inner>) {
         if commits != seen {
             seen = commits;
             purge(&inner).await;
+        }
+        if audited.is_none_or(|last| last.elapsed() >= AUDIT_INTERVAL) {
+            audited = Some(Instant::now());
+            purge_audit(&inner).await;
+        }
+    }
+}
+
+async fn purge_audit(inner: &Inner) {
+    let options = &inner.options;
+    let age = i64::try_from(options.keep_audit_for.as_millis()).unwrap_or(i64::MAX);
+    let before = Timestamp::from_millis(inner.clock.now().as_millis().saturating_sub(age));
+    let mut place = AuditPlace::default();
+    loop {
+        match inner.access.audit.purge(before, options.keep_audit, &mut place).await {
+            Ok(true) if !inner.is_stopping() => tokio::time::sleep(STEP_PAUSE).await,
+            Ok(_) => return,
+            Err(error) => {
+                tracing::warn!(%error, "old entries of the audit log could not be removed; trying again later");
+                return;
+            }
         }
     }
 }

@@ -54,7 +54,7 @@ pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
         vault: Vault::in_memory().or_environment("cannot make a key")?,
         outbound,
         stores,
-        retention: Retention { days: 1, runs: 1000 },
+        retention: Retention { days: 1, runs: 1000, audit_days: 1, audit_entries: 1000 },
         limits: context.config.stores.clone(),
         mode: Mode::Work,
     };

@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::Entropy;
 
-pub use audit::{AuditEntry, AuditLog, By};
+pub use audit::{AuditEntry, AuditLog, AuditPlace, By};
 pub use people::{INVITATION_LIFE, Invitation, PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN, Person, RoleAt};
 pub use sessions::{IDLE_LIFE, OpenSession, Session, WHOLE_LIFE};
 pub use tokens::{NewToken, TOKEN_MARK, Token, Usage};
