@@ -4,6 +4,7 @@
 
 mod bare;
 mod flow;
+mod history;
 mod load;
 mod process;
 mod report;
@@ -39,6 +40,10 @@ fn main() {
     }
     if wanted("stores") {
         stores::calls(&mut report);
+    }
+    // Only when asked for: it takes gigabytes.
+    if arguments.iter().any(|argument| argument == "history") {
+        history::lists(&mut report, &arguments);
     }
     report.print();
 }
