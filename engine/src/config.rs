@@ -249,9 +249,8 @@ pub(crate) struct Retention {
     pub(crate) days: u32,
     /// Beyond this many the oldest ended runs go.
     pub(crate) runs: u64,
-    /// Entries of the audit log older than this go.
+    /// Entries of the audit log older than this go, and the oldest beyond so many.
     pub(crate) audit_days: u32,
-    /// Beyond this many the oldest entries of the audit log go.
     pub(crate) audit_entries: u64,
 }
 
