@@ -9,7 +9,7 @@ use std::{
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
-    http::{Extensions, StatusCode},
+    http::{Extensions, HeaderValue, StatusCode, header},
     middleware,
     response::{IntoResponse, Response},
     routing::{any, get, post},
@@ -117,8 +117,24 @@ pub fn router(engine: Engine, config: Config) -> Router {
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(body_limit)
+        .layer(middleware::map_response(harmless))
         .layer(middleware::from_fn_with_state(Arc::clone(&door), metrics::count))
         .with_state(door)
+}
+
+/// What a browser may do with an answer that does not say so itself: nothing. So no answer runs as a page, is guessed to be
+/// of another kind, or stands in somebody else's frame.
+async fn harmless(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ] {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn unknown_path(State(door): State<Arc<Door>>, request: Request) -> Response {

@@ -1,7 +1,13 @@
 //! How often somebody may try: each token at its own rate, and sign-ins with pauses that grow for a name and a quota for
 //! an address, so that passwords cannot be guessed.
 
-use std::{collections::HashMap, net::IpAddr, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
 
 use cartwright_core::time::Timestamp;
 use cartwright_run::access::Token;
@@ -10,7 +16,7 @@ use governor::{
     clock::{Clock, DefaultClock},
 };
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::limits::{network, seconds};
 
@@ -28,8 +34,16 @@ const ADDRESSES_BEFORE_SWEEP: usize = 10_000;
 const ADDRESS_BURST: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 /// Between two sign-ins of an address that used its burst.
 const ADDRESS_PAUSE: Duration = Duration::from_secs(3);
-/// Passwords checked at once: each takes 19 MB.
-const PASSWORDS_AT_ONCE: usize = 4;
+/// Names remembered at most.
+const NAMES_MAX: usize = 100_000;
+/// Networks from which a person signed in that are remembered.
+const FAMILIAR_NETWORKS_MAX: usize = 4;
+/// Passwords checked at once: each takes 19 MB and some 20 ms of one core, which runs and webhooks need too.
+const PASSWORDS_AT_ONCE: usize = 2;
+/// Passwords that may wait for their turn. More are a flood, and are sent away.
+const PASSWORDS_WAITING_MAX: usize = 64;
+/// For those who are sent away to come back.
+const FLOOD_PAUSE_SECONDS: u64 = 5;
 
 /// Rates of tokens that have one of their own.
 #[derive(Default)]
@@ -55,10 +69,23 @@ impl TokenRates {
 
 /// Tries to sign in.
 pub(crate) struct SignIns {
-    names: Mutex<HashMap<String, Tries>>,
+    names: Mutex<HashMap<Tried, Tries>>,
+    /// Where people signed in from since the start. Pauses that somebody elsewhere causes do not hold there, so that nobody
+    /// is locked out of a place they use by others who guess.
+    familiar: Mutex<HashMap<String, VecDeque<IpAddr>>>,
     addresses: DefaultKeyedRateLimiter<IpAddr>,
-    /// Held while a password is checked or made.
-    pub(crate) passwords: Semaphore,
+    passwords: Semaphore,
+    /// Who has or waits for a turn.
+    places: Semaphore,
+}
+
+/// A name, tried from one of its familiar networks or from anywhere else.
+type Tried = (String, Option<IpAddr>);
+
+/// The right to check or make a password.
+pub(crate) struct Turn<'a> {
+    _turn: SemaphorePermit<'a>,
+    _place: SemaphorePermit<'a>,
 }
 
 struct Tries {
@@ -69,8 +96,13 @@ struct Tries {
 impl Default for SignIns {
     fn default() -> Self {
         let quota = Quota::with_period(ADDRESS_PAUSE).expect("not zero").allow_burst(ADDRESS_BURST);
-        let passwords = Semaphore::new(PASSWORDS_AT_ONCE);
-        Self { names: Mutex::default(), addresses: RateLimiter::keyed(quota), passwords }
+        Self {
+            names: Mutex::default(),
+            familiar: Mutex::default(),
+            addresses: RateLimiter::keyed(quota),
+            passwords: Semaphore::new(PASSWORDS_AT_ONCE),
+            places: Semaphore::new(PASSWORDS_AT_ONCE + PASSWORDS_WAITING_MAX),
+        }
     }
 }
 
@@ -84,12 +116,20 @@ impl SignIns {
         self.addresses
             .check_key(&network(address))
             .map_err(|until| seconds(until.wait_time_from(DefaultClock::default().now())))?;
+        let tried = self.tried(name, address);
         let mut names = self.names.lock();
         if names.len() > NAMES_BEFORE_SWEEP {
             let longest = Duration::from_secs(LONGEST_PAUSE_SECONDS);
             names.retain(|_, tries| now < tries.not_before.plus(longest));
         }
-        let tries = names.entry(name.to_owned()).or_insert(Tries { failed: 0, not_before: now });
+        if names.len() >= NAMES_MAX {
+            // A flood from very many networks: what is remembered about names without a pause is given up first.
+            names.retain(|_, tries| now < tries.not_before);
+        }
+        if names.len() >= NAMES_MAX && !names.contains_key(&tried) {
+            return Err(FLOOD_PAUSE_SECONDS);
+        }
+        let tries = names.entry(tried).or_insert(Tries { failed: 0, not_before: now });
         if now < tries.not_before {
             return Err(seconds(tries.not_before.since(now)));
         }
@@ -102,8 +142,27 @@ impl SignIns {
     }
 
     /// The password was right.
-    pub(crate) fn succeeded(&self, name: &str) {
-        self.names.lock().remove(name);
+    pub(crate) fn succeeded(&self, name: &str, address: IpAddr) {
+        let (tried, network) = (self.tried(name, address), network(address));
+        self.names.lock().remove(&tried);
+        let mut familiar = self.familiar.lock();
+        let known = familiar.entry(name.to_owned()).or_default();
+        known.retain(|one| *one != network);
+        known.push_front(network);
+        known.truncate(FAMILIAR_NETWORKS_MAX);
+    }
+
+    fn tried(&self, name: &str, address: IpAddr) -> Tried {
+        let network = network(address);
+        let familiar = self.familiar.lock().get(name).is_some_and(|known| known.contains(&network));
+        (name.to_owned(), familiar.then_some(network))
+    }
+
+    /// Waits for a turn to check or make a password; the seconds to wait when too many do already.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, u64> {
+        let place = self.places.try_acquire().map_err(|_| FLOOD_PAUSE_SECONDS)?;
+        let turn = self.passwords.acquire().await.map_err(|_| FLOOD_PAUSE_SECONDS)?;
+        Ok(Turn { _turn: turn, _place: place })
     }
 }
 
@@ -130,9 +189,47 @@ mod tests {
             now = now.plus(Duration::from_secs(LONGEST_PAUSE_SECONDS));
             assert_eq!(tries.begin("ada", IpAddr::from([192, 0, 3, (now.as_millis() % 251) as u8]), now), Ok(()));
         }
-        tries.succeeded("ada");
+        tries.succeeded("ada", from(2));
         assert_eq!(tries.begin("ada", from(2), now), Ok(()));
         assert_eq!(tries.begin("ada", from(2), now), Ok(()));
+    }
+
+    #[test]
+    fn who_guesses_elsewhere_locks_nobody_out_where_they_sign_in() {
+        let tries = SignIns::default();
+        let (home, elsewhere) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([203, 0, 113, 1]));
+        assert_eq!(tries.begin("ada", home, NOW), Ok(()));
+        tries.succeeded("ada", home);
+        let guessed = (0..20).filter(|_| tries.begin("ada", elsewhere, NOW).is_ok()).count();
+        assert_eq!(guessed, 5);
+        assert!(tries.begin("ada", IpAddr::from([198, 51, 100, 1]), NOW).is_err(), "from anywhere else");
+        assert_eq!(tries.begin("ada", home, NOW), Ok(()), "but not at home");
+        let at_home = (0..20).filter(|_| tries.begin("ada", home, NOW).is_ok()).count();
+        assert_eq!(at_home, 4, "where guesses are counted too");
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_passwords_is_sent_away() {
+        let tries = SignIns::default();
+        let mut waiting = Vec::new();
+        let turns = [tries.turn().await, tries.turn().await];
+        assert!(turns.iter().all(Result::is_ok));
+        for _ in 0..PASSWORDS_WAITING_MAX {
+            let mut turn = Box::pin(tries.turn());
+            assert!(futures_poll(&mut turn).is_none(), "waits");
+            waiting.push(turn);
+        }
+        assert!(tries.turn().await.is_err(), "one too many");
+        drop(turns);
+        assert!(waiting.remove(0).await.is_ok(), "the first has its turn");
+    }
+
+    /// What a future gives now, if anything.
+    fn futures_poll<T>(future: &mut std::pin::Pin<Box<impl Future<Output = T>>>) -> Option<T> {
+        match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+            std::task::Poll::Ready(value) => Some(value),
+            std::task::Poll::Pending => None,
+        }
     }
 
     #[test]

@@ -115,6 +115,9 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/session", Need::Anyone, |method| on(method, session::show)),
     route("POST", "/session", Need::Open, |method| on(method, session::open)),
     route("DELETE", "/session", Need::Anyone, |method| on(method, session::close)),
+    route("PUT", "/session/password", Need::Anyone, |method| on(method, session::password)),
+    route("GET", "/sessions", Need::Anyone, |method| on(method, session::list)),
+    route("DELETE", "/sessions/{id}", Need::Anyone, |method| on(method, session::end)),
 ];
 
 /// The addresses for those who were recognised; the check of who asks is put in front of them.

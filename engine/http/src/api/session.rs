@@ -8,14 +8,14 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cartwright_run::access::{NAME_BYTES_MAX, OpenSession, Person, WHOLE_LIFE};
+use cartwright_run::access::{AccessError, NAME_BYTES_MAX, OpenSession, Person, WHOLE_LIFE};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, body, json};
+use super::{Answer, Segment, body, json, page};
 use crate::{
     auth::known_host,
-    caller::Caller,
+    caller::{Caller, SessionCookie},
     door::{Door, peer},
     origin::{client, from_our_pages, is_https, set_cookie},
     problem::Problem,
@@ -73,13 +73,79 @@ pub(crate) async fn sign_in(
         return Err(wrong());
     }
     door.sign_ins.begin(name, from, door.engine.now()).map_err(Problem::too_many)?;
-    let found = {
-        let _turn = door.sign_ins.passwords.acquire().await;
-        door.engine.access().check_password(name, password).await
+    let person = check(door, name, password).await?.ok_or_else(wrong)?;
+    door.sign_ins.succeeded(name, from);
+    match door.engine.access().open_session(&person, &from.to_string(), door.engine.now()).await {
+        // Somebody gave them another password meanwhile, or removed them.
+        Err(AccessError::NotFound(_)) => Err(wrong()),
+        opened => Ok(opened?),
+    }
+}
+
+async fn check(door: &Door, name: &str, password: &str) -> Result<Option<Arc<Person>>, Problem> {
+    let _turn = door.sign_ins.turn().await.map_err(Problem::too_many)?;
+    Ok(door.engine.access().check_password(name, password).await)
+}
+
+/// The session that a request came with.
+fn own(caller: &Caller) -> Result<&SessionCookie, Problem> {
+    let missing = || {
+        Problem::bad_request(
+            "session_missing",
+            "the request came without a session; this is for people who are signed in",
+        )
     };
-    let person = found.ok_or_else(wrong)?;
-    door.sign_ins.succeeded(name);
-    open_for(door, &person, from).await
+    caller.session.as_ref().ok_or_else(missing)
+}
+
+/// Another password for oneself.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewPassword {
+    current: String,
+    new: String,
+}
+
+/// `PUT /session/password` `{"current", "new"}`: 204; one's other sessions end
+pub(super) async fn password(State(door): State<Arc<Door>>, caller: Caller, request: Request) -> Answer {
+    own(&caller)?;
+    let from = client(&door, peer(request.extensions()), request.headers());
+    let NewPassword { current, new } = body(&door, request, true).await?;
+    change_password(&door, &caller, &current, &new, from).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Gives somebody who knows their password another one. Guesses count as those at the sign-in do: a session that was left
+/// open somewhere is no way to the password.
+pub(crate) async fn change_password(
+    door: &Door,
+    caller: &Caller,
+    current: &str,
+    new: &str,
+    from: IpAddr,
+) -> Result<(), Problem> {
+    let session = own(caller)?;
+    let name = caller.name().trim_start_matches("user:");
+    door.sign_ins.begin(name, from, door.engine.now()).map_err(Problem::too_many)?;
+    if check(door, name, current).await?.is_none() {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "credentials_wrong", "the current password is wrong"));
+    }
+    door.sign_ins.succeeded(name, from);
+    let _turn = door.sign_ins.turn().await.map_err(Problem::too_many)?;
+    let access = door.engine.access();
+    Ok(access.set_own_password(&session.cookie, new, caller.by(), door.engine.now()).await?)
+}
+
+/// `GET /sessions`: one's own, the one last used first
+pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+    page(door.engine.access().own_sessions(&own(&caller)?.cookie, door.engine.now()), None)
+}
+
+/// `DELETE /sessions/{id}`: 204
+pub(super) async fn end(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
+    let cookie = &own(&caller)?.cookie;
+    door.engine.access().close_own_session(cookie, &id, caller.by(), door.engine.now()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Opens a session for somebody who proved who they are.
@@ -94,9 +160,7 @@ pub(crate) async fn open_for(
 /// `DELETE /session`: 204, and the cookie is worth nothing
 pub(super) async fn close(State(door): State<Arc<Door>>, caller: Caller, request: Request) -> Answer {
     let https = is_https(&door, peer(request.extensions()), request.headers());
-    let Some(session) = &caller.session else {
-        return Err(Problem::bad_request("session_missing", "the request has no session to end"));
-    };
+    let session = own(&caller)?;
     door.engine.access().close_session(&session.cookie, door.engine.now()).await?;
     Ok(with_cookie(StatusCode::NO_CONTENT.into_response(), "", https))
 }

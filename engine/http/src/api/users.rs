@@ -72,7 +72,7 @@ pub(super) async fn change(
         access.set_roles(&name, roles, caller.by(), door.engine.now()).await?;
     }
     if let Some(password) = password {
-        let _turn = door.sign_ins.passwords.acquire().await;
+        let _turn = door.sign_ins.turn().await.map_err(Problem::too_many)?;
         access.set_password(&name, &password, caller.by(), door.engine.now()).await?;
     }
     let unknown = || Problem::not_found("access_unknown", "there is no person of this name");

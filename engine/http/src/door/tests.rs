@@ -1,6 +1,7 @@
 //! The whole door over a real engine in memory: what each address takes, refuses and shows.
 
 mod access;
+mod account;
 mod api;
 mod hooks;
 mod live;

@@ -1,6 +1,7 @@
-//! The pages on which people join, sign in and sign out: forms without script, each answered with a page or with a cookie
+//! The pages on which people join, sign in and out, change their password and end their sessions: forms without script, each answered with a page or with a cookie
 //! and a way on. They work on a first start, with nothing else installed.
 
+mod account;
 mod view;
 
 use std::{net::IpAddr, sync::Arc};
@@ -13,9 +14,12 @@ use axum::{
     routing::{get, post},
 };
 
+use account::{account, change_password, end_session};
+
 use crate::{
     api::{Segment, session},
     auth::{by_cookie, check_csrf, known_host},
+    caller::Caller,
     door::{Door, peer},
     ingest,
     origin::{client, from_our_pages, is_https},
@@ -31,6 +35,9 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/join/{secret}", get(invited).post(join))
         .route("/sign-in", get(ask).post(sign_in))
         .route("/sign-out", post(sign_out))
+        .route("/account", get(account))
+        .route("/account/password", post(change_password))
+        .route("/account/sessions/{id}/end", post(end_session))
 }
 
 /// What every page needs to know of a request.
@@ -133,7 +140,7 @@ async fn join(State(door): State<Arc<Door>>, Segment(secret): Segment, request: 
 
 async fn take_in(door: &Door, secret: &str, name: &str, password: &str, from: IpAddr) -> Result<String, Problem> {
     let person = {
-        let _turn = door.sign_ins.passwords.acquire().await;
+        let _turn = door.sign_ins.turn().await.map_err(Problem::too_many)?;
         door.engine.access().join(secret, name, password, door.engine.now()).await?
     };
     let (_, cookie) = session::open_for(door, &person, from).await?;
@@ -147,8 +154,8 @@ async fn ask(State(door): State<Arc<Door>>, request: Request) -> Response {
         Err(problem) => return door.refuse(peer(request.extensions()), problem),
     };
     let caller = by_cookie(&door, &visit.headers, visit.peer).await.ok();
-    match caller.as_ref().and_then(|caller| Some((caller, caller.session.as_ref()?))) {
-        Some((caller, session)) => view::respond(view::signed_in(caller.name(), &session.csrf)),
+    match caller {
+        Some(_) => Redirect::to("/account").into_response(),
         None => view::respond(view::sign_in("", "")),
     }
 }
@@ -179,11 +186,17 @@ async fn sign_out(State(door): State<Arc<Door>>, request: Request) -> Response {
     }
 }
 
-async fn end(door: &Door, request: Request) -> Result<bool, Problem> {
+/// A form that somebody who is signed in sent from a page of ours.
+async fn by_form(door: &Door, request: Request) -> Result<(Visit, Form, Caller), Problem> {
     let visit = Visit::to_change(door, &request)?;
     let form = Form::read(door, request).await?;
     let caller = by_cookie(door, &visit.headers, visit.peer).await?;
     check_csrf(&caller, form.field("csrf").as_bytes())?;
+    Ok((visit, form, caller))
+}
+
+async fn end(door: &Door, request: Request) -> Result<bool, Problem> {
+    let (visit, _, caller) = by_form(door, request).await?;
     if let Some(session) = &caller.session {
         door.engine.access().close_session(&session.cookie, door.engine.now()).await?;
     }

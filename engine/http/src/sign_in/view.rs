@@ -7,7 +7,8 @@ use axum::{
     response::{self, IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
-use cartwright_run::access::PASSWORD_BYTES_MIN;
+use cartwright_core::time::Timestamp;
+use cartwright_run::access::{OwnSession, PASSWORD_BYTES_MIN};
 use sha2::{Digest, Sha256};
 
 use crate::status::html::Html;
@@ -82,16 +83,69 @@ pub(super) fn sign_in(name: &str, said: &str) -> String {
     })
 }
 
-/// For who is signed in.
-pub(super) fn signed_in(name: &str, csrf: &str) -> String {
-    page("Signed in", "", |html| {
-        html.raw("<p>You are <b>")
-            .text(name.trim_start_matches("user:"))
-            .raw("</b>. <a href=\"/\">To the status page</a></p>\n");
-        html.raw("<form method=\"post\" action=\"/sign-out\">\n<input type=\"hidden\" name=\"csrf\" value=\"")
-            .text(csrf);
-        html.raw("\">\n<button>Sign out</button>\n</form>\n");
+/// For who is signed in. `said`: what was done, or why it was not.
+pub(super) fn account(
+    name: &str,
+    csrf: &str,
+    sessions: &[OwnSession],
+    now: Timestamp,
+    said: Result<&str, &str>,
+) -> String {
+    page("Your account", said.err().unwrap_or_default(), |html| {
+        if let Ok(done) = said.as_ref().map(|done| *done)
+            && !done.is_empty()
+        {
+            html.raw("<p role=\"status\">").text(done).raw("</p>\n");
+        }
+        html.raw("<p>You are <b>").text(name.trim_start_matches("user:"));
+        html.raw("</b>. <a href=\"/\">To the status page</a></p>\n");
+        form(html, "/sign-out", csrf, |html| {
+            html.raw("<button>Sign out</button>\n");
+        });
+        html.raw("<h2>Change your password</h2>\n");
+        form(html, "/account/password", csrf, |html| {
+            html.raw("<label>Current password<input name=\"current\" type=\"password\" autocomplete=\"current-password\" required></label>\n");
+            html.raw("<label>New password<input name=\"new\" type=\"password\" autocomplete=\"new-password\" required minlength=\"");
+            html.text(PASSWORD_BYTES_MIN).raw("\"></label>\n<p class=\"quiet\">At least ").text(PASSWORD_BYTES_MIN);
+            html.raw(" characters. Your other sessions end.</p>\n<button>Change it</button>\n");
+        });
+        html.raw("<h2>Where you are signed in</h2>\n<ul>\n");
+        for session in sessions {
+            html.raw("<li><span>Since ").text(day(session.opened)).raw(", used ").text(ago(session.last_used, now));
+            html.raw("</span>");
+            if session.current {
+                html.raw("<b>here</b>");
+            } else {
+                let target = format!("/account/sessions/{}/end", session.id);
+                form(html, &target, csrf, |html| {
+                    html.raw("<button>End</button>");
+                });
+            }
+            html.raw("</li>\n");
+        }
+        html.raw("</ul>\n");
     })
+}
+
+/// A form that proves that it is ours.
+fn form(html: &mut Html, action: &str, csrf: &str, inside: impl FnOnce(&mut Html)) {
+    html.raw("<form method=\"post\" action=\"").text(action);
+    html.raw("\">\n<input type=\"hidden\" name=\"csrf\" value=\"").text(csrf).raw("\">\n");
+    inside(html);
+    html.raw("</form>\n");
+}
+
+fn day(time: Timestamp) -> String {
+    time.to_string().chars().take(10).collect()
+}
+
+fn ago(time: Timestamp, now: Timestamp) -> String {
+    let minutes = now.since(time).as_secs() / 60;
+    match minutes {
+        0 => "just now".to_owned(),
+        1..60 => format!("{minutes} min ago"),
+        _ => format!("{} h ago", minutes / 60),
+    }
 }
 
 /// Where there is nothing to do.

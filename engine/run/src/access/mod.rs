@@ -22,12 +22,13 @@ use cartwright_storage::{CommitError, RecordWrite, Storage, StorageError, Table}
 use parking_lot::RwLock;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
 use crate::clock::Entropy;
 
 pub use audit::{AuditEntry, AuditLog, AuditPlace, By};
 pub use people::{INVITATION_LIFE, Invitation, PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN, Person, RoleAt};
-pub use sessions::{IDLE_LIFE, OpenSession, Session, WHOLE_LIFE};
+pub use sessions::{IDLE_LIFE, OpenSession, OwnSession, Session, WHOLE_LIFE};
 pub use tokens::{NewToken, TOKEN_MARK, Token, Usage};
 
 /// Of a name that people choose: a token's, a person's, in bytes.
@@ -67,6 +68,9 @@ pub struct Access {
     storage: Arc<dyn Storage>,
     entropy: Arc<dyn Entropy>,
     known: RwLock<Known>,
+    /// Held while a person is changed or a session is opened: a session that is opened with the old password must not
+    /// outlive it, and of two owners who demote each other at once one stays.
+    changing: Mutex<()>,
     /// The audit log.
     pub audit: AuditLog,
 }
@@ -98,7 +102,7 @@ impl Access {
             known.invitations.insert(invitation.hash, Arc::new(invitation));
         }
         let audit = AuditLog::new(Arc::clone(&storage));
-        Ok(Self { storage, entropy, known: RwLock::new(known), audit })
+        Ok(Self { storage, entropy, known: RwLock::new(known), changing: Mutex::default(), audit })
     }
 
     /// 256 random bits as text that fits into a header, a cookie and an address.

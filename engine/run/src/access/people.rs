@@ -75,6 +75,11 @@ pub struct Invitation {
 }
 
 impl Person {
+    /// Whether nothing changed the password since.
+    pub(super) fn has_password_of(&self, other: &Self) -> bool {
+        self.password == other.password
+    }
+
     /// Who they are to the API.
     pub fn principal(&self) -> Principal {
         let assign = |at: &RoleAt| Assignment { scopes: at.role.scopes(), stores: at.stores.clone() };
@@ -206,13 +211,16 @@ impl Access {
     /// The person with this name and password. Takes as long for a name that nobody has.
     pub async fn check_password(&self, name: &str, password: &str) -> Option<Arc<Person>> {
         let person = self.person(name);
-        let stored = person.as_ref().map_or_else(|| NOBODY.to_owned(), |person| person.password.clone());
-        let given = password.chars().take(PASSWORD_BYTES_MAX).collect::<String>();
+        let fits = password.len() <= PASSWORD_BYTES_MAX;
+        let known = person.as_ref().filter(|_| fits);
+        let stored = known.map_or_else(|| NOBODY.to_owned(), |person| person.password.clone());
+        // One that nobody can have is never cut to one that somebody has.
+        let given = if fits { password.to_owned() } else { String::new() };
         let matches = tokio::task::spawn_blocking(move || verify(&stored, &given)).await.unwrap_or(false);
-        person.filter(|_| matches)
+        person.filter(|_| fits && matches)
     }
 
-    /// Gives a person another password and ends their sessions. On stable storage when it resolves.
+    /// Gives a person another password and ends their sessions, in one commit. On stable storage when it resolves.
     pub async fn set_password(
         &self,
         name: &str,
@@ -220,12 +228,40 @@ impl Access {
         by: impl Into<By<'_>>,
         now: Timestamp,
     ) -> Result<(), AccessError> {
-        let by = by.into();
+        self.replace_password(name, password, None, by.into(), now).await
+    }
+
+    /// The same for somebody who does it themselves: the session of this cookie stays.
+    pub async fn set_own_password(
+        &self,
+        cookie: &str,
+        password: &str,
+        by: impl Into<By<'_>>,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
+        let person = self.recognise_session(cookie, now).await.map(|open| open.person.name.clone());
+        let person = person.ok_or_else(|| AccessError::NotFound("such session".into()))?;
+        self.replace_password(&person, password, Some(hash_of(cookie)), by.into(), now).await
+    }
+
+    async fn replace_password(
+        &self,
+        name: &str,
+        password: &str,
+        stays: Option<Hash>,
+        by: By<'_>,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
         check_password(password)?;
+        let password = self.hash_password(password).await?;
+        let _changing = self.changing.lock().await;
         let person = self.person(name).ok_or_else(|| unknown(name))?;
-        let person = Person { password: self.hash_password(password).await?, ..(*person).clone() };
-        self.replace(person, AuditEntry::by(now, by, "user.password", name)).await?;
-        self.end_sessions_of(name).await
+        let person = Person { password, ..(*person).clone() };
+        let over = self.sessions_of(name, stays);
+        let ends = over.iter().map(|session| gone(session.key())).collect();
+        self.replace(person, ends, AuditEntry::by(now, by, "user.password", name)).await?;
+        self.forget_sessions(&over);
+        Ok(())
     }
 
     /// Gives a person other roles. On stable storage when it resolves, and true for their next request.
@@ -237,6 +273,7 @@ impl Access {
         now: Timestamp,
     ) -> Result<Arc<Person>, AccessError> {
         let by = by.into();
+        let _changing = self.changing.lock().await;
         let person = self.person(name).ok_or_else(|| unknown(name))?;
         if roles.is_empty() {
             return Err(AccessError::Invalid("a person needs a role; remove them instead".into()));
@@ -245,18 +282,23 @@ impl Access {
         let about = AuditEntry::by(now, by, "user.roles", name)
             .before(json!({ "roles": person.roles }))
             .after(json!({ "roles": roles }));
-        self.replace(Person { roles, ..(*person).clone() }, about).await
+        self.replace(Person { roles, ..(*person).clone() }, Vec::new(), about).await
     }
 
-    /// Removes a person and ends their sessions. On stable storage when it resolves.
+    /// Removes a person and ends their sessions, in one commit. On stable storage when it resolves.
     pub async fn remove_person(&self, name: &str, by: impl Into<By<'_>>, now: Timestamp) -> Result<(), AccessError> {
         let by = by.into();
+        let _changing = self.changing.lock().await;
         let person = self.person(name).ok_or_else(|| unknown(name))?;
         self.keep_an_owner(name, None)?;
         let about = AuditEntry::by(now, by, "user.remove", name).before(json!({ "roles": person.roles }));
-        self.write(vec![gone(format!("{PREFIX}{name}"))], about).await?;
+        let over = self.sessions_of(name, None);
+        let mut writes = vec![gone(format!("{PREFIX}{name}"))];
+        writes.extend(over.iter().map(|session| gone(session.key())));
+        self.write(writes, about).await?;
         self.known.write().people.remove(name);
-        self.end_sessions_of(name).await
+        self.forget_sessions(&over);
+        Ok(())
     }
 
     /// The last owner of everything stays one.
@@ -271,14 +313,19 @@ impl Access {
         Err(AccessError::Invalid(format!("`{name}` is the only owner; make somebody else an owner first")))
     }
 
-    async fn replace(&self, person: Person, about: AuditEntry) -> Result<Arc<Person>, AccessError> {
+    async fn replace(
+        &self,
+        person: Person,
+        more: Vec<RecordWrite>,
+        about: AuditEntry,
+    ) -> Result<Arc<Person>, AccessError> {
         let key = format!("{PREFIX}{}", person.name);
         let expect = match self.storage.record(Table::Access, &key).await? {
             Some(record) => Expect::Version(record.version),
             None => return Err(unknown(&person.name)),
         };
         let write = RecordWrite { table: Table::Access, key, expect, value: Some(person.to_bytes()) };
-        self.write(vec![write], about).await?;
+        self.write([vec![write], more].concat(), about).await?;
         let person = Arc::new(person);
         self.known.write().people.insert(person.name.clone(), Arc::clone(&person));
         Ok(person)

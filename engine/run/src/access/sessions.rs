@@ -14,7 +14,7 @@ use cartwright_storage::{Expect, RecordWrite, Table};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Access, AccessError, AuditEntry, Hash, Person, hash_of, people::gone};
+use super::{Access, AccessError, AuditEntry, By, Hash, Person, hash_of, people::gone};
 
 /// Where sessions are kept.
 pub(super) const PREFIX: &str = "session/";
@@ -52,8 +52,26 @@ pub struct OpenSession {
     pub csrf: String,
 }
 
+/// A session as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OwnSession {
+    /// Names it in addresses; tells nothing about the cookie.
+    pub id: String,
+    /// Since when.
+    pub opened: Timestamp,
+    /// When it was last used.
+    pub last_used: Timestamp,
+    /// Whether it is the one that asks.
+    pub current: bool,
+}
+
 impl Session {
-    fn key(&self) -> String {
+    /// Names it in addresses.
+    fn id(&self) -> String {
+        hex::encode(&self.hash[..8])
+    }
+
+    pub(super) fn key(&self) -> String {
         format!("{PREFIX}{}", hex::encode(self.hash))
     }
 
@@ -74,6 +92,11 @@ impl Access {
         from: &str,
         now: Timestamp,
     ) -> Result<(OpenSession, String), AccessError> {
+        let _changing = self.changing.lock().await;
+        // Removed or given another password since they proved who they are.
+        if !self.person(&person.name).is_some_and(|there| there.has_password_of(person)) {
+            return Err(AccessError::NotFound(format!("person called `{}` with that password", person.name)));
+        }
         let cookie = self.random_text();
         let session = Session {
             hash: hash_of(&cookie),
@@ -141,18 +164,56 @@ impl Access {
         Ok(())
     }
 
-    pub(super) async fn end_sessions_of(&self, person: &str) -> Result<(), AccessError> {
-        let theirs: Vec<Arc<Session>> =
-            self.known.read().sessions.values().filter(|session| session.person == person).cloned().collect();
-        if theirs.is_empty() {
-            return Ok(());
-        }
-        self.storage.write_records(theirs.iter().map(|session| gone(session.key())).collect()).await?;
+    /// The sessions of whoever has this cookie, the one last used first.
+    pub fn own_sessions(&self, cookie: &str, now: Timestamp) -> Vec<OwnSession> {
+        let known = self.known.read();
+        let Some(current) = known.sessions.get(&hash_of(cookie)) else { return Vec::new() };
+        let theirs = known.sessions.values().filter(|one| one.person == current.person && !one.is_over(now));
+        let mut own: Vec<OwnSession> = theirs
+            .map(|one| OwnSession {
+                id: one.id(),
+                opened: one.opened,
+                last_used: time(&one.last_used),
+                current: one.hash == current.hash,
+            })
+            .collect();
+        own.sort_by_key(|one| std::cmp::Reverse((one.last_used, one.opened)));
+        own
+    }
+
+    /// Ends one of the sessions of whoever has this cookie. On stable storage when it resolves.
+    pub async fn close_own_session(
+        &self,
+        cookie: &str,
+        id: &str,
+        by: impl Into<By<'_>>,
+        now: Timestamp,
+    ) -> Result<(), AccessError> {
+        let found = {
+            let known = self.known.read();
+            let current = known.sessions.get(&hash_of(cookie));
+            let is_it = |current: &Arc<Session>, one: &Session| one.person == current.person && one.id() == id;
+            current.and_then(|current| known.sessions.values().find(|one| is_it(current, one)).cloned())
+        };
+        let session = found.ok_or_else(|| AccessError::NotFound("such session".into()))?;
+        let about = AuditEntry::by(now, by.into(), "session.close", &session.person);
+        self.write(vec![gone(session.key())], about).await?;
+        self.forget_sessions(&[session]);
+        Ok(())
+    }
+
+    /// A person's sessions but this one.
+    pub(super) fn sessions_of(&self, person: &str, stays: Option<Hash>) -> Vec<Arc<Session>> {
+        let known = self.known.read();
+        let theirs = known.sessions.values().filter(|one| one.person == person && Some(one.hash) != stays);
+        theirs.cloned().collect()
+    }
+
+    pub(super) fn forget_sessions(&self, over: &[Arc<Session>]) {
         let mut known = self.known.write();
-        for session in theirs {
+        for session in over {
             known.sessions.remove(&session.hash);
         }
-        Ok(())
     }
 
     /// Sessions that are over, and this person's oldest beyond the limit.

@@ -122,6 +122,50 @@ async fn a_session_ends_when_unused_old_closed_or_the_password_changes() {
 }
 
 #[tokio::test]
+async fn a_session_is_not_opened_with_a_password_that_was_replaced_meanwhile() {
+    let storage = MemoryStorage::new();
+    let access = reload(&storage).await;
+    let link = access.invite(owner(), "admin", NOW).await.expect("invited");
+    access.join(&link, "ada", PASSWORD, NOW).await.expect("joined");
+    let proved = access.check_password("ada", PASSWORD).await.expect("right");
+    access.set_password("ada", "another long password", "admin", NOW).await.expect("set");
+    assert!(matches!(access.open_session(&proved, "127.0.0.1", NOW).await, Err(AccessError::NotFound(_))));
+    let proved = access.check_password("ada", "another long password").await.expect("right");
+    access.open_session(&proved, "127.0.0.1", NOW).await.expect("opened");
+}
+
+#[tokio::test]
+async fn of_two_owners_who_remove_each_other_at_once_one_stays() {
+    let storage = MemoryStorage::new();
+    let access = reload(&storage).await;
+    for name in ["ada", "bob"] {
+        let link = access.invite(owner(), "admin", NOW).await.expect("invited");
+        access.join(&link, name, PASSWORD, NOW).await.expect("joined");
+    }
+    let (first, second) =
+        tokio::join!(access.remove_person("ada", "user:bob", NOW), access.remove_person("bob", "user:ada", NOW));
+    assert!(first.is_ok() != second.is_ok());
+    assert_eq!(reload(&storage).await.people().len(), 1);
+}
+
+#[tokio::test]
+async fn sessions_of_somebody_who_was_removed_are_nobodys() {
+    let storage = MemoryStorage::new();
+    let access = reload(&storage).await;
+    let join = async |name: &str| {
+        let link = access.invite(owner(), "admin", NOW).await.expect("invited");
+        access.join(&link, name, PASSWORD, NOW).await.expect("joined")
+    };
+    join("bob").await;
+    let ada = join("ada").await;
+    let (_, cookie) = access.open_session(&ada, "127.0.0.1", NOW).await.expect("opened");
+    access.remove_person("ada", "admin", NOW).await.expect("removed");
+    join("ada").await;
+    assert!(access.recognise_session(&cookie, NOW).await.is_none());
+    assert!(reload(&storage).await.recognise_session(&cookie, NOW).await.is_none(), "nor after a start");
+}
+
+#[tokio::test]
 async fn the_last_owner_stays() {
     let storage = MemoryStorage::new();
     let access = reload(&storage).await;

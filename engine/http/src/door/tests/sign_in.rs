@@ -185,6 +185,8 @@ async fn people_see_the_page_elsewhere_when_they_are_signed_in() {
     assert_eq!((asked.status.as_u16(), asked.headers["location"].to_str().expect("text")), (303, "/sign-in"));
     assert_eq!(house.call("GET", "/", &[host, ("cookie", &cookie)], "").await.status, 200);
     let page = house.call("GET", "/sign-in", &[host, ("cookie", &cookie)], "").await;
+    assert_eq!((page.status.as_u16(), page.headers["location"].to_str().expect("text")), (303, "/account"));
+    let page = house.call("GET", "/account", &[host, ("cookie", &cookie)], "").await;
     assert!(page.body.contains("Sign out") && page.body.contains("ada"), "{}", page.body);
     let narrow = house.token("prometheus", &["runs:read", "events:read"], None).await;
     let bearer = format!("Bearer {narrow}");
