@@ -202,7 +202,7 @@ async fn what_belongs_to_another_store_is_not_there() {
             // It is there for them, and tells nothing of that store: the tests of `live`.
             ("GET", "/live") => assert_eq!(status, 200, "{name}: {answer:?}"),
             (_, "/session" | "/session/password" | "/sessions" | "/sessions/{id}") => {
-                assert!(status == 200 || status == 400, "{name}: {answer:?}")
+                assert!(status == 200 || status == 400, "{name}: {answer:?}");
             }
             _ => assert_eq!(answer.refusal(), (403, "scope_missing".to_owned()), "{name}"),
         }
