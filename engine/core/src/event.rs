@@ -78,6 +78,16 @@ pub enum Source {
         /// The workflow that was asked for.
         workflow: WorkflowId,
     },
+    /// A person had an event accepted again: same topic, store, data and hops. It starts what its first source starts.
+    Replay {
+        /// The event that was replayed.
+        of: EventId,
+        /// The one workflow it is for, where the person named one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        workflow: Option<WorkflowId>,
+        /// Where the event first came from; never a replay itself.
+        source: Box<Source>,
+    },
 }
 
 impl Source {
@@ -85,12 +95,35 @@ impl Source {
     pub fn workflow(&self) -> Option<&WorkflowId> {
         match self {
             Self::Http { workflow, .. } | Self::Schedule { workflow, .. } | Self::Manual { workflow } => Some(workflow),
+            Self::Replay { workflow, source, .. } => workflow.as_ref().or_else(|| source.workflow()),
             Self::Woo { .. } | Self::Emit { .. } | Self::Api => None,
+        }
+    }
+
+    /// Where it came from before anybody replayed it.
+    pub fn first(&self) -> &Self {
+        match self {
+            Self::Replay { source, .. } => source.first(),
+            first => first,
         }
     }
 }
 
 impl Event {
+    /// The same fact again, as a new event: for all workflows that the first was for, or for one of them.
+    pub fn replayed(&self, id: EventId, now: Timestamp, workflow: Option<WorkflowId>) -> Self {
+        let before = match &self.source {
+            Source::Replay { workflow, .. } => workflow.clone(),
+            _ => None,
+        };
+        let source = Source::Replay {
+            of: self.id.clone(),
+            workflow: workflow.or(before),
+            source: Box::new(self.source.first().clone()),
+        };
+        Self { id, time: now, source, ..self.clone() }
+    }
+
     /// The shard that owns this event and the runs it starts: its store's, else its workflow's, else the one that all
     /// other events without a store share.
     pub fn shard(&self) -> ShardId {

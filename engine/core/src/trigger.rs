@@ -1,6 +1,10 @@
 //! Which workflows an event may start. Conditions come after this: they need the evaluator.
 
+mod why;
+
 use std::sync::Arc;
+
+pub use why::{WhyNot, why_not};
 
 use crate::{
     event::{Event, Source},
@@ -29,16 +33,26 @@ pub fn listeners<'a>(
     event: &Event,
     store_tags: &[String],
 ) -> Vec<(&'a Arc<Workflow>, &'a Trigger)> {
-    let store = event.store.as_ref();
-    let kinds = match &event.source {
-        Source::Http { .. } | Source::Schedule { .. } | Source::Manual { .. } => {
-            return addressed(set, event).into_iter().collect();
-        }
-        Source::Woo { .. } => Kinds { woo: true, event: false },
-        Source::Emit { .. } => Kinds { woo: false, event: true },
-        Source::Api => Kinds { woo: store.is_some() && event.topic.contains('.'), event: true },
+    let only = match &event.source {
+        Source::Replay { workflow, .. } => workflow.as_ref(),
+        _ => None,
     };
-    set.listeners(kinds, &event.topic, store, store_tags)
+    let mut found = match kinds(event) {
+        Some(kinds) => set.listeners(kinds, &event.topic, event.store.as_ref(), store_tags),
+        None => addressed(set, event).into_iter().collect(),
+    };
+    found.retain(|(workflow, _)| only.is_none_or(|only| workflow.id == *only));
+    found
+}
+
+/// Which triggers an event reaches; `None`: its source is addressed to one workflow.
+fn kinds(event: &Event) -> Option<Kinds> {
+    match event.source.first() {
+        Source::Woo { .. } => Some(Kinds { woo: true, event: false }),
+        Source::Emit { .. } => Some(Kinds { woo: false, event: true }),
+        Source::Api => Some(Kinds { woo: event.store.is_some() && event.topic.contains('.'), event: true }),
+        _ => None,
+    }
 }
 
 /// The conditions an event must meet: the workflow's, then the trigger's.
@@ -48,8 +62,9 @@ pub fn conditions<'a>(workflow: &'a Workflow, trigger: &'a Trigger) -> impl Iter
 
 /// The one workflow that a source names, with the trigger it means.
 fn addressed<'a>(set: &'a WorkflowSet, event: &Event) -> Option<(&'a Arc<Workflow>, &'a Trigger)> {
-    let workflow = set.get(event.source.workflow()?).filter(|workflow| workflow.enabled)?;
-    let meant = |trigger: &&Trigger| match (&trigger.kind, &event.source) {
+    let source = event.source.first();
+    let workflow = set.get(source.workflow()?).filter(|workflow| workflow.enabled)?;
+    let meant = |trigger: &&Trigger| match (&trigger.kind, source) {
         (TriggerKind::Http(http), Source::Http { path, method, .. }) => http.path == *path && http.method == *method,
         (TriggerKind::Schedule(schedules), Source::Schedule { cron, .. }) => {
             schedules.iter().any(|schedule| schedule.cron.source == *cron)
@@ -61,6 +76,6 @@ fn addressed<'a>(set: &'a WorkflowSet, event: &Event) -> Option<(&'a Arc<Workflo
     };
     let trigger = workflow.triggers.iter().find(meant);
     // A run by hand starts a workflow whatever it listens to; a path or a time that is gone starts nothing.
-    let any = matches!(event.source, Source::Manual { .. }).then(|| workflow.triggers.first()).flatten();
+    let any = matches!(source, Source::Manual { .. }).then(|| workflow.triggers.first()).flatten();
     trigger.or(any).map(|trigger| (workflow, trigger))
 }

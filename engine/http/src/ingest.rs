@@ -223,12 +223,17 @@ pub(crate) fn unreadable(refused: &NotJson) -> Problem {
 
 /// Puts the event on stable storage.
 pub(crate) async fn accept(door: &Door, event: NewEvent) -> Result<Acceptance, Problem> {
-    match door.engine.accept(event).await {
-        Ok(accepted) => Ok(accepted),
-        Err(AcceptError::Unavailable { retry_after, source }) => {
-            Err(Problem::unavailable(format!("the event cannot be kept now: {source}"), retry_after.as_secs()))
+    Ok(door.engine.accept(event).await?)
+}
+
+impl From<AcceptError> for Problem {
+    fn from(error: AcceptError) -> Self {
+        match error {
+            AcceptError::Unavailable { retry_after, source } => {
+                Self::unavailable(format!("the event cannot be kept now: {source}"), retry_after.as_secs())
+            }
+            error => Self::unavailable(error.to_string(), STOPPING_SECONDS),
         }
-        Err(error) => Err(Problem::unavailable(error.to_string(), STOPPING_SECONDS)),
     }
 }
 

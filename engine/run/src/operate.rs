@@ -2,13 +2,18 @@
 //! it, and is on stable storage when the answer goes out.
 
 use cartwright_core::{
-    id::RunId,
+    event::Event,
+    id::{EventId, RunId, WorkflowId},
     run::decide::{Input, Said, Which},
 };
-use cartwright_storage::StorageError;
+use cartwright_storage::{NewEvent, StorageError};
 use tokio::sync::oneshot;
 
-use crate::{engine::Engine, inner::Message};
+use crate::{
+    accept::{AcceptError, Acceptance},
+    engine::Engine,
+    inner::Message,
+};
 
 /// Why something that a person asked of a run was not done.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +48,19 @@ impl Engine {
     /// Ends a parked run as failed, with its `on_failure`. Durable when it resolves.
     pub async fn fail(&self, run: &RunId, by: &str, reason: Option<String>) -> Result<(), OperatorError> {
         self.ask(run, Input::Fail { by: by.to_owned(), reason }).await
+    }
+
+    /// Accepts an event again, as a new one that is no duplicate of it: for the workflows that listen now, or for one of
+    /// them. Durable when it resolves.
+    pub async fn replay(&self, event: &Event, workflow: Option<WorkflowId>) -> Result<Acceptance, AcceptError> {
+        if self.is_stopping() {
+            return Err(AcceptError::Stopping);
+        }
+        let now = self.now();
+        let mut entropy = [0; 10];
+        self.inner.entropy.fill(&mut entropy);
+        let event = event.replayed(EventId::new(now, entropy), now, workflow);
+        self.inner.accept_event(NewEvent { event, dedupe: None }).await
     }
 
     async fn ask(&self, run: &RunId, what: Input) -> Result<(), OperatorError> {

@@ -35,6 +35,14 @@ fn source_view(source: &Source) -> Json {
                 |pairs: &[(String, String)]| -> Json { pairs.iter().cloned().map(|(k, v)| (k, json!(v))).collect() };
             json!({"kind": "http", "path": path, "method": method, "query": map(query), "headers": map(headers)})
         }
+        // A script sees what it saw the first time, and that it is a replay.
+        Source::Replay { of, source, .. } => {
+            let mut view = source_view(source);
+            if let Json::Object(map) = &mut view {
+                map.insert("replay_of".to_owned(), json!(of));
+            }
+            view
+        }
         other => serde_json::to_value(other).unwrap_or(Json::Null),
     }
 }

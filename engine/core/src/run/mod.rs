@@ -8,4 +8,5 @@ mod person;
 pub mod state;
 pub mod doubt;
 pub mod steps;
+pub mod writes;
 pub mod row;

@@ -239,7 +239,7 @@ impl StepView {
 }
 
 /// Whether a call that was asked for and not answered leaves a doubt.
-fn acts_outside(function: &str) -> bool {
+pub(super) fn acts_outside(function: &str) -> bool {
     function.starts_with("http::") || function.starts_with("woo::") && !matches!(function, "woo::get" | "woo::all")
 }
 

@@ -19,7 +19,7 @@ use cartwright_run::{
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Answer, Segment, body, json, page, query::Query, sift::sift};
+use super::{Answer, Segment, body, explain, json, page, query::Query, sift::sift};
 use crate::{caller::Caller, door::Door, ingest, json::check, problem::Problem};
 
 /// Of a topic, in bytes.
@@ -77,16 +77,35 @@ pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri
     page(items.into_iter().map(EventRow::from).collect(), next)
 }
 
-/// `GET /events/{id}`
-pub(super) async fn show(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
-    let unknown =
-        || Problem::not_found("event_unknown", "there is no event of this id, or it is older than retention keeps");
+/// An event shown alone.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    event: EventBody,
+    now: explain::Now<'a>,
+}
+
+/// `GET /events/{id}?workflow=`: the event, what came of matching it, and why other workflows were not considered
+pub(super) async fn show(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment, uri: Uri) -> Answer {
+    let query = Query::read(uri.query(), &["workflow"])?;
+    let stored = find(&door, &caller, &id).await?;
+    let set = door.engine.workflows();
+    let now = explain::now(&door, &caller, &set, &stored, query.text("workflow"));
+    json(StatusCode::OK, &Shown { now, event: EventBody::from(stored) })
+}
+
+/// An event that the caller sees.
+pub(super) async fn find(door: &Door, caller: &Caller, id: &str) -> Result<StoredEvent, Problem> {
     let id: EventId = id.parse().map_err(|_| unknown())?;
-    let event = door.engine.event(&id).await?.ok_or_else(unknown)?;
-    if !caller.reaches(&door, Area::Events, Right::Read, event.event.store.as_ref()) {
+    let stored = door.engine.event(&id).await?.ok_or_else(unknown)?;
+    if !caller.reaches(door, Area::Events, Right::Read, stored.event.store.as_ref()) {
         return Err(unknown());
     }
-    json(StatusCode::OK, &EventBody::from(event))
+    Ok(stored)
+}
+
+pub(super) fn unknown() -> Problem {
+    Problem::not_found("event_unknown", "there is no event of this id, or it is older than retention keeps")
 }
 
 /// An event as brought in.

@@ -3,11 +3,14 @@
 
 mod audit;
 mod backup;
+mod bulk;
 mod events;
+mod explain;
 mod keys;
 pub(crate) mod live;
 mod operate;
 mod query;
+mod replay;
 mod runs;
 mod secrets;
 pub(crate) mod session;
@@ -81,6 +84,7 @@ impl Route {
 /// every kind of credentials.
 pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/runs", reads(Area::Runs), |method| on(method, runs::list)),
+    route("POST", "/runs/bulk", changes(Area::Runs), |method| on(method, bulk::bulk)),
     route("GET", "/runs/{id}", reads(Area::Runs), |method| on(method, runs::show)),
     route("POST", "/runs/{id}/cancel", changes(Area::Runs), |method| on(method, runs::cancel)),
     route("POST", "/runs/{id}/retry", changes(Area::Runs), |method| on(method, runs::retry)),
@@ -89,6 +93,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/events", reads(Area::Events), |method| on(method, events::list)),
     route("POST", "/events", changes(Area::Events), |method| on(method, events::accept)),
     route("GET", "/events/{id}", reads(Area::Events), |method| on(method, events::show)),
+    route("POST", "/events/{id}/replay", changes(Area::Events), |method| on(method, replay::replay)),
     route("GET", "/workflows", reads(Area::Workflows), |method| on(method, workflows::list)),
     route("POST", "/workflows/{*path}", changes(Area::Runs), |method| on(method, workflows::run)),
     route("GET", "/live", LIVE, |method| on(method, live::open)),

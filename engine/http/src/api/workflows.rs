@@ -69,7 +69,7 @@ pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answe
 }
 
 /// Whether somebody sees a workflow: who sees all does, others those that name a store of theirs.
-fn sees(door: &Door, caller: &Caller, area: Area, workflow: &Workflow) -> bool {
+pub(super) fn sees(door: &Door, caller: &Caller, area: Area, workflow: &Workflow) -> bool {
     let Some(stores) = caller.only_stores(door, area) else { return true };
     let named = |selector: &StoreSelector, id: &StoreId| match selector {
         StoreSelector::All => false,
