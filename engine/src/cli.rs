@@ -3,19 +3,20 @@
 mod stores;
 mod access;
 mod groups;
+mod operate;
 
 use std::{path::PathBuf, time::Duration};
 
 use cartwright_core::{
-    Json,
     id::{EventId, RunId, StoreId, WorkflowId},
     run::row::RunStatus,
 };
 use cartwright_run::outbound::Cidr;
-use clap::{ArgGroup, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
+pub(crate) use operate::{EventReplay, Resolve, Selection};
 pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
 
 use crate::when::When;
@@ -239,9 +240,8 @@ pub(crate) enum Runs {
     },
     /// Let parked or failed runs go on at the step that stopped them
     Retry {
-        /// The runs
-        #[arg(required = true, value_name = "RUN")]
-        runs: Vec<RunId>,
+        #[command(flatten)]
+        which: Selection,
         /// Make a call again whose outcome nobody knows, accepting that it may happen twice
         #[arg(long)]
         repeat_unknown: bool,
@@ -250,42 +250,14 @@ pub(crate) enum Runs {
     Resolve(Resolve),
     /// Give parked runs up: they fail, and their `on_failure` steps are run
     Fail {
-        /// The runs
-        #[arg(required = true, value_name = "RUN")]
-        runs: Vec<RunId>,
+        #[command(flatten)]
+        which: Selection,
         /// Why, for the run's history
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
     },
     /// End runs at once, whatever they do
-    Cancel {
-        /// The runs
-        #[arg(required = true, value_name = "RUN")]
-        runs: Vec<RunId>,
-    },
-}
-
-/// What an unknown call did.
-#[derive(Debug, Args)]
-#[command(group(ArgGroup::new("said").required(true).args(["done", "not_done"])))]
-pub(crate) struct Resolve {
-    /// The run
-    pub(crate) run: RunId,
-    /// It happened
-    #[arg(long)]
-    pub(crate) done: bool,
-    /// It did not happen: it is made now, under the same identity
-    #[arg(long)]
-    pub(crate) not_done: bool,
-    /// What the call gave, as JSON; steps after it and the script see this [default: null]
-    #[arg(long, value_name = "JSON", conflicts_with = "not_done", value_parser = parse_json)]
-    pub(crate) result: Option<Json>,
-    /// The step, where several calls are unknown: its path, from `runs show`
-    #[arg(long, value_name = "PATH")]
-    pub(crate) step: Option<String>,
-    /// The call's number, from 0
-    #[arg(long, value_name = "N")]
-    pub(crate) call: Option<u32>,
+    Cancel(Selection),
 }
 
 #[derive(Debug, Subcommand)]
@@ -312,6 +284,19 @@ pub(crate) enum Events {
     Show {
         /// The event
         event: EventId,
+        /// Why this workflow did not start, where it is not among those that were considered
+        #[arg(long, value_name = "ID")]
+        workflow: Option<WorkflowId>,
+    },
+    /// Accept events again, as new ones, so that their workflows run again; asks first
+    Replay(EventReplay),
+    /// Write an event as JSON that `run --event` and workflow tests accept, without what looks like a secret
+    Export {
+        /// The event
+        event: EventId,
+        /// The file to make; it must not be there yet [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 
@@ -351,11 +336,7 @@ fn parse_span(text: &str) -> Result<Duration, String> {
     if number == 0 { Err(wrong()) } else { Ok(Duration::from_secs(u64::from(number) * seconds)) }
 }
 
-fn parse_json(text: &str) -> Result<Json, String> {
-    serde_json::from_str(text).map_err(|error| format!("not JSON: {error}; a text is written \"in quotes\""))
-}
-
-fn parse_status(text: &str) -> Result<RunStatus, String> {
+pub(crate) fn parse_status(text: &str) -> Result<RunStatus, String> {
     RunStatus::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| {
         let all: Vec<_> = RunStatus::ALL.iter().map(|status| status.as_str()).collect();
         format!("use one of {}", all.join(", "))

@@ -11,6 +11,7 @@ mod conformance;
 mod bad_input;
 mod failing;
 mod operating;
+mod bulk;
 mod waiting;
 mod steps;
 mod secrets;

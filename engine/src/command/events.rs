@@ -2,11 +2,11 @@
 
 use cartwright_core::Json;
 
-use super::{Context, field, time_of};
+use super::{Context, field, replay_events, time_of};
 use crate::{
     cli::Events,
     failure::Result,
-    terminal::{Table, Tone, ago, one_line},
+    terminal::{Table, Terminal, Tone, ago, one_line},
 };
 
 pub(super) async fn run(command: Events, context: &Context) -> Result<()> {
@@ -21,9 +21,13 @@ pub(super) async fn run(command: Events, context: &Context) -> Result<()> {
             let events = session.client.list("/api/v1/events", &query, limit as usize).await;
             list(&session.end(events).await?, context)
         }
-        Events::Show { event } => {
+        Events::Replay(which) => replay_events::replay(which, context).await,
+        Events::Export { event, output } => replay_events::export(&event, output.as_deref(), context).await,
+        Events::Show { event, workflow } => {
             let session = context.look().await?;
-            let shown = session.client.get(&format!("/api/v1/events/{event}")).await;
+            let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+            pairs.extend_pairs(workflow.map(|id| ("workflow", id.to_string())));
+            let shown = session.client.get(&format!("/api/v1/events/{event}?{}", pairs.finish())).await;
             let shown = session.end(shown).await?;
             if context.terminal.json {
                 return context.terminal.data(&shown);
@@ -71,10 +75,38 @@ fn show(event: &Json, context: &Context) {
     terminal.fact("source", &event.get("source").map(one_line).unwrap_or_default());
     terminal.fact("data", &event.get("data").map(one_line).unwrap_or_default());
     terminal.line("");
-    let Some(matches) = matches(event) else { return terminal.line("It waits to be matched.") };
-    if matches.is_empty() {
-        return terminal.line("No workflow listens to this topic.");
+    match matches(event) {
+        None => terminal.line("It waits to be matched."),
+        Some(matches) if matches.is_empty() => terminal.line("No workflow listened to it."),
+        Some(matches) => considered(matches, terminal),
     }
+    not_considered(&event["now"], terminal);
+}
+
+/// Workflows that one screen explains; `--workflow` and `--json` tell more.
+const EXPLAINED_MAX: usize = 10;
+
+/// Why other workflows did not start, as far as the workflows as they are now tell.
+fn not_considered(now: &Json, terminal: &Terminal) {
+    let items = now["items"].as_array().map_or(&[][..], Vec::as_slice);
+    if items.is_empty() {
+        return;
+    }
+    terminal.line("");
+    let total: u64 = now["reasons"].as_object().into_iter().flatten().filter_map(|(_, count)| count.as_u64()).sum();
+    terminal.line(terminal.paint(Tone::Quiet, format_args!("Not considered ({total}), as the workflows are now:")));
+    let mut table = Table::new(&["WORKFLOW~", "WHY~"]);
+    for item in items.iter().take(EXPLAINED_MAX) {
+        let name = if item["workflow"].is_null() { field(item, "file") } else { field(item, "workflow") };
+        table.row(vec![(Tone::Plain, name), (Tone::Quiet, field(item, "message"))]);
+    }
+    terminal.lines(table.lines(terminal));
+    if total > EXPLAINED_MAX as u64 {
+        terminal.note("more with --json; --workflow ID explains one");
+    }
+}
+
+fn considered(matches: &[Json], terminal: &Terminal) {
     let mut table = Table::new(&["WORKFLOW~", "OUTCOME", "RUN OR REASON~"]);
     for one in matches {
         let outcome = field(one, "outcome");

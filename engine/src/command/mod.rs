@@ -2,6 +2,7 @@
 
 mod audit;
 mod backup;
+mod bulk;
 mod check;
 mod doctor;
 mod events;
@@ -9,6 +10,7 @@ mod keys;
 mod manual;
 mod operate;
 mod replay;
+mod replay_events;
 mod restore;
 mod resume;
 mod run;

@@ -3,9 +3,9 @@
 use cartwright_core::{Json, id::RunId, run::entry::Entry};
 use serde_json::json;
 
-use super::{Context, field, operate, time_of};
+use super::{Context, bulk, field, operate, time_of};
 use crate::{
-    cli::Runs,
+    cli::{Runs, Selection},
     failure::{Result, bug, not_fine, quiet},
     terminal::{Table, Terminal, Timeline, Tone, ago, one_line, shorten, span, tone_of},
 };
@@ -29,12 +29,12 @@ pub(super) async fn run(command: Runs, context: &Context) -> Result<()> {
             let shown = fetch(&run, context).await?;
             if context.terminal.json { context.terminal.data(&shown) } else { show(&shown, context) }
         }
-        Runs::Retry { runs, repeat_unknown } => {
-            each(&runs, "retry", &json!({ "repeat_unknown": repeat_unknown }), "goes on", context).await
+        Runs::Retry { which, repeat_unknown } => {
+            some(which, "retry", &json!({ "repeat_unknown": repeat_unknown }), "goes on", context).await
         }
         Runs::Resolve(resolve) => operate::resolve(resolve, context).await,
-        Runs::Fail { runs, reason } => each(&runs, "fail", &json!({ "reason": reason }), "is given up", context).await,
-        Runs::Cancel { runs } => each(&runs, "cancel", &json!({}), "is ended", context).await,
+        Runs::Fail { which, reason } => some(which, "fail", &json!({ "reason": reason }), "is given up", context).await,
+        Runs::Cancel(which) => some(which, "cancel", &json!({}), "is ended", context).await,
     }
 }
 
@@ -176,6 +176,14 @@ fn journal_of(run: &Json) -> Result<Vec<Entry>> {
 pub(super) fn timeline(journal: &[Entry], terminal: &Terminal) {
     let mut timeline = Timeline::of(journal);
     journal.iter().for_each(|entry| terminal.line(timeline.line(entry, terminal)));
+}
+
+/// Does one thing to runs that are named, or to all of a filter.
+async fn some(which: Selection, action: &str, body: &Json, done: &str, context: &Context) -> Result<()> {
+    match which.runs.is_empty() {
+        true => bulk::run(which, action, body, context).await,
+        false => each(&which.runs, action, body, done, context).await,
+    }
 }
 
 /// Does one thing to several runs; goes on after one that refuses.

@@ -17,8 +17,8 @@ pub(crate) struct Table {
 
 struct Row {
     cells: Vec<(Tone, String)>,
-    /// A line of its own below the row.
-    below: Option<(Tone, String)>,
+    /// Lines of their own below the row.
+    below: Vec<(Tone, String)>,
 }
 
 impl Table {
@@ -29,13 +29,13 @@ impl Table {
     }
 
     pub(crate) fn row(&mut self, cells: Vec<(Tone, String)>) {
-        self.rows.push(Row { cells, below: None });
+        self.rows.push(Row { cells, below: Vec::new() });
     }
 
-    /// A line below the last row.
+    /// One more line below the last row.
     pub(crate) fn below(&mut self, tone: Tone, text: String) {
         if let Some(row) = self.rows.last_mut() {
-            row.below = Some((tone, text));
+            row.below.push((tone, text));
         }
     }
 
@@ -48,7 +48,7 @@ impl Table {
         for row in &self.rows {
             let texts = row.cells.iter().zip(&widths).map(|((_, text), width)| shorten(text, *width));
             lines.push(self.join(&widths, texts, |column, text| terminal.paint(row.cells[column].0, text)));
-            if let Some((tone, text)) = &row.below {
+            for (tone, text) in &row.below {
                 let text = terminal.width().map_or_else(|| text.clone(), |width| shorten(text, width - 2));
                 lines.push(format!("  {}", terminal.paint(*tone, text)));
             }

@@ -9,6 +9,7 @@ mod model;
 mod people;
 mod rounds;
 mod woo;
+mod writes;
 
 use std::{collections::BTreeSet, time::Duration};
 

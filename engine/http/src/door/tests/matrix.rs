@@ -60,6 +60,7 @@ fn body(route: &Route) -> Json {
         ("POST", "/events") => json!({ "topic": "a.b", "store": "shop" }),
         ("POST", "/workflows/{*path}") => json!({ "store": "shop" }),
         ("POST", "/stores") => json!({ "id": "third" }),
+        ("POST", "/runs/bulk") => json!({ "action": "retry", "filter": {}, "preview": true }),
         ("POST", "/runs/{id}/resolve") => json!({ "done": true }),
         ("PUT", "/secrets/{name}") => json!({ "value": "y" }),
         ("POST", "/tokens") => json!({ "name": "new", "scopes": ["tokens:write"] }),
@@ -185,11 +186,12 @@ async fn what_belongs_to_another_store_is_not_there() {
         let items = || answer.json()["items"].clone();
         match (route.method, route.path) {
             (_, "/runs/{id}" | "/runs/{id}/cancel" | "/runs/{id}/retry" | "/runs/{id}/resolve" | "/runs/{id}/fail")
-            | (_, "/events/{id}" | "/workflows/{*path}")
+            | (_, "/events/{id}" | "/events/{id}/replay" | "/workflows/{*path}")
             | (_, "/stores/{id}" | "/stores/{id}/test" | "/tokens/{id}") => {
                 assert_eq!(status, 404, "{name}: {answer:?}");
             }
             ("GET", "/runs" | "/events" | "/workflows" | "/audit") => assert_eq!(items(), json!([]), "{name}"),
+            ("POST", "/runs/bulk") => assert_eq!(answer.json()["count"], 0, "{name}: {answer:?}"),
             ("GET", "/stores") => {
                 assert_eq!((items().as_array().map(Vec::len), &items()[0]["id"]), (Some(1), &json!("other")), "{name}");
             }
