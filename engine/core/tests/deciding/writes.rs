@@ -6,7 +6,7 @@ use super::*;
 
 const STEPS: &str = r#"
 on: { woo: [order.created] }
-grants: { woo: [orders.write], stores: [self] }
+grants: { woo: [orders.read, orders.write], stores: [self] }
 steps:
   - { id: note, woo: orders/61/notes, method: POST, with: { note: hello } }
   - { id: look, woo: orders/61 }
