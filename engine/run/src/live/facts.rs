@@ -61,6 +61,7 @@ pub(super) fn of_event(event: &Event) -> LiveItem {
         Source::Emit { .. } => "emit",
         Source::Api => "api",
         Source::Manual { .. } => "manual",
+        Source::Replay { .. } => "replay",
     };
     item.data = json!({ "source": source, "hops": event.hops });
     item
