@@ -207,6 +207,21 @@ pub(crate) struct Run {
     pub(crate) outside: Outside,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Only this run; ends with it: 0 when it succeeded, else 1
+    pub(crate) run: Option<RunId>,
+    /// Of one workflow
+    #[arg(long)]
+    pub(crate) workflow: Option<WorkflowId>,
+    /// In one status
+    #[arg(long, value_parser = parse_status)]
+    pub(crate) status: Option<RunStatus>,
+    /// Of one store
+    #[arg(long, value_name = "ID")]
+    pub(crate) store: Option<StoreId>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Runs {
     /// List runs, newest first
@@ -233,6 +248,8 @@ pub(crate) enum Runs {
         #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
         limit: u32,
     },
+    /// Show what runs do, as it happens; of one run until it ends
+    Watch(Watch),
     /// Show one run with its steps and its timeline
     Show {
         /// The run

@@ -35,6 +35,14 @@ enum Way {
     Own(Router),
 }
 
+/// Why a stream could not be opened.
+pub(crate) enum Unheard {
+    /// Trying again may help.
+    Away(Failure),
+    /// Trying again is no use.
+    Refused(Failure),
+}
+
 impl Client {
     /// An engine that runs on this machine.
     pub(crate) fn running(address: SocketAddr, token: String) -> Result<Self> {
@@ -79,6 +87,26 @@ impl Client {
                 answer.is_ok_and(|answer| answer.status().as_u16() == 200)
             }
         }
+    }
+
+    /// Opens an answer without an end; `last` is the id of the last item that was seen, where there is one.
+    pub(crate) async fn listen(&self, target: &str, last: &str) -> Result<reqwest::Response, Unheard> {
+        let Way::Running { http, base } = &self.way else {
+            return Err(Unheard::Refused(bug("only a running engine tells what happens")));
+        };
+        let mut request = http.get(format!("{base}{target}")).header("authorization", format!("Bearer {}", self.token));
+        if !last.is_empty() {
+            request = request.header("last-event-id", last);
+        }
+        let sent = request.send().await.map_err(reqwest::Error::without_url);
+        let answer = sent.or_environment(format!("the engine at {base} does not answer")).map_err(Unheard::Away)?;
+        let status = answer.status().as_u16();
+        if status == 200 {
+            return Ok(answer);
+        }
+        let problem = answer.bytes().await.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let failure = refused(status, &problem.unwrap_or(Json::Null));
+        Err(if matches!(status, 429 | 500..) { Unheard::Away(failure) } else { Unheard::Refused(failure) })
     }
 
     pub(crate) async fn get(&self, target: &str) -> Result<Json> {

@@ -17,6 +17,7 @@ mod workflows;
 mod examine;
 mod reload;
 mod client;
+mod listen;
 mod command;
 mod demo;
 mod failure;

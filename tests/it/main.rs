@@ -22,6 +22,7 @@ mod commands;
 mod usage;
 mod demo;
 mod access;
+mod live;
 mod crash;
 mod store_crash;
 mod store_test;

@@ -8,6 +8,7 @@ pub mod corpus;
 pub mod engine;
 pub mod entrances;
 pub mod environment;
+pub mod live;
 pub mod orders;
 pub mod random;
 pub mod shops;

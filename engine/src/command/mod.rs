@@ -20,6 +20,7 @@ pub(crate) mod serve;
 mod stores;
 mod tokens;
 mod users;
+mod watch;
 
 use cartwright_core::{Json, time::Timestamp};
 use cartwright_run::{Clock as _, Engine, SystemClock};
@@ -188,6 +189,19 @@ impl Context {
             return Ok(session);
         }
         self.session(&DataFolder::create(&self.config.data)?).await
+    }
+
+    /// An engine that runs, for what only a running one can tell.
+    pub(crate) async fn running(&self) -> Result<Client> {
+        if let Some(session) = self.elsewhere()? {
+            return Ok(session.client);
+        }
+        let data = &self.config.data;
+        let found = if data.exists() { running(&DataFolder::open(data)?, self.token()).await? } else { None };
+        found.ok_or_else(|| {
+            environment(format!("no engine runs on {}", data.display()))
+                .help("Start one with `cartwright serve`, or name one elsewhere with --server.")
+        })
     }
 
     /// The engine that `--server` names.

@@ -25,6 +25,7 @@ pub(super) async fn run(command: Runs, context: &Context) -> Result<()> {
             let runs = session.client.list("/api/v1/runs", &query, limit as usize).await;
             list(&session.end(runs).await?, limit as usize, context)
         }
+        Runs::Watch(watch) => super::watch::run(watch, context).await,
         Runs::Show { run } => {
             let shown = fetch(&run, context).await?;
             if context.terminal.json { context.terminal.data(&shown) } else { show(&shown, context) }

@@ -32,6 +32,8 @@ pub(crate) struct Terminal {
     pub(crate) json: bool,
     colour: bool,
     colour_errors: bool,
+    /// It understands no control sequences.
+    dumb: bool,
     /// Columns; `None` where output is not a terminal: then nothing is cut.
     width: Option<usize>,
     /// Columns of standard error; `None` where it is not a terminal that can draw.
@@ -72,17 +74,30 @@ impl Terminal {
             terminal_size::terminal_size().filter(|_| out).map(|(width, _)| usize::from(width.0).max(MIN_WIDTH));
         let errors = terminal_size::terminal_size_of(io::stderr()).filter(|_| error && !environment.dumb);
         let error_width = errors.map(|(width, _)| usize::from(width.0).max(MIN_WIDTH));
-        Self { json, colour: may_colour && out, colour_errors: may_colour && error, width, error_width }
+        let (colour, colour_errors) = (may_colour && out, may_colour && error);
+        Self { json, colour, colour_errors, dumb: environment.dumb, width, error_width }
     }
 
     #[cfg(test)]
     pub(crate) fn plain(width: Option<usize>) -> Self {
-        Self { json: false, colour: false, colour_errors: false, width, error_width: None }
+        Self { json: false, colour: false, colour_errors: false, dumb: false, width, error_width: None }
     }
 
     /// How many columns a line may take.
     pub(crate) fn width(&self) -> Option<usize> {
         self.width
+    }
+
+    /// Whether a screen can be drawn for somebody who presses keys.
+    pub(crate) fn is_screen(&self) -> bool {
+        self.width.is_some() && !self.json && !self.dumb && io::stdin().is_terminal()
+    }
+
+    /// As wide as the terminal is by now, with its height in lines.
+    pub(crate) fn resized(&self) -> (Self, usize) {
+        const USUAL: (u16, u16) = (80, 24);
+        let size = terminal_size::terminal_size().map(|(width, height)| (width.0, height.0)).unwrap_or(USUAL);
+        (Self { width: Some(usize::from(size.0)), ..self.clone() }, usize::from(size.1))
     }
 
     /// Whether standard error takes colours.
