@@ -5,6 +5,7 @@
 mod bare;
 mod flow;
 mod history;
+mod live;
 mod load;
 mod process;
 mod report;
@@ -40,6 +41,9 @@ fn main() {
     }
     if wanted("stores") {
         stores::calls(&mut report);
+    }
+    if wanted("live") {
+        live::stream(&mut report);
     }
     // Only when asked for: it takes gigabytes.
     if arguments.iter().any(|argument| argument == "history") {

@@ -219,4 +219,31 @@ mod tests {
         drop(stop);
         served.await.expect("no panic").expect("served");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_nothing_of_an_endless_answer_is_cut_off() {
+        struct Gone(Arc<Notify>);
+        impl Drop for Gone {
+            fn drop(&mut self) {
+                self.0.notify_one();
+            }
+        }
+        let gone = Arc::new(Notify::new());
+        let handler = {
+            let gone = Arc::clone(&gone);
+            async move || {
+                let held = Gone(gone);
+                let more = move || {
+                    let _ = &held;
+                    Ok::<_, Infallible>(Bytes::from_static(&[7; 64 * 1024]))
+                };
+                Body::from_stream(futures_util::stream::iter(std::iter::repeat_with(more)))
+            }
+        };
+        let (address, _stop, _served) = start(Router::new().route("/", get(handler))).await;
+        let _client = send(address, "GET / HTTP/1.1\r\nHost: x\r\n\r\n").await;
+        let began = tokio::time::Instant::now();
+        gone.notified().await;
+        assert!(began.elapsed() >= Duration::from_secs(STALLED_SECONDS), "{:?}", began.elapsed());
+    }
 }

@@ -47,10 +47,14 @@ pub(super) async fn run(watch: Watch, context: &Context) -> Result<()> {
 fn query(watch: &Watch) -> String {
     let mut pairs = url::form_urlencoded::Serializer::new(String::new());
     pairs.append_pair("kind", "run,step");
-    let mut narrow = |name: &str, value: Option<&str>| value.map(|value| pairs.append_pair(name, value).finish());
-    narrow("workflow", watch.workflow.as_ref().map(|id| id.as_str()));
-    narrow("store", watch.store.as_ref().map(|id| id.as_str()));
-    narrow("run", watch.run.as_ref().map(RunId::as_str));
+    let narrow = [
+        ("workflow", watch.workflow.as_ref().map(|id| id.as_str())),
+        ("store", watch.store.as_ref().map(|id| id.as_str())),
+        ("run", watch.run.as_ref().map(RunId::as_str)),
+    ];
+    for (name, value) in narrow {
+        pairs.extend_pairs(value.map(|value| (name, value)));
+    }
     pairs.finish()
 }
 
