@@ -127,6 +127,7 @@ impl<'de> Deserialize<'de> for Scope {
 
 /// What people are to an installation, or to a group of its stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Looks at everything but secrets, tokens and the audit log.
@@ -154,6 +155,7 @@ impl Role {
 
 /// Scopes that hold at some stores, or everywhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
     /// What may be done.

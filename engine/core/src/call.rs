@@ -71,6 +71,7 @@ impl Again {
 
 /// What came of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CallOutcome {
     /// It answered.
@@ -85,6 +86,7 @@ pub const UNDECIDED: &str = "undecided";
 
 /// A failed call, as scripts catch it (`#{ code, message, status }`) and as journals keep it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct CallError {
     /// A stable word: `denied`, `timeout`, `connection`, `status`, `too_large`, `conflict`, `invalid`, …
     pub code: String,
@@ -102,6 +104,7 @@ pub struct CallError {
 
 /// What the engine may do about a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorClass {
     /// Trying again cannot help (a 400, a denied call).

@@ -13,6 +13,7 @@ use crate::{
 
 /// A fact that was accepted. Its `data` is kept as the JSON text that came in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Event {
     /// Its name, given at acceptance.
     pub id: EventId,
@@ -28,11 +29,13 @@ pub struct Event {
     #[serde(default)]
     pub hops: u32,
     /// The payload: JSON text, at most the body limit in size.
+    #[cfg_attr(feature = "schema", schema(value_type = crate::Json))]
     pub data: Arc<RawValue>,
 }
 
 /// Where an event came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Source {
     /// A WooCommerce webhook.
@@ -137,6 +140,7 @@ impl Event {
 
 /// Why one workflow did or did not start for an event; kept with the event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Match {
     /// The workflow that was considered.
     pub workflow: WorkflowId,
@@ -147,6 +151,7 @@ pub struct Match {
 
 /// What came of considering one workflow for one event. Only workflows that listen to the event's topic are recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum MatchOutcome {
     /// It started this run.

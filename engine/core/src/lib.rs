@@ -17,6 +17,8 @@ pub mod grant;
 pub mod access;
 pub mod retry;
 pub mod run;
+#[cfg(feature = "schema")]
+mod schema;
 
 /// Any JSON value. Numbers keep their exact decimal text (`arbitrary_precision`), maps are sorted by key.
 pub type Json = serde_json::Value;

@@ -18,7 +18,7 @@ use cartwright_core::time::Timestamp;
 use cartwright_run::{Engine, outbound::Cidr};
 
 use crate::{
-    api, auth,
+    api, auth, describe,
     auth::AdminToken,
     files::Findings,
     ingest,
@@ -113,6 +113,7 @@ pub fn router(engine: Engine, config: Config) -> Router {
         .route("/healthz", get(operations::alive))
         .route("/readyz", get(operations::ready))
         .merge(people)
+        .merge(describe::routes())
         .merge(sign_in::routes())
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)

@@ -17,6 +17,7 @@ mod origin;
 mod throttle;
 mod sign_in;
 mod api;
+mod describe;
 mod status;
 mod operations;
 pub mod limits;
@@ -26,6 +27,7 @@ pub mod serve;
 mod stalled;
 
 pub use auth::AdminToken;
+pub use describe::json as openapi_json;
 pub use door::{Config, router};
 pub use files::{FileFindings, Findings};
 pub use limits::Quotas;

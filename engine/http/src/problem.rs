@@ -7,6 +7,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::describe::codes;
 
 /// A refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,20 +81,33 @@ impl Problem {
     }
 }
 
-/// The wire form.
-#[derive(Serialize)]
-struct Body<'a> {
+/// Why a request was refused (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct Body<'a> {
+    /// `urn:cartwright:problem:` and the code.
     r#type: String,
+    /// The status in words.
     title: &'a str,
+    /// The HTTP status.
     status: u16,
+    /// A stable word that programs rely on.
     code: &'a str,
+    /// What went wrong this time.
     detail: &'a str,
+    /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<&'a str>,
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        debug_assert!(
+            !codes::says(self.status.as_u16(), self.code).is_empty(),
+            "a refusal that is not in describe/codes.rs: {} {}",
+            self.status,
+            self.code
+        );
         let body = Body {
             r#type: format!("urn:cartwright:problem:{}", self.code),
             title: self.status.canonical_reason().unwrap_or("Refused"),

@@ -18,6 +18,7 @@ const KEY: &str = "restored";
 
 /// Why an engine is held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Hold {
     /// When the backup was made.
     pub backup: Timestamp,

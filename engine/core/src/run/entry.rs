@@ -15,6 +15,7 @@ use crate::{
 
 /// One entry with its time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Entry {
     /// When the engine decided it.
     pub at: Timestamp,
@@ -25,6 +26,7 @@ pub struct Entry {
 
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum What {
     /// Always the first entry, and only there.
@@ -272,6 +274,7 @@ fn is_zero(number: &u32) -> bool {
 
 /// What a timer is for; with run and path it names the timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TimerKind {
     /// A `sleep` step.

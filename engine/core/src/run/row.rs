@@ -10,6 +10,7 @@ use crate::{
 
 /// Where a run is. Folded from its journal and from nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// Accepted, not yet begun.
@@ -54,6 +55,7 @@ impl RunStatus {
 
 /// A run in lists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RunRow {
     /// Its id.
     pub id: RunId,
@@ -81,6 +83,7 @@ pub struct RunRow {
 
 /// Why a run failed or is parked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct RunError {
     /// The step's path, where one is to blame.
     pub step: Option<String>,

@@ -7,7 +7,11 @@ use cartwright_core::access::{Area, Right};
 use cartwright_run::{access::AuditEntry, storage::Page};
 
 use super::{Answer, page, query::Query, query::invalid, sift::sift};
-use crate::{caller::Caller, door::Door};
+use crate::{
+    caller::Caller,
+    describe::about::{ABOUT as PLAIN, About, gives, page_of},
+    door::Door,
+};
 
 /// `GET /audit`
 pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri) -> Answer {
@@ -25,3 +29,16 @@ pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri
     let (items, next) = sift(query.cursor(), query.limit()?, sees, fetch).await?;
     page(items, next)
 }
+
+/// What the document says about these addresses.
+pub(super) const ABOUT: &[About] = &[
+    About {
+        path: "/audit",
+        id: "listAudit",
+        summary: "Changes, newest first",
+        text: "An entry is on stable storage before its change is answered. None holds a secret.",
+        pages: true,
+        gives: &[gives(200, "A page of entries.", page_of::<AuditEntry>)],
+        ..PLAIN
+    },
+];

@@ -18,22 +18,35 @@ use cartwright_run::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::{Answer, Segment, body, explain, json, page, query::Query, sift::sift};
-use crate::{caller::Caller, door::Door, ingest, json::check, problem::Problem};
+use crate::{
+    caller::Caller,
+    describe::about::{ABOUT as PLAIN, About, a, gives, page_of, param, takes, text},
+    door::Door,
+    ingest,
+    json::check,
+    problem::Problem,
+};
 
 /// Of a topic, in bytes.
 const MAX_TOPIC_BYTES: usize = 200;
 
 /// An event in lists: without its data, which may be large.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct EventRow {
     id: EventId,
     topic: String,
+    #[schema(required)]
     store: Option<StoreId>,
+    /// When it was accepted.
     time: Timestamp,
     source: Source,
+    /// How many emits lie between it and the outside world.
     hops: u32,
+    /// `null` while it waits to be matched.
+    #[schema(required)]
     matches: Option<Vec<Match>>,
 }
 
@@ -45,11 +58,13 @@ impl From<StoredEvent> for EventRow {
 }
 
 /// An event on the wire.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventShown)]
 struct EventBody {
     #[serde(flatten)]
     event: Event,
     /// `null` while it waits to be matched.
+    #[schema(required)]
     matches: Option<Vec<Match>>,
 }
 
@@ -109,11 +124,17 @@ pub(super) fn unknown() -> Problem {
 }
 
 /// An event as brought in.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewEvent {
+    /// Words joined by dots.
+    #[schema(max_length = 200, pattern = "^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*$", example = "stock.low")]
     topic: String,
+    /// The store it is about, which must be connected; absent: none.
+    #[schema(value_type = Option<StoreId>)]
     store: Option<String>,
+    /// Any JSON, at most 64 levels deep; absent: `{}`.
+    #[schema(value_type = Option<Value>)]
     data: Option<Box<RawValue>>,
 }
 
@@ -129,9 +150,16 @@ pub(super) async fn accept(State(door): State<Arc<Door>>, caller: Caller, reques
     accepted(&id)
 }
 
+/// What was accepted.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Accepted<'a> {
+    /// The event; `GET /api/v1/events/{id}` shows what comes of it.
+    id: &'a EventId,
+}
+
 /// 202 with the event's id.
 pub(super) fn accepted(id: &EventId) -> Answer {
-    json(StatusCode::ACCEPTED, &serde_json::json!({ "id": id }))
+    json(StatusCode::ACCEPTED, &Accepted { id })
 }
 
 /// The data of an event that a program brings: checked as a webhook's, `{}` when absent.
@@ -173,3 +201,44 @@ pub(super) fn topic(topic: String) -> Result<String, Problem> {
         Err(Problem::bad_request("topic_invalid", "a topic is words of a-z, A-Z, 0-9, `_` and `-`, joined by dots"))
     }
 }
+
+/// What the document says about these addresses.
+pub(super) const ABOUT: &[About] = &[
+    About {
+        path: "/events",
+        id: "listEvents",
+        summary: "Events, newest first",
+        text: "Without their data, which may be large.",
+        pages: true,
+        query: &[
+            param("store", "Of this store only.", a::<StoreId>),
+            param("topic", "Of this topic only.", text),
+        ],
+        gives: &[gives(200, "A page of events.", page_of::<EventRow>)],
+        ..PLAIN
+    },
+    About {
+        method: "POST",
+        path: "/events",
+        id: "acceptEvent",
+        summary: "Brings in an event",
+        text: "Its runs follow, whatever happens. For an event of no store it takes a token without a limit to stores.",
+        takes: takes(a::<NewEvent>, r#"{"topic": "stock.low", "store": "my-shop", "data": {"sku": "A-1"}}"#),
+        gives: &[gives(202, "On stable storage.", a::<Accepted<'_>>)],
+        refuses: &[
+            (400, "store_unknown"),
+            (400, "topic_invalid"),
+            (400, "body_not_json"),
+            (400, "body_too_deep"),
+        ],
+        ..PLAIN
+    },
+    About {
+        path: "/events/{id}",
+        id: "showEvent",
+        summary: "An event, which workflows it started, which not and why",
+        gives: &[gives(200, "The event with its data.", a::<EventBody>)],
+        refuses: &[(404, "event_unknown")],
+        ..PLAIN
+    },
+];

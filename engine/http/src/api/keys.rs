@@ -9,39 +9,57 @@ use axum::{
 use cartwright_core::access::{Area, Right};
 use cartwright_run::{KeyError, KeyList, Rotated};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Answer, json, optional_body};
-use crate::{caller::Caller, door::Door, ingest::STOPPING_SECONDS, problem::Problem};
+use crate::{
+    caller::Caller,
+    describe::about::{ABOUT as PLAIN, About, a, gives, may_take},
+    door::Door,
+    ingest::STOPPING_SECONDS,
+    problem::Problem,
+};
 
 /// Master keys on the wire.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Keys)]
 struct KeysBody {
+    /// Where the master key comes from.
     source: &'static str,
+    /// The key that everything new is wrapped by.
+    #[schema(required)]
     current: Option<String>,
     keys: Vec<KeyBody>,
 }
 
 /// One of them.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Key)]
 struct KeyBody {
+    /// Names the key and says nothing about it.
     id: String,
     /// `current`, `opens` (to be retired by a rotation), or `missing`: what it wraps does not open.
     state: &'static str,
+    /// Stores whose keys it wraps.
     stores: usize,
+    /// Secrets whose keys it wraps.
     secrets: usize,
 }
 
 /// How to rotate.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct HowToRotate {
+    /// Also replace the keys that the master key wraps.
     #[serde(default)]
     data_keys: bool,
 }
 
 /// A rotation that is done.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Rotated)]
 struct RotatedBody {
+    /// The key that wraps everything now.
     key: String,
     /// The key was made by this rotation; else by one before, or by people.
     made: bool,
@@ -88,3 +106,26 @@ impl From<KeyError> for Problem {
         }
     }
 }
+
+/// What the document says about these addresses.
+pub(super) const ABOUT: &[About] = &[
+    About {
+        path: "/keys",
+        id: "listKeys",
+        summary: "Which master keys there are, and what they wrap",
+        text: "Never a key.",
+        gives: &[gives(200, "The keys.", a::<KeysBody>)],
+        ..PLAIN
+    },
+    About {
+        method: "POST",
+        path: "/keys/rotate",
+        id: "rotateKeys",
+        summary: "Replaces the master key",
+        text: "Nothing stops meanwhile. A rotation that was cut off is finished by the next.",
+        takes: may_take(a::<HowToRotate>, r#"{"data_keys": false}"#),
+        gives: &[gives(200, "Everything is wrapped by the current key.", a::<RotatedBody>)],
+        refuses: &[(409, "rotation_under_way"), (409, "rotation_unfinished"), (500, "master_key_failed")],
+        ..PLAIN
+    },
+];

@@ -9,7 +9,7 @@ mod explain;
 mod keys;
 pub(crate) mod live;
 mod operate;
-mod query;
+pub(crate) mod query;
 mod replay;
 mod runs;
 mod secrets;
@@ -37,6 +37,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     caller::{Caller, Need},
+    describe::about::About,
     door::Door,
     ingest::{self, STOPPING_SECONDS},
     problem::Problem,
@@ -123,6 +124,21 @@ pub(crate) const ROUTES: &[Route] = &[
     route("PUT", "/session/password", Need::Anyone, |method| on(method, session::password)),
     route("GET", "/sessions", Need::Anyone, |method| on(method, session::list)),
     route("DELETE", "/sessions/{id}", Need::Anyone, |method| on(method, session::end)),
+];
+
+/// What the OpenAPI document says about each of them. A test names what is missing here.
+pub(crate) const ABOUT: &[&[About]] = &[
+    runs::ABOUT,
+    events::ABOUT,
+    workflows::ABOUT,
+    backup::ABOUT,
+    keys::ABOUT,
+    stores::ABOUT,
+    secrets::ABOUT,
+    tokens::ABOUT,
+    audit::ABOUT,
+    users::ABOUT,
+    session::ABOUT,
 ];
 
 /// The addresses for those who were recognised; the check of who asks is put in front of them.

@@ -9,7 +9,7 @@ use axum::{
 use cartwright_core::{
     Json,
     access::{Area, Right},
-    id::RunId,
+    id::{EventId, RunId, StoreId, WorkflowId},
     run::{
         entry::{Entry, What},
         row::{RunRow, RunStatus},
@@ -18,9 +18,16 @@ use cartwright_core::{
 };
 use cartwright_run::{OperatorError, RunDetail, access::AuditEntry, storage::RunFilter};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Answer, Segment, json, optional_body, page, query, sift::sift};
-use crate::{caller::Caller, door::Door, ingest::STOPPING_SECONDS, problem::Problem};
+use crate::{
+    caller::Caller,
+    describe::about::{ABOUT as PLAIN, About, a, gives, may_take, page_of, param},
+    door::Door,
+    ingest::STOPPING_SECONDS,
+    problem::Problem,
+};
 
 /// `GET /runs?workflow=&status=&store=&event=&since=&until=`
 pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri) -> Answer {
@@ -54,7 +61,8 @@ fn status(text: &str) -> Result<RunStatus, Problem> {
 }
 
 /// A run with its history.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = RunShown)]
 struct Shown {
     // Flattened: a run shown alone has the keys that it has in lists, and three more.
     #[serde(flatten)]
@@ -88,11 +96,18 @@ pub(super) async fn cancel(State(door): State<Arc<Door>>, caller: Caller, Segmen
     let (run, row) = to_change(&door, &caller, &id).await?;
     door.engine.cancel(&run, caller.name()).await?;
     door.audit(did(&door, &caller, "run.cancel", &row)).await?;
-    json(StatusCode::ACCEPTED, &serde_json::json!({ "id": run }))
+    json(StatusCode::ACCEPTED, &Moved { id: run })
+}
+
+/// Which run was told to move.
+#[derive(Serialize, ToSchema)]
+struct Moved {
+    /// The run; `GET /api/v1/runs/{id}` shows where it is.
+    id: RunId,
 }
 
 /// How to go on.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Retry {
     /// Repeat a call whose outcome nobody knows, accepting that it may happen twice.
@@ -112,7 +127,7 @@ pub(super) async fn retry(
     door.engine.retry(&run, caller.name(), repeat_unknown).await?;
     let how = serde_json::json!({ "repeat_unknown": repeat_unknown });
     door.audit(did(&door, &caller, "run.retry", &row).after(how)).await?;
-    json(StatusCode::ACCEPTED, &serde_json::json!({ "id": run }))
+    json(StatusCode::ACCEPTED, &Moved { id: run })
 }
 
 /// A run that the caller may move.
@@ -145,3 +160,51 @@ impl From<OperatorError> for Problem {
         }
     }
 }
+
+/// What the document says about these addresses.
+pub(super) const ABOUT: &[About] = &[
+    About {
+        path: "/runs",
+        id: "listRuns",
+        summary: "Runs, newest first",
+        text: "Whoever sees few of many stores may get short pages; go on while `next` is not null.",
+        pages: true,
+        query: &[
+            param("workflow", "Of this workflow only.", a::<WorkflowId>),
+            param("status", "In this state only.", a::<RunStatus>),
+            param("store", "Of this store only.", a::<StoreId>),
+            param("event", "Started by this event only.", a::<EventId>),
+        ],
+        gives: &[gives(200, "A page of runs.", page_of::<RunRow>)],
+        ..PLAIN
+    },
+    About {
+        path: "/runs/{id}",
+        id: "showRun",
+        summary: "A run with its steps and its journal",
+        gives: &[gives(200, "The run.", a::<Shown>)],
+        refuses: &[(404, "run_unknown")],
+        ..PLAIN
+    },
+    About {
+        method: "POST",
+        path: "/runs/{id}/cancel",
+        id: "cancelRun",
+        summary: "Ends a run",
+        text: "Its `on_cancel` steps follow.",
+        gives: &[gives(202, "Noted in the run's journal.", a::<Moved>)],
+        refuses: &[(404, "run_unknown"), (409, "run_refuses")],
+        ..PLAIN
+    },
+    About {
+        method: "POST",
+        path: "/runs/{id}/retry",
+        id: "retryRun",
+        summary: "Goes on with a parked or failed run",
+        text: "From the failed step; calls that were answered are not made again.",
+        takes: may_take(a::<Retry>, r#"{"repeat_unknown": false}"#),
+        gives: &[gives(202, "Noted in the run's journal.", a::<Moved>)],
+        refuses: &[(404, "run_unknown"), (409, "run_refuses")],
+        ..PLAIN
+    },
+];

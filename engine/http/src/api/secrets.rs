@@ -16,15 +16,26 @@ use cartwright_run::{
     woo::{InvalidSecret, Secret},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Answer, Segment, body, json, page};
-use crate::{caller::Caller, door::Door, ingest::STOPPING_SECONDS, problem::Problem};
+use crate::{
+    caller::Caller,
+    describe::about::{ABOUT as PLAIN, About, a, gives, nothing, page_of, takes},
+    door::Door,
+    ingest::STOPPING_SECONDS,
+    problem::Problem,
+};
 
 /// A secret on the wire.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Secret)]
 struct SecretBody {
+    /// How workflows call it.
     name: String,
+    /// Which value of the name, from 1.
     version: u64,
+    /// When this value was set.
     set: Timestamp,
 }
 
@@ -35,9 +46,11 @@ impl From<SecretInfo> for SecretBody {
 }
 
 /// A new value.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewValue {
+    /// Never shown again.
+    #[schema(min_length = 1)]
     value: String,
 }
 
@@ -86,3 +99,34 @@ impl From<SecretError> for Problem {
         }
     }
 }
+
+/// What the document says about these addresses.
+pub(super) const ABOUT: &[About] = &[
+    About {
+        path: "/secrets",
+        id: "listSecrets",
+        summary: "Secrets without their values",
+        gives: &[gives(200, "All of them; `next` is null.", page_of::<SecretBody>)],
+        ..PLAIN
+    },
+    About {
+        method: "PUT",
+        path: "/secrets/{name}",
+        id: "setSecret",
+        summary: "Sets a secret",
+        text: "Runs use the new value from their next call on.",
+        takes: takes(a::<NewValue>, r#"{"value": "xoxb-…"}"#),
+        gives: &[gives(200, "Sealed, and on stable storage.", a::<SecretBody>)],
+        refuses: &[(400, "secret_invalid"), (500, "secret_unreadable")],
+        ..PLAIN
+    },
+    About {
+        method: "DELETE",
+        path: "/secrets/{name}",
+        id: "removeSecret",
+        summary: "Removes a secret",
+        gives: &[nothing("It is gone.")],
+        refuses: &[(404, "secret_unknown")],
+        ..PLAIN
+    },
+];

@@ -8,27 +8,50 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use cartwright_run::access::{AccessError, NAME_BYTES_MAX, OpenSession, Person, WHOLE_LIFE};
-use serde::Deserialize;
-use serde_json::json;
+use cartwright_core::access::Assignment;
+use cartwright_run::access::{AccessError, NAME_BYTES_MAX, OpenSession, OwnSession, Person, WHOLE_LIFE};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Answer, Segment, body, json, page};
 use crate::{
     auth::known_host,
     caller::{Caller, SessionCookie},
+    describe::about::{ABOUT as PLAIN, About, a, gives, nothing, page_of, takes},
     door::{Door, peer},
     origin::{client, from_our_pages, is_https, set_cookie},
     problem::Problem,
 };
 
+/// Who asks.
+#[derive(Serialize, ToSchema)]
+struct Session<'a> {
+    /// As the audit log names them: `admin`, `token:ci`, `user:ada`.
+    name: &'a str,
+    /// What they may do, and where.
+    access: &'a [Assignment],
+    /// What every change with the cookie must bring as `X-CSRF-Token`; null without a cookie.
+    #[schema(required)]
+    csrf: Option<&'a str>,
+}
+
+/// Somebody who signed in.
+#[derive(Serialize, ToSchema)]
+struct SignedIn<'a> {
+    /// `user:` and the name.
+    name: &'a str,
+    /// What every change with the cookie must bring as `X-CSRF-Token`.
+    csrf: &'a str,
+}
+
 /// `GET /session` → `{"name", "access": [{"scopes", "stores"}], "csrf"}`; `csrf` only with a cookie
 pub(super) async fn show(caller: Caller) -> Answer {
-    let csrf = caller.session.as_ref().map(|session| &session.csrf);
-    json(StatusCode::OK, &json!({ "name": caller.name(), "access": caller.principal.assignments, "csrf": csrf }))
+    let csrf = caller.session.as_ref().map(|session| session.csrf.as_str());
+    json(StatusCode::OK, &Session { name: caller.name(), access: &caller.principal.assignments, csrf })
 }
 
 /// Who somebody says they are.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Credentials {
     name: String,
@@ -43,7 +66,7 @@ pub(super) async fn open(State(door): State<Arc<Door>>, request: Request) -> Res
     match take(&door, request, from).await {
         Ok((session, cookie)) => {
             let name = format!("user:{}", session.person.name);
-            let answer = json(StatusCode::OK, &json!({ "name": name, "csrf": session.csrf }));
+            let answer = json(StatusCode::OK, &SignedIn { name: &name, csrf: &session.csrf });
             with_cookie(answer.unwrap_or_else(IntoResponse::into_response), &cookie, https)
         }
         Err(problem) => door.refuse(from, problem),
@@ -99,10 +122,13 @@ fn own(caller: &Caller) -> Result<&SessionCookie, Problem> {
 }
 
 /// Another password for oneself.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewPassword {
+    /// The one that holds now.
     current: String,
+    /// At least 12 bytes.
+    #[schema(min_length = 12, max_length = 1024)]
     new: String,
 }
 
@@ -172,3 +198,74 @@ pub(crate) fn with_cookie(mut response: Response, cookie: &str, https: bool) -> 
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
+
+/// What the document says about these addresses.
+pub(super) const ABOUT: &[About] = &[
+    About {
+        path: "/session",
+        id: "showSession",
+        summary: "Who asks",
+        gives: &[gives(200, "Whoever the credentials are.", a::<Session<'_>>)],
+        ..PLAIN
+    },
+    About {
+        method: "POST",
+        path: "/session",
+        id: "signIn",
+        summary: "Signs in",
+        text: "Sets the session's cookie. A name that was tried with wrong passwords must wait.",
+        takes: takes(a::<Credentials>, r#"{"name": "ada", "password": "correct horse battery"}"#),
+        gives: &[gives(200, "Signed in.", a::<SignedIn<'_>>)],
+        refuses: &[
+            (401, "credentials_wrong"),
+            (403, "origin_wrong"),
+            (421, "host_unknown"),
+            (429, "rate_limited"),
+            (503, "unavailable"),
+        ],
+        ..PLAIN
+    },
+    About {
+        method: "DELETE",
+        path: "/session",
+        id: "signOut",
+        summary: "Signs out",
+        gives: &[nothing("The cookie is worth nothing.")],
+        refuses: &[(400, "session_missing")],
+        ..PLAIN
+    },
+    About {
+        method: "PUT",
+        path: "/session/password",
+        id: "changeOwnPassword",
+        summary: "Changes one's own password",
+        text: "For people who are signed in; their other sessions end.",
+        takes: takes(a::<NewPassword>, r#"{"current": "correct horse battery", "new": "another long password"}"#),
+        gives: &[nothing("Changed.")],
+        refuses: &[
+            (400, "access_invalid"),
+            (400, "session_missing"),
+            (403, "credentials_wrong"),
+            (404, "access_unknown"),
+            (409, "changed_meanwhile"),
+        ],
+        ..PLAIN
+    },
+    About {
+        path: "/sessions",
+        id: "listSessions",
+        summary: "One's own sessions, the one last used first",
+        gives: &[gives(200, "All of them; `next` is null.", page_of::<OwnSession>)],
+        refuses: &[(400, "session_missing")],
+        ..PLAIN
+    },
+    About {
+        method: "DELETE",
+        path: "/sessions/{id}",
+        id: "endSession",
+        summary: "Ends one of one's own sessions",
+        gives: &[nothing("It is over.")],
+        refuses: &[(400, "session_missing"), (404, "access_unknown"), (409, "changed_meanwhile")],
+        ..PLAIN
+    },
+];

@@ -15,27 +15,35 @@ use cartwright_core::{
 };
 use cartwright_run::{
     OpenStore, StoreError,
-    woo::{InvalidStore, Secret, StoreSettings},
+    woo::{InvalidStore, Secret, StoreSettings, examine::Report},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Answer, Segment, body, json, page};
 use crate::{
     caller::{Caller, limited},
+    describe::about::{ABOUT as PLAIN, About, a, gives, nothing, page_of, takes},
     door::Door,
     ingest::STOPPING_SECONDS,
     problem::Problem,
 };
 
 /// A store on the wire.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Store)]
 struct StoreBody<'a> {
     id: &'a StoreId,
+    /// Its address, without a `/` at the end.
+    #[schema(required)]
     url: Option<&'a str>,
+    /// For filters and triggers.
     tags: &'a [String],
-    /// How many are valid now.
+    /// How many webhook secrets are valid now.
     webhook_secrets: usize,
+    /// Whether it has a REST key and secret.
     rest_keys: bool,
+    /// When it was connected.
     created: Timestamp,
 }
 
@@ -52,16 +60,23 @@ fn show(open: &OpenStore) -> StoreBody<'_> {
 }
 
 /// A store as asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewStore {
+    /// How it will be called.
+    #[schema(value_type = StoreId)]
     id: String,
+    /// `https://…`; for this machine also `http://…`.
     url: Option<String>,
+    /// For filters and triggers.
     #[serde(default)]
     tags: Vec<String>,
+    /// Each may sign webhooks.
     #[serde(default)]
     webhook_secrets: Vec<String>,
+    /// REST consumer key, `ck_…`; goes with `secret`.
     key: Option<String>,
+    /// REST consumer secret, `cs_…`.
     secret: Option<String>,
 }
 
@@ -161,3 +176,49 @@ impl From<StoreError> for Problem {
         }
     }
 }
+
+/// What the document says about these addresses.
+pub(super) const ABOUT: &[About] = &[
+    About {
+        path: "/stores",
+        id: "listStores",
+        summary: "Stores by id",
+        gives: &[gives(200, "All of them; `next` is null.", page_of::<StoreBody<'_>>)],
+        ..PLAIN
+    },
+    About {
+        method: "POST",
+        path: "/stores",
+        id: "addStore",
+        summary: "Connects a store, or adds a webhook secret",
+        text: "With `id` and `webhook_secrets` alone, and a store of that id connected, the secrets are added beside those that are \
+               valid.",
+        takes: takes(a::<NewStore>, r#"{"id": "my-shop", "url": "https://shop.example", "tags": ["eu"], "webhook_secrets": ["…"]}"#),
+        gives: &[
+            gives(201, "Connected.", a::<StoreBody<'_>>),
+            gives(200, "The webhook secrets were added.", a::<StoreBody<'_>>),
+        ],
+        refuses: &[(400, "store_invalid"), (404, "store_unknown"), (409, "store_exists"), (500, "store_unreadable")],
+        ..PLAIN
+    },
+    About {
+        method: "DELETE",
+        path: "/stores/{id}",
+        id: "removeStore",
+        summary: "Disconnects a store",
+        text: "Its events and runs stay.",
+        gives: &[nothing("It is gone, and its secrets with it.")],
+        refuses: &[(404, "store_unknown")],
+        ..PLAIN
+    },
+    About {
+        method: "POST",
+        path: "/stores/{id}/test",
+        id: "testStore",
+        summary: "Finds out whether a store can be called, and what to do if not",
+        text: "Calls the store, which may take some seconds.",
+        gives: &[gives(200, "What was found, whatever that is.", a::<Report>)],
+        refuses: &[(404, "store_unknown")],
+        ..PLAIN
+    },
+];

@@ -17,26 +17,47 @@ use cartwright_run::{
     storage::CommitError,
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{Answer, Segment, body, json, page};
-use crate::{caller::Caller, door::Door, ingest::STOPPING_SECONDS, problem::Problem};
+use crate::{
+    caller::Caller,
+    describe::about::{ABOUT as PLAIN, About, a, gives, nothing, page_of, takes},
+    door::Door,
+    ingest::STOPPING_SECONDS,
+    problem::Problem,
+};
 
 /// A token on the wire.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Token)]
 struct TokenBody<'a> {
+    /// Names it in addresses: `tok_…`.
     id: &'a str,
     /// The token itself; only in the answer that makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<&'a str>,
+    /// For people.
     name: &'a str,
+    /// What it may do.
     scopes: &'a [Scope],
+    /// The only stores it is for; null: all, and what belongs to none.
+    #[schema(required)]
     stores: Option<&'a [StoreSelector]>,
+    /// When it was made.
     created: Timestamp,
+    /// By whom.
     created_by: &'a str,
+    /// When it ends; null: when it is revoked.
+    #[schema(required)]
     expires: Option<Timestamp>,
+    /// Requests a second that it may make; null: as many as anybody.
+    #[schema(required)]
     requests_per_second: Option<u32>,
     /// Requests it was recognised in.
     requests: u64,
+    /// When that was last.
+    #[schema(required)]
     last_used: Option<Timestamp>,
 }
 
@@ -72,14 +93,23 @@ pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answe
 }
 
 /// A token as asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewToken)]
 struct WantedToken {
+    /// For people; unique.
+    #[schema(min_length = 1, max_length = 200)]
     name: String,
+    /// What it may do; nobody hands out more than they have.
+    #[schema(min_items = 1)]
     scopes: Vec<Scope>,
     /// The only stores it is for; absent: all, and what belongs to none.
+    #[schema(min_items = 1)]
     stores: Option<Vec<StoreSelector>>,
+    /// When it ends, in the future; absent: when it is revoked.
     expires: Option<Timestamp>,
+    /// Requests a second that it may make; absent: as many as anybody.
+    #[schema(minimum = 1)]
     requests_per_second: Option<u32>,
 }
 
@@ -136,3 +166,34 @@ impl From<AccessError> for Problem {
         }
     }
 }
+
+/// What the document says about these addresses.
+pub(super) const ABOUT: &[About] = &[
+    About {
+        path: "/tokens",
+        id: "listTokens",
+        summary: "Tokens without the tokens themselves",
+        gives: &[gives(200, "All of them; `next` is null.", page_of::<TokenBody<'_>>)],
+        ..PLAIN
+    },
+    About {
+        method: "POST",
+        path: "/tokens",
+        id: "createToken",
+        summary: "Makes a token",
+        text: "The answer is the only place where `token` is ever shown.",
+        takes: takes(a::<WantedToken>, r#"{"name": "ci", "scopes": ["runs:read"], "stores": ["tag:eu"]}"#),
+        gives: &[gives(201, "Made.", a::<TokenBody<'_>>)],
+        refuses: &[(400, "access_invalid"), (409, "access_exists"), (409, "changed_meanwhile"), (500, "access_unreadable")],
+        ..PLAIN
+    },
+    About {
+        method: "DELETE",
+        path: "/tokens/{id}",
+        id: "revokeToken",
+        summary: "Ends a token",
+        gives: &[nothing("It is refused from now on.")],
+        refuses: &[(404, "token_unknown"), (409, "changed_meanwhile")],
+        ..PLAIN
+    },
+];

@@ -16,37 +16,87 @@ use cartwright_core::{
 use cartwright_run::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
+use utoipa::ToSchema;
 
 use super::{Answer, Segment, body, events};
-use crate::{caller::Caller, door::Door, ingest, problem::Problem};
+use crate::{
+    caller::Caller,
+    describe::about::{ABOUT as PLAIN, About, a, gives, takes},
+    door::Door,
+    ingest,
+    problem::Problem,
+};
 
 /// A workflow that is loaded.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Workflow)]
 struct WorkflowBody<'a> {
     id: &'a WorkflowId,
     version: &'a Version,
+    #[schema(required)]
     name: Option<&'a str>,
+    #[schema(required)]
     description: Option<&'a str>,
+    /// Whether it takes events.
     enabled: bool,
     /// One line for each: `woo order.created, order.updated`.
     triggers: Vec<String>,
+    /// What is wrong between it and others.
+    #[schema(value_type = Vec<Finding>)]
     diagnostics: Vec<Json>,
+}
+
+/// All workflows.
+#[derive(Serialize, ToSchema)]
+struct Workflows<'a> {
+    items: Vec<WorkflowBody<'a>>,
+    #[schema(required)]
+    next: Option<String>,
+    /// Every file with findings, those that do not load too.
+    files: Vec<FileBody<'a>>,
+}
+
+/// A file with findings.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FindingsOfFile)]
+struct FileBody<'a> {
+    /// As people name it.
+    file: &'a str,
+    #[schema(value_type = Vec<Finding>)]
+    diagnostics: Vec<Json>,
+}
+
+/// Something wrong with a workflow's file. Its place is there where it has one.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "findings write themselves as JSON; a test holds them to this")]
+struct Finding {
+    /// A stable code with its own page: `E0104`.
+    code: String,
+    /// In one sentence.
+    message: String,
+    /// What to do about it.
+    #[schema(required)]
+    help: Option<String>,
+    /// `error`: the file is not used; or `warning`.
+    severity: Option<String>,
+    file: Option<String>,
+    /// From 1.
+    line: Option<usize>,
+    /// From 1, in characters.
+    column: Option<usize>,
+    end_line: Option<usize>,
+    end_column: Option<usize>,
+    /// The first byte.
+    start: Option<usize>,
+    /// Behind the last byte.
+    end: Option<usize>,
+    /// The word that was probably meant.
+    did_you_mean: Option<String>,
 }
 
 /// `GET /workflows`: `{"items": workflows, "next": null, "files": [{"file", "diagnostics"}]}`; `files` holds every file
 /// with findings, those that do not load too
 pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        items: Vec<WorkflowBody<'a>>,
-        next: Option<String>,
-        files: Vec<FileBody<'a>>,
-    }
-    #[derive(Serialize)]
-    struct FileBody<'a> {
-        file: &'a str,
-        diagnostics: Vec<Json>,
-    }
     let set = door.engine.workflows();
     let all = caller.everywhere(Area::Workflows, Right::Read).is_ok();
     let findings = if all { door.config.findings.all() } else { Arc::default() };
@@ -65,7 +115,7 @@ pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answe
         diagnostics: conflicts(&workflow.id),
     });
     let files = findings.iter().map(|one| FileBody { file: &one.file, diagnostics: one.to_json() });
-    super::json(StatusCode::OK, &Body { items: items.collect(), next: None, files: files.collect() })
+    super::json(StatusCode::OK, &Workflows { items: items.collect(), next: None, files: files.collect() })
 }
 
 /// Whether somebody sees a workflow: who sees all does, others those that name a store of theirs.
@@ -98,12 +148,17 @@ fn describe(kind: &TriggerKind) -> String {
 }
 
 /// A run as asked for.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewRun {
-    /// What the workflow sees as `event.data`.
+    /// What the workflow sees as `event.data`; absent: `{}`.
+    #[schema(value_type = Option<Value>)]
     event: Option<Box<RawValue>>,
+    /// The store it is about, which must be connected; absent: none.
+    #[schema(value_type = Option<StoreId>)]
     store: Option<String>,
+    /// Words joined by dots; absent: `manual`.
+    #[schema(max_length = 200, pattern = "^[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*$")]
     topic: Option<String>,
 }
 
@@ -138,3 +193,32 @@ pub(super) async fn run(
     door.audit(entry.after(json!({ "event": event }))).await?;
     events::accepted(&event)
 }
+
+/// What the document says about these addresses.
+pub(super) const ABOUT: &[About] = &[
+    About {
+        path: "/workflows",
+        id: "listWorkflows",
+        summary: "What is loaded, and what is wrong with the rest",
+        gives: &[gives(200, "All of them; `next` is null.", a::<Workflows<'_>>)],
+        ..PLAIN
+    },
+    About {
+        method: "POST",
+        path: "/workflows/{*path}",
+        shown: "/workflows/{id}/run",
+        id: "runWorkflow",
+        summary: "Starts a workflow by hand",
+        text: "Whatever it listens to, and whether or not it is enabled. It takes a token without a limit to stores, or `store`.",
+        takes: takes(a::<NewRun>, r#"{"event": {"sku": "A-1"}, "store": "my-shop"}"#),
+        gives: &[gives(202, "On stable storage; the run follows.", a::<events::Accepted<'_>>)],
+        refuses: &[
+            (400, "store_unknown"),
+            (400, "topic_invalid"),
+            (400, "body_not_json"),
+            (400, "body_too_deep"),
+            (404, "workflow_unknown"),
+        ],
+        ..PLAIN
+    },
+];

@@ -43,6 +43,7 @@ use sha2::Sha256;
 use tower::ServiceExt;
 
 use super::*;
+use crate::describe::conform;
 
 const TOKEN: &str = "the-administrators-token";
 const SECRET: &str = "s3cr3t";
@@ -135,13 +136,16 @@ impl House {
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let answer = self.router.clone().oneshot(request).await.expect("infallible");
         let (status, headers) = (answer.status(), answer.headers().clone());
         // A stream has no end to wait for.
         let endless = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
         let body = if endless { Body::empty() } else { answer.into_body() };
         let body = to_bytes(body, 10_000_000).await.expect("a body");
-        Answer { status, headers, body: String::from_utf8(body.to_vec()).expect("text") }
+        let body = String::from_utf8(body.to_vec()).expect("text");
+        conform::check(method.as_str(), &path, status, &headers, &body);
+        Answer { status, headers, body }
     }
 
     async fn call(&self, method: &str, target: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {

@@ -38,6 +38,7 @@ const NOBODY: &str =
 
 /// A role that holds at some stores, or everywhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RoleAt {
     /// Which.

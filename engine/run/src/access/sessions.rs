@@ -54,6 +54,7 @@ pub struct OpenSession {
 
 /// A session as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct OwnSession {
     /// Names it in addresses; tells nothing about the cookie.
     pub id: String,

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 /// How one check ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It could not be looked at, because of something before it.
@@ -19,6 +20,7 @@ pub enum Outcome {
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Check {
     /// A stable word: `address`, `https`, `wordpress`, `woocommerce`, `clock`, `key`, `rights`, `writing`, `versions`,
     /// `cron`, `webhooks`.
@@ -34,6 +36,7 @@ pub struct Check {
 
 /// All checks of one store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Report {
     /// Which store.
     pub store: StoreId,

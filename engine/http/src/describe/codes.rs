@@ -1,0 +1,63 @@
+//! Every refusal of the door: its status, its stable code, and what it means. `engine/docs/problems.md` is the same table for
+//! people, and a test holds the two together.
+
+/// `(status, code, what it means)`, by status.
+pub(crate) const CODES: &[(u16, &str, &str)] = &[
+    (400, "access_invalid", "a name, a scope, a role or a password is not one"),
+    (400, "argument_invalid", "a cursor or another argument is not valid"),
+    (400, "body_cut", "the body ended early"),
+    (400, "body_empty", "there is no body"),
+    (400, "body_invalid", "the body is not JSON of the expected shape"),
+    (400, "body_not_json", "the body is not valid JSON"),
+    (400, "body_not_text", "the body is not UTF-8"),
+    (400, "body_too_deep", "the body nests deeper than 64 levels"),
+    (400, "filter_invalid", "a query parameter is unknown, repeated or not valid"),
+    (400, "header_malformed", "a header of the webhook is missing or malformed"),
+    (400, "idempotency_key_malformed", "`Idempotency-Key` is not 1 to 255 visible ASCII characters"),
+    (400, "secret_invalid", "the secret's name or value is not valid"),
+    (400, "session_missing", "the request has no session to end"),
+    (400, "store_invalid", "the store's id, address, tags or keys are not valid"),
+    (400, "store_unknown", "the body names a store that is not connected"),
+    (400, "topic_invalid", "the topic is not words joined by dots"),
+    (401, "credentials_wrong", "the name or the password is wrong, or a hook's credentials are"),
+    (401, "session_over", "the session is over; sign in again"),
+    (401, "signature_missing", "the webhook is not signed"),
+    (401, "signature_wrong", "the webhook is not signed with a secret of this store"),
+    (401, "token_wrong", "the token is missing, wrong, revoked or expired"),
+    (403, "csrf_wrong", "a change with a cookie came without the right `X-CSRF-Token`"),
+    (403, "origin_wrong", "a page of another site sent the request"),
+    (403, "scope_missing", "the token or person may not do that; `help` names the scope"),
+    (404, "access_unknown", "there is no such person"),
+    (404, "event_unknown", "there is no such event, or it is older than retention keeps"),
+    (404, "hook_unknown", "no workflow listens at this path"),
+    (404, "invitation_unknown", "the link was used, is too old, or never was"),
+    (404, "run_unknown", "there is no such run, or it is older than retention keeps"),
+    (404, "secret_unknown", "no secret of this name is set"),
+    (404, "store_unknown", "no store of this id is connected"),
+    (404, "token_unknown", "there is no such token"),
+    (404, "unknown_path", "there is nothing at this address"),
+    (404, "workflow_unknown", "no workflow of this id is loaded"),
+    (405, "unknown_method", "the address takes another method; `Allow` names them"),
+    (408, "body_late", "the body did not arrive within 30 seconds"),
+    (409, "access_exists", "there is one of this name already"),
+    (409, "changed_meanwhile", "somebody else changed the same at the same time; look again"),
+    (409, "rotation_under_way", "the master key is being replaced already"),
+    (409, "rotation_unfinished", "some records could not be wrapped by the new master key; rotate again"),
+    (409, "run_refuses", "it cannot be done to this run in its present state"),
+    (409, "store_exists", "there is a store of this id already"),
+    (413, "body_too_large", "the body is over the limit"),
+    (421, "host_unknown", "the engine is not known under the `Host` that was asked for"),
+    (429, "rate_limited", "too many requests; wait as `Retry-After` says"),
+    (500, "access_unreadable", "who may use the API could not be read from storage"),
+    (500, "internal", "a bug; the log says more"),
+    (500, "master_key_failed", "the master key could not be read or replaced"),
+    (500, "secret_unreadable", "the secret could not be opened"),
+    (500, "store_unreadable", "the store's secrets could not be opened"),
+    (503, "audit_unavailable", "the change was made and the audit log could not be written; look before sending it again"),
+    (503, "unavailable", "storage cannot keep anything now, or the engine is stopping; nothing was accepted"),
+];
+
+/// What a refusal means; empty: it is not in the table, which tests do not let happen.
+pub(crate) fn says(status: u16, code: &str) -> &'static str {
+    CODES.iter().find(|(its, known, _)| (*its, *known) == (status, code)).map_or("", |(.., says)| says)
+}

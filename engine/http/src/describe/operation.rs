@@ -1,0 +1,221 @@
+//! One operation of the document: a row about an address comes in, with what it takes to get there; everything that many
+//! addresses share (credentials, their refusals, pages) is added here.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::{
+    Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+    ResponsesBuilder, Schema,
+    path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
+    request_body::{RequestBody, RequestBodyBuilder},
+    schema::{AllOfBuilder, SchemaType, Type},
+    security::SecurityRequirement,
+};
+
+use cartwright_core::{
+    access::Scope,
+    id::{EventId, RunId, StoreId, WorkflowId},
+};
+
+use super::{
+    about::{About, Gives, Shape, Shapes, Takes, a, text},
+    codes,
+};
+use crate::{
+    api::query::{DEFAULT_LIMIT, MAX_LIMIT},
+    caller::Need,
+};
+
+/// Groups of addresses: the first part of their path below `/api/v1`, and what it is about.
+pub(super) const TAGS: &[(&str, &str)] = &[
+    ("runs", "Executions of workflows."),
+    ("events", "What came in, and what came of it."),
+    ("workflows", "What is loaded, and starting one by hand."),
+    ("stores", "Whom the engine works for."),
+    ("secrets", "Named secrets of workflows. Values go in and never come out."),
+    ("keys", "The master keys that seal everything secret."),
+    ("tokens", "Who may use the API."),
+    ("users", "People, and invitations."),
+    ("session", "Signing in and out."),
+    ("audit", "Who changed what."),
+    ("backup", "A copy of everything."),
+    ("webhooks and hooks", "Where events come in from outside. No token: what comes is signed, or invited by a workflow."),
+    ("operations", "For machines that look after this one."),
+];
+
+/// What a path's variables are.
+const VARIABLES: &[(&str, &str, &str, Shape)] = &[
+    ("/runs/", "id", "The run.", a::<RunId>),
+    ("/events/", "id", "The event.", a::<EventId>),
+    ("/workflows/", "id", "The workflow. Its id may hold slashes, as they are or as `%2F`.", a::<WorkflowId>),
+    ("/stores/", "id", "The store.", a::<StoreId>),
+    ("/webhooks/", "store", "The store.", a::<StoreId>),
+];
+
+/// An operation. `path` is the whole path.
+pub(super) fn operation(path: &str, about: &About, need: Need, shapes: &mut Shapes) -> Operation {
+    let operation = OperationBuilder::new()
+        .tag(tag(path))
+        .operation_id(Some(about.id))
+        .summary(Some(about.summary))
+        .description(Some(description(about, need)).filter(|text| !text.is_empty()))
+        .parameters(Some(parameters(path, about, shapes)))
+        .request_body(about.takes.as_ref().map(|takes| body(takes, shapes)));
+    let mut responses = ResponsesBuilder::new();
+    for gives in about.gives {
+        responses = responses.response(gives.status.to_string(), answer(gives, shapes));
+    }
+    for (status, codes) in refusals(path, about, need) {
+        responses = responses.response(status.to_string(), refusal(status, &codes));
+    }
+    let operation = operation.responses(responses);
+    securities(about.method, need).into_iter().fold(operation, OperationBuilder::security).build()
+}
+
+fn tag(path: &str) -> &'static str {
+    let below = path.strip_prefix("/api/v1/").and_then(|rest| rest.split('/').next());
+    let known = |name: &str| TAGS.iter().map(|(tag, _)| *tag).find(|tag| *tag == name);
+    match below {
+        Some(name) => known(name).unwrap_or("operations"),
+        None if path.starts_with("/webhooks/") || path.starts_with("/hooks/") => "webhooks and hooks",
+        None => "operations",
+    }
+}
+
+fn description(about: &About, need: Need) -> String {
+    let scope = match need {
+        Need::Area(..) | Need::Admin => scopes(need).iter().map(|scope| format!("Scope: `{scope}`.")).collect(),
+        Need::Anyone => "Any valid credentials.".to_owned(),
+        Need::Open => String::new(),
+    };
+    [about.text, &scope].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+/// What a token must have.
+pub(super) fn scopes(need: Need) -> Vec<String> {
+    match need {
+        Need::Area(area, right) => vec![Scope::Area(area, right).to_string()],
+        Need::Admin => vec![Scope::Admin.to_string()],
+        Need::Anyone | Need::Open => Vec::new(),
+    }
+}
+
+fn securities(method: &str, need: Need) -> Vec<SecurityRequirement> {
+    if need == Need::Open {
+        return Vec::new();
+    }
+    let token = SecurityRequirement::new("token", scopes(need));
+    let session = SecurityRequirement::new("session", scopes(need));
+    let session = if method == "GET" { session } else { session.add("csrf", Vec::<String>::new()) };
+    vec![token, session]
+}
+
+fn parameters(path: &str, about: &About, shapes: &mut Shapes) -> Vec<Parameter> {
+    let mut all = Vec::new();
+    for name in path.split(['{', '}']).skip(1).step_by(2) {
+        let known = VARIABLES.iter().find(|(part, variable, ..)| path.contains(part) && *variable == name);
+        let (says, shape) = known.map_or(("", text as Shape), |(_, _, says, shape)| (*says, *shape));
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Path).required(Required::True);
+        let says = (!says.is_empty()).then_some(says);
+        let schema = if known.is_some() { shape(shapes) } else { name_of_something() };
+        all.push(parameter.description(says).schema(Some(schema)).build());
+    }
+    let query = |name: &str, says: &str, schema: RefOr<Schema>| {
+        let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).required(Required::False);
+        parameter.description(Some(says)).schema(Some(schema)).build()
+    };
+    for one in about.query {
+        all.push(query(one.name, one.says, (one.shape)(shapes)));
+    }
+    if about.pages {
+        let limit = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(MAX_LIMIT));
+        let limit = limit.default(Some(DEFAULT_LIMIT.into()));
+        all.push(query("limit", "Items on a page at most.", limit.into()));
+        let cursor = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
+        all.push(query("cursor", "`next` of the page before.", cursor.into()));
+    }
+    all
+}
+
+fn name_of_something() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).into()
+}
+
+fn body(takes: &Takes, shapes: &mut Shapes) -> RequestBody {
+    let required = if takes.required { Required::True } else { Required::False };
+    let content = Content::new(Some((takes.shape)(shapes)));
+    let content = match serde_json::from_str(takes.example) {
+        Ok(example) => ContentBuilder::from(content).example(Some(example)).build(),
+        Err(_) => content,
+    };
+    RequestBodyBuilder::new().required(Some(required)).content(takes.kind, content).build()
+}
+
+fn answer(gives: &Gives, shapes: &mut Shapes) -> Response {
+    let response = ResponseBuilder::new().description(gives.says);
+    match gives.shape {
+        Some(shape) => response.content(gives.kind, Content::new(Some(shape(shapes)))).build(),
+        None => response.build(),
+    }
+}
+
+/// All refusals of an address by status.
+pub(crate) fn refusals(path: &str, about: &About, need: Need) -> BTreeMap<u16, Vec<&'static str>> {
+    let mut all: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
+    let mut add = |pairs: &[(u16, &'static str)]| {
+        for (status, code) in pairs {
+            let codes = all.entry(*status).or_default();
+            if !codes.contains(code) {
+                codes.push(code);
+            }
+        }
+    };
+    let api = path.starts_with("/api/v1/");
+    let safe = about.method == "GET";
+    add(about.refuses);
+    if api && path.contains('{') {
+        add(&[(404, "unknown_path")]);
+    }
+    if about.pages || !about.query.is_empty() {
+        add(&[(400, "filter_invalid")]);
+    }
+    if about.takes.is_some() {
+        add(&[(400, "body_cut"), (408, "body_late"), (413, "body_too_large")]);
+    }
+    if api && about.takes.is_some() {
+        add(&[(400, "body_invalid")]);
+    }
+    if matches!(need, Need::Area(..) | Need::Admin) {
+        add(&[(403, "scope_missing")]);
+    }
+    if need != Need::Open {
+        add(&[(401, "token_wrong"), (401, "session_over"), (421, "host_unknown"), (429, "rate_limited")]);
+        add(&[(503, "unavailable")]);
+    }
+    if need != Need::Open && !safe {
+        add(&[(403, "csrf_wrong"), (403, "origin_wrong"), (503, "audit_unavailable")]);
+    }
+    all
+}
+
+fn refusal(status: u16, codes: &[&'static str]) -> Response {
+    let lines = codes.iter().map(|code| format!("- `{code}`: {}", codes::says(status, code)));
+    let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.to_vec()));
+    let schema = AllOfBuilder::new()
+        .item(Ref::from_schema_name("Problem"))
+        .item(ObjectBuilder::new().property("code", code));
+    let response = ResponseBuilder::new()
+        .description(lines.collect::<Vec<_>>().join("\n"))
+        .content("application/problem+json", Content::new(Some(RefOr::T(Schema::AllOf(schema.build())))));
+    let header = |schema: Type, says: &str| {
+        HeaderBuilder::new().schema(ObjectBuilder::new().schema_type(SchemaType::Type(schema))).description(Some(says)).build()
+    };
+    match status {
+        401 => response.header("WWW-Authenticate", header(Type::String, "The kind of credentials to send.")),
+        405 => response.header("Allow", header(Type::String, "The methods that this address takes.")),
+        429 | 503 => response.header("Retry-After", header(Type::Integer, "Seconds until trying again makes sense.")),
+        _ => response,
+    }
+    .build()
+}
+
