@@ -92,7 +92,8 @@ fn text(description: &str, pattern: &str, example: &str) -> Object {
 }
 
 fn scopes() -> Vec<String> {
-    let rights = Area::ALL.into_iter().flat_map(|area| ["read", "write"].map(|right| format!("{}:{right}", area.as_str())));
+    let rights =
+        Area::ALL.into_iter().flat_map(|area| ["read", "write"].map(|right| format!("{}:{right}", area.as_str())));
     std::iter::once("admin".to_owned()).chain(rights).collect()
 }
 

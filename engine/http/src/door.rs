@@ -18,8 +18,9 @@ use cartwright_core::time::Timestamp;
 use cartwright_run::{Engine, outbound::Cidr};
 
 use crate::{
-    api, auth, describe,
+    api, auth,
     auth::AdminToken,
+    describe,
     files::Findings,
     ingest,
     limits::{Limits, Quotas},

@@ -24,6 +24,8 @@ pub struct Problem {
     pub help: Option<String>,
     /// After how many seconds trying again makes sense.
     pub retry_after: Option<u64>,
+    /// The methods that the address takes, where another one was used.
+    pub allow: Option<String>,
     /// Whom it concerns, for the log only: a store's or a workflow's id.
     pub about: Option<String>,
 }
@@ -31,7 +33,7 @@ pub struct Problem {
 impl Problem {
     /// A refusal without further help.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), help: None, retry_after: None, about: None }
+        Self { status, code, detail: detail.into(), help: None, retry_after: None, allow: None, about: None }
     }
 
     /// With a line that says what to do next.
@@ -123,6 +125,9 @@ impl IntoResponse for Problem {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(methods) = self.allow.and_then(|methods| methods.parse().ok()) {
+            headers.insert(header::ALLOW, methods);
         }
         if self.status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

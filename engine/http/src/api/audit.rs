@@ -31,14 +31,12 @@ pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri
 }
 
 /// What the document says about these addresses.
-pub(super) const ABOUT: &[About] = &[
-    About {
-        path: "/audit",
-        id: "listAudit",
-        summary: "Changes, newest first",
-        text: "An entry is on stable storage before its change is answered. None holds a secret.",
-        pages: true,
-        gives: &[gives(200, "A page of entries.", page_of::<AuditEntry>)],
-        ..PLAIN
-    },
-];
+pub(super) const ABOUT: &[About] = &[About {
+    path: "/audit",
+    id: "listAudit",
+    summary: "Changes, newest first",
+    text: "An entry is on stable storage before its change is answered. None holds a secret.",
+    pages: true,
+    gives: &[gives(200, "A page of entries.", page_of::<AuditEntry>)],
+    ..PLAIN
+}];

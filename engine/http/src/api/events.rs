@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use super::{Answer, Segment, body, explain, json, page, query::Query, sift::sift};
 use crate::{
     caller::Caller,
-    describe::about::{ABOUT as PLAIN, About, a, gives, page_of, param, takes, text},
+    describe::about::{ABOUT as PLAIN, About, SINCE, UNTIL, a, gives, page_of, param, takes, text},
     door::Door,
     ingest,
     json::check,
@@ -213,6 +213,8 @@ pub(super) const ABOUT: &[About] = &[
         query: &[
             param("store", "Of this store only.", a::<StoreId>),
             param("topic", "Of this topic only.", text),
+            SINCE,
+            UNTIL,
         ],
         gives: &[gives(200, "A page of events.", page_of::<EventRow>)],
         ..PLAIN
@@ -225,12 +227,7 @@ pub(super) const ABOUT: &[About] = &[
         text: "Its runs follow, whatever happens. For an event of no store it takes a token without a limit to stores.",
         takes: takes(a::<NewEvent>, r#"{"topic": "stock.low", "store": "my-shop", "data": {"sku": "A-1"}}"#),
         gives: &[gives(202, "On stable storage.", a::<Accepted<'_>>)],
-        refuses: &[
-            (400, "store_unknown"),
-            (400, "topic_invalid"),
-            (400, "body_not_json"),
-            (400, "body_too_deep"),
-        ],
+        refuses: &[(400, "store_unknown"), (400, "topic_invalid"), (400, "body_not_json"), (400, "body_too_deep")],
         ..PLAIN
     },
     About {

@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use super::{Answer, Segment, json, optional_body, page, query, sift::sift};
 use crate::{
     caller::Caller,
-    describe::about::{ABOUT as PLAIN, About, a, gives, may_take, page_of, param},
+    describe::about::{ABOUT as PLAIN, About, SINCE, UNTIL, a, gives, may_take, page_of, param},
     door::Door,
     ingest::STOPPING_SECONDS,
     problem::Problem,
@@ -174,6 +174,8 @@ pub(super) const ABOUT: &[About] = &[
             param("status", "In this state only.", a::<RunStatus>),
             param("store", "Of this store only.", a::<StoreId>),
             param("event", "Started by this event only.", a::<EventId>),
+            SINCE,
+            UNTIL,
         ],
         gives: &[gives(200, "A page of runs.", page_of::<RunRow>)],
         ..PLAIN

@@ -193,7 +193,10 @@ pub(super) const ABOUT: &[About] = &[
         summary: "Connects a store, or adds a webhook secret",
         text: "With `id` and `webhook_secrets` alone, and a store of that id connected, the secrets are added beside those that are \
                valid.",
-        takes: takes(a::<NewStore>, r#"{"id": "my-shop", "url": "https://shop.example", "tags": ["eu"], "webhook_secrets": ["…"]}"#),
+        takes: takes(
+            a::<NewStore>,
+            r#"{"id": "my-shop", "url": "https://shop.example", "tags": ["eu"], "webhook_secrets": ["…"]}"#,
+        ),
         gives: &[
             gives(201, "Connected.", a::<StoreBody<'_>>),
             gives(200, "The webhook secrets were added.", a::<StoreBody<'_>>),

@@ -184,7 +184,12 @@ pub(super) const ABOUT: &[About] = &[
         text: "The answer is the only place where `token` is ever shown.",
         takes: takes(a::<WantedToken>, r#"{"name": "ci", "scopes": ["runs:read"], "stores": ["tag:eu"]}"#),
         gives: &[gives(201, "Made.", a::<TokenBody<'_>>)],
-        refuses: &[(400, "access_invalid"), (409, "access_exists"), (409, "changed_meanwhile"), (500, "access_unreadable")],
+        refuses: &[
+            (400, "access_invalid"),
+            (409, "access_exists"),
+            (409, "changed_meanwhile"),
+            (500, "access_unreadable"),
+        ],
         ..PLAIN
     },
     About {

@@ -136,7 +136,12 @@ pub(super) const ABOUT: &[About] = &[
         summary: "Changes somebody's roles or password",
         takes: takes(a::<Changed>, r#"{"roles": [{"role": "viewer"}]}"#),
         gives: &[gives(200, "Changed.", a::<PersonBody<'_>>)],
-        refuses: &[(400, "access_invalid"), (404, "access_unknown"), (409, "changed_meanwhile"), (500, "access_unreadable")],
+        refuses: &[
+            (400, "access_invalid"),
+            (404, "access_unknown"),
+            (409, "changed_meanwhile"),
+            (500, "access_unreadable"),
+        ],
         ..PLAIN
     },
     About {
@@ -146,7 +151,12 @@ pub(super) const ABOUT: &[About] = &[
         summary: "Removes a person",
         text: "The last owner of everything stays.",
         gives: &[nothing("They are gone, and their sessions with them.")],
-        refuses: &[(400, "access_invalid"), (404, "access_unknown"), (409, "changed_meanwhile"), (500, "access_unreadable")],
+        refuses: &[
+            (400, "access_invalid"),
+            (404, "access_unknown"),
+            (409, "changed_meanwhile"),
+            (500, "access_unreadable"),
+        ],
         ..PLAIN
     },
 ];

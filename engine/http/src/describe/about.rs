@@ -1,9 +1,13 @@
 //! The words in which an address is described: a row beside its handler comes in, an operation of the document goes out
 //! ([`super::operation`]).
 
+use cartwright_core::time::Timestamp;
 use utoipa::{
     ToSchema,
-    openapi::{Object, ObjectBuilder, Ref, RefOr, Schema, schema::ArrayBuilder, schema::SchemaType, schema::Type},
+    openapi::{
+        Object, ObjectBuilder, OneOfBuilder, Ref, RefOr, Schema,
+        schema::{ArrayBuilder, SchemaType, Type},
+    },
 };
 
 /// What the document says about one address with one method.
@@ -136,6 +140,21 @@ pub(crate) fn page_of<T: ToSchema>(shapes: &mut Shapes) -> RefOr<Schema> {
         .required("next")
         .into()
 }
+
+/// A point in time as queries take it.
+pub(crate) fn time(shapes: &mut Shapes) -> RefOr<Schema> {
+    let millis = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0))
+        .maximum(Some(Timestamp::MAX.as_millis() as usize));
+    let millis = millis.description(Some("Milliseconds since 1970."));
+    OneOfBuilder::new().item(a::<Timestamp>(shapes)).item(millis).into()
+}
+
+/// `since`.
+pub(crate) const SINCE: Param = param("since", "At that time or later.", time);
+/// `until`.
+pub(crate) const UNTIL: Param = param("until", "Before that time.", time);
 
 /// Some text.
 pub(crate) fn text(_: &mut Shapes) -> RefOr<Schema> {

@@ -53,7 +53,11 @@ pub(crate) const CODES: &[(u16, &str, &str)] = &[
     (500, "master_key_failed", "the master key could not be read or replaced"),
     (500, "secret_unreadable", "the secret could not be opened"),
     (500, "store_unreadable", "the store's secrets could not be opened"),
-    (503, "audit_unavailable", "the change was made and the audit log could not be written; look before sending it again"),
+    (
+        503,
+        "audit_unavailable",
+        "the change was made and the audit log could not be written; look before sending it again",
+    ),
     (503, "unavailable", "storage cannot keep anything now, or the engine is stopping; nothing was accepted"),
 ];
 

@@ -42,7 +42,8 @@ pub(crate) fn check(method: &str, path: &str, status: StatusCode, headers: &Head
 fn find(path: &str) -> Option<(&'static str, &'static Map<String, Value>)> {
     let paths = DOCUMENT["paths"].as_object().expect("paths");
     let fits = paths.iter().filter(|(template, _)| is_one_of(path, template));
-    let (template, item) = fits.max_by_key(|(template, _)| template.split(['{', '}']).step_by(2).map(str::len).sum::<usize>())?;
+    let (template, item) =
+        fits.max_by_key(|(template, _)| template.split(['{', '}']).step_by(2).map(str::len).sum::<usize>())?;
     Some((template, item.as_object().expect("an item")))
 }
 
@@ -53,7 +54,8 @@ fn is_one_of(path: &str, template: &str) -> bool {
         return path.len() > before.len() + after.len() && path.starts_with(before) && path.ends_with(after);
     }
     let (path, template): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), template.split('/').collect());
-    path.len() == template.len() && path.iter().zip(&template).all(|(a, b)| a == b || b.starts_with('{') && !a.is_empty())
+    path.len() == template.len()
+        && path.iter().zip(&template).all(|(a, b)| a == b || b.starts_with('{') && !a.is_empty())
 }
 
 /// Whether a value is as a schema says, with every field described. Knows the words of JSON Schema that the document uses;
@@ -88,9 +90,13 @@ impl Described {
 /// Whether a value is as a schema says, which may be a part of another one that describes more fields.
 fn part(schema: &Value, value: &Value) -> Result<Described, String> {
     let schema = schema.as_object().expect("a schema is a map");
-    let mut described = Described { any: !["properties", "$ref", "allOf", "oneOf"].iter().any(|key| schema.contains_key(*key)), ..Described::default() };
+    let mut described = Described {
+        any: !["properties", "$ref", "allOf", "oneOf"].iter().any(|key| schema.contains_key(*key)),
+        ..Described::default()
+    };
     for (word, says) in schema {
         match word.as_str() {
+            "additionalProperties" => described.any |= *says != Value::Bool(false),
             "description" | "title" | "examples" | "example" | "default" | "format" => {}
             "$ref" => {
                 let name = says.as_str().and_then(|text| text.rsplit('/').next()).expect("a reference");
@@ -147,9 +153,9 @@ fn simple(word: &str, says: &Value, value: &Value) -> Result<(), String> {
             let names = says.as_array().into_iter().flatten().filter_map(Value::as_str);
             !value.is_object() || names.into_iter().all(|name| value.get(name).is_some())
         }
-        "pattern" => value.as_str().is_none_or(|text| {
-            regex::Regex::new(says.as_str().expect("text")).expect("a pattern").is_match(text)
-        }),
+        "pattern" => value
+            .as_str()
+            .is_none_or(|text| regex::Regex::new(says.as_str().expect("text")).expect("a pattern").is_match(text)),
         "minLength" | "minItems" => length().is_none_or(|length| length as u64 >= says.as_u64().expect("a number")),
         "maxLength" | "maxItems" => length().is_none_or(|length| length as u64 <= says.as_u64().expect("a number")),
         "minimum" => number(value).is_none_or(|it| it >= number(says).expect("a number")),
@@ -183,7 +189,7 @@ fn is_a(kind: &Value, value: &Value) -> bool {
 fn a_field_that_is_not_described_fails() {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, "application/json".parse().expect("a value"));
-    let body = json!({ "items": [{ "name": "ada", "roles": [], "created": "2026-11-21T07:00:00.000Z", "surprise": 1 }], "next": null });
+    let body = serde_json::json!({ "items": [{ "name": "ada", "roles": [], "created": "2026-11-21T07:00:00.000Z", "surprise": 1 }], "next": null });
     check("GET", "/api/v1/users", StatusCode::OK, &headers, &body.to_string());
 }
 

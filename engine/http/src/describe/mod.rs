@@ -58,7 +58,9 @@ pub fn json() -> &'static str {
 
 async fn serve(request: Request) -> Response {
     let (text, tag) = &*TEXT;
-    unless_known(request.headers(), tag, || ([(header::CONTENT_TYPE, "application/json")], text.as_str()).into_response())
+    unless_known(request.headers(), tag, || {
+        ([(header::CONTENT_TYPE, "application/json")], text.as_str()).into_response()
+    })
 }
 
 /// The answer with its `ETag`; 304 for who has it already.
@@ -130,7 +132,10 @@ fn add(paths: &mut Paths, base: &str, about: &About, need: Need, shapes: &mut Sh
 
 fn any_json() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
     let any = utoipa::openapi::schema::SchemaType::AnyValue;
-    utoipa::openapi::ObjectBuilder::new().schema_type(any).description(Some("Any JSON. Numbers keep their decimal text.")).into()
+    utoipa::openapi::ObjectBuilder::new()
+        .schema_type(any)
+        .description(Some("Any JSON. Numbers keep their decimal text."))
+        .into()
 }
 
 fn info() -> Info {

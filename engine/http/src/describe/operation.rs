@@ -39,7 +39,10 @@ pub(super) const TAGS: &[(&str, &str)] = &[
     ("session", "Signing in and out."),
     ("audit", "Who changed what."),
     ("backup", "A copy of everything."),
-    ("webhooks and hooks", "Where events come in from outside. No token: what comes is signed, or invited by a workflow."),
+    (
+        "webhooks and hooks",
+        "Where events come in from outside. No token: what comes is signed, or invited by a workflow.",
+    ),
     ("operations", "For machines that look after this one."),
 ];
 
@@ -179,6 +182,9 @@ pub(crate) fn refusals(path: &str, about: &About, need: Need) -> BTreeMap<u16, V
     if about.pages || !about.query.is_empty() {
         add(&[(400, "filter_invalid")]);
     }
+    if about.pages {
+        add(&[(400, "argument_invalid")]);
+    }
     if about.takes.is_some() {
         add(&[(400, "body_cut"), (408, "body_late"), (413, "body_too_large")]);
     }
@@ -201,14 +207,16 @@ pub(crate) fn refusals(path: &str, about: &About, need: Need) -> BTreeMap<u16, V
 fn refusal(status: u16, codes: &[&'static str]) -> Response {
     let lines = codes.iter().map(|code| format!("- `{code}`: {}", codes::says(status, code)));
     let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.to_vec()));
-    let schema = AllOfBuilder::new()
-        .item(Ref::from_schema_name("Problem"))
-        .item(ObjectBuilder::new().property("code", code));
+    let schema =
+        AllOfBuilder::new().item(Ref::from_schema_name("Problem")).item(ObjectBuilder::new().property("code", code));
     let response = ResponseBuilder::new()
         .description(lines.collect::<Vec<_>>().join("\n"))
         .content("application/problem+json", Content::new(Some(RefOr::T(Schema::AllOf(schema.build())))));
     let header = |schema: Type, says: &str| {
-        HeaderBuilder::new().schema(ObjectBuilder::new().schema_type(SchemaType::Type(schema))).description(Some(says)).build()
+        HeaderBuilder::new()
+            .schema(ObjectBuilder::new().schema_type(SchemaType::Type(schema)))
+            .description(Some(says))
+            .build()
     };
     match status {
         401 => response.header("WWW-Authenticate", header(Type::String, "The kind of credentials to send.")),
@@ -218,4 +226,3 @@ fn refusal(status: u16, codes: &[&'static str]) -> Response {
     }
     .build()
 }
-

@@ -44,3 +44,28 @@ fn references_lead_somewhere() {
     }
     assert_eq!(document["openapi"], "3.1.0");
 }
+
+/// The text between the table's lines: `(status, code, what it means)`.
+fn rows_of_the_page() -> Vec<(u16, String, String)> {
+    let page = include_str!("../../../docs/problems.md");
+    let cells = |line: &str| line.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<_>>();
+    let row = |cells: Vec<String>| match &cells[..] {
+        [_, status, code, says, ..] => Some((status.parse().ok()?, code.trim_matches('`').to_owned(), says.clone())),
+        _ => None,
+    };
+    page.lines().filter_map(|line| row(cells(line))).collect()
+}
+
+#[test]
+fn the_page_about_refusals_is_the_table() {
+    let rows = rows_of_the_page();
+    for (place, (status, code, says)) in codes::CODES.iter().enumerate() {
+        let expected = (*status, (*code).to_owned(), (*says).to_owned());
+        assert_eq!(
+            rows.get(place),
+            Some(&expected),
+            "engine/docs/problems.md should say: | {status} | `{code}` | {says} |"
+        );
+    }
+    assert_eq!(rows.len(), codes::CODES.len(), "engine/docs/problems.md has more rows than describe/codes.rs");
+}
