@@ -129,6 +129,7 @@ pub(crate) const ROUTES: &[Route] = &[
 /// What the OpenAPI document says about each of them. A test names what is missing here.
 pub(crate) const ABOUT: &[&[About]] = &[
     runs::ABOUT,
+    operate::ABOUT,
     events::ABOUT,
     workflows::ABOUT,
     backup::ABOUT,

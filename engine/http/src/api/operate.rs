@@ -8,14 +8,25 @@ use axum::{
 };
 use cartwright_core::{
     Json,
-    id::StepPath,
-    run::decide::{Said, Which},
+    id::{RunId, StepPath},
+    run::{
+        decide::{Said, Which},
+        row::RunStatus,
+    },
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
+use utoipa::ToSchema;
 
 use super::{Answer, Segment, body, json, optional_body, runs};
-use crate::{caller::Caller, door::Door, ingest, json::check, problem::Problem};
+use crate::{
+    caller::Caller,
+    describe::about::{ABOUT as PLAIN, About, a, gives, may_take, takes},
+    door::Door,
+    ingest,
+    json::check,
+    problem::Problem,
+};
 
 /// Of a reason, in characters.
 const MAX_REASON_CHARS: usize = 500;
@@ -23,17 +34,28 @@ const MAX_REASON_CHARS: usize = 500;
 const MAX_RESULT_BYTES: usize = cartwright_core::run::decide::EMIT_BYTES_MAX;
 
 /// What an unknown call did.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Resolve {
     /// It happened; otherwise it did not.
     done: bool,
     /// What it gave, where it happened.
+    #[schema(value_type = Option<Value>)]
     result: Option<Box<RawValue>>,
     /// The calling step, where several calls are unknown.
     step: Option<String>,
     /// From 0 in order of calling.
     call: Option<u32>,
+}
+
+/// Where a run is after somebody said what its call did.
+#[derive(Serialize, ToSchema)]
+struct Resolved {
+    /// The run.
+    id: RunId,
+    /// Its state now.
+    #[schema(required)]
+    status: Option<RunStatus>,
 }
 
 /// `POST /runs/{id}/resolve` `{"done": true, "result": …, "step": "path", "call": 0}` → 202 with the run's status
@@ -52,7 +74,7 @@ pub(super) async fn resolve(
     door.engine.resolve(&run, caller.name(), which, said).await?;
     door.audit(entry.after(how)).await?;
     let status = door.engine.run(&run).await?.map(|row| row.status);
-    json(StatusCode::ACCEPTED, &json!({ "id": run, "status": status }))
+    json(StatusCode::ACCEPTED, &Resolved { id: run, status })
 }
 
 /// A result counts as what the call would have given, so it is read as carefully as what comes from outside.
@@ -78,9 +100,11 @@ fn said(done: bool, result: Option<Box<RawValue>>) -> Result<Said, Problem> {
 }
 
 /// Why somebody gives up.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Fail {
+    /// One line for people.
+    #[schema(max_length = 500)]
     reason: Option<String>,
 }
 
@@ -96,7 +120,7 @@ pub(super) async fn fail(
     let (run, row) = runs::to_change(&door, &caller, &id).await?;
     door.engine.fail(&run, caller.name(), reason.clone()).await?;
     door.audit(runs::did(&door, &caller, "run.fail", &row).after(json!({ "reason": reason }))).await?;
-    json(StatusCode::ACCEPTED, &json!({ "id": run }))
+    json(StatusCode::ACCEPTED, &runs::Moved { id: run })
 }
 
 /// A reason that fits on a line; an empty one is none.
@@ -108,3 +132,35 @@ pub(super) fn reason_of(reason: Option<String>) -> Result<Option<String>, Proble
     }
     Ok(Some(reason))
 }
+
+/// What the document says about these addresses.
+pub(super) const ABOUT: &[About] = &[
+    About {
+        method: "POST",
+        path: "/runs/{id}/resolve",
+        id: "resolveRun",
+        summary: "Says what an unknown call of a parked run did",
+        text: "`step` and `call` are needed only where several calls are unknown.",
+        takes: takes(a::<Resolve>, r#"{"done": true, "result": {"id": 17}}"#),
+        gives: &[gives(202, "Noted in the run's journal.", a::<Resolved>)],
+        refuses: &[
+            (400, "argument_invalid"),
+            (400, "body_not_json"),
+            (400, "body_too_deep"),
+            (404, "run_unknown"),
+            (409, "run_refuses"),
+        ],
+        ..PLAIN
+    },
+    About {
+        method: "POST",
+        path: "/runs/{id}/fail",
+        id: "failRun",
+        summary: "Gives a parked run up",
+        text: "Its `on_failure` steps follow.",
+        takes: may_take(a::<Fail>, r#"{"reason": "the customer cancelled"}"#),
+        gives: &[gives(202, "Noted in the run's journal.", a::<runs::Moved>)],
+        refuses: &[(400, "argument_invalid"), (404, "run_unknown"), (409, "run_refuses")],
+        ..PLAIN
+    },
+];

@@ -101,9 +101,9 @@ pub(super) async fn cancel(State(door): State<Arc<Door>>, caller: Caller, Segmen
 
 /// Which run was told to move.
 #[derive(Serialize, ToSchema)]
-struct Moved {
+pub(super) struct Moved {
     /// The run; `GET /api/v1/runs/{id}` shows where it is.
-    id: RunId,
+    pub(super) id: RunId,
 }
 
 /// How to go on.
