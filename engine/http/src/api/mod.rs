@@ -132,6 +132,7 @@ pub(crate) const ABOUT: &[&[About]] = &[
     operate::ABOUT,
     events::ABOUT,
     workflows::ABOUT,
+    live::ABOUT,
     backup::ABOUT,
     keys::ABOUT,
     stores::ABOUT,

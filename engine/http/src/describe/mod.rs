@@ -7,6 +7,7 @@ pub(crate) mod about;
 pub(crate) mod codes;
 mod operation;
 mod outside;
+mod page;
 
 use std::sync::{Arc, LazyLock};
 
@@ -46,9 +47,9 @@ static TEXT: LazyLock<(String, String)> = LazyLock::new(|| {
     (text, tag)
 });
 
-/// `/openapi.json`
+/// `/openapi.json` and `/docs`
 pub(crate) fn routes() -> Router<Arc<Door>> {
-    Router::new().route("/openapi.json", get(serve))
+    Router::new().route("/openapi.json", get(serve)).route("/docs", get(page::serve))
 }
 
 /// The document as JSON, the same for every installation of this version.

@@ -13,7 +13,7 @@ use utoipa::openapi::{
 };
 
 use cartwright_core::{
-    access::Scope,
+    access::{Right, Scope},
     id::{EventId, RunId, StoreId, WorkflowId},
 };
 
@@ -30,6 +30,7 @@ use crate::{
 pub(super) const TAGS: &[(&str, &str)] = &[
     ("runs", "Executions of workflows."),
     ("events", "What came in, and what came of it."),
+    ("live", "What happens, as it happens."),
     ("workflows", "What is loaded, and starting one by hand."),
     ("stores", "Whom the engine works for."),
     ("secrets", "Named secrets of workflows. Values go in and never come out."),
@@ -88,6 +89,10 @@ fn tag(path: &str) -> &'static str {
 fn description(about: &About, need: Need) -> String {
     let scope = match need {
         Need::Area(..) | Need::Admin => scopes(need).iter().map(|scope| format!("Scope: `{scope}`.")).collect(),
+        Need::AnyOf(areas) => {
+            let scopes: Vec<String> = areas.iter().map(|area| Scope::Area(*area, Right::Read).to_string()).collect();
+            format!("Scope: one of `{}`.", scopes.join("`, `"))
+        }
         Need::Anyone => "Any valid credentials.".to_owned(),
         Need::Open => String::new(),
     };
@@ -99,7 +104,7 @@ pub(super) fn scopes(need: Need) -> Vec<String> {
     match need {
         Need::Area(area, right) => vec![Scope::Area(area, right).to_string()],
         Need::Admin => vec![Scope::Admin.to_string()],
-        Need::Anyone | Need::Open => Vec::new(),
+        Need::AnyOf(_) | Need::Anyone | Need::Open => Vec::new(),
     }
 }
 
@@ -191,7 +196,7 @@ pub(crate) fn refusals(path: &str, about: &About, need: Need) -> BTreeMap<u16, V
     if api && about.takes.is_some() {
         add(&[(400, "body_invalid")]);
     }
-    if matches!(need, Need::Area(..) | Need::Admin) {
+    if matches!(need, Need::Area(..) | Need::AnyOf(_) | Need::Admin) {
         add(&[(403, "scope_missing")]);
     }
     if need != Need::Open {

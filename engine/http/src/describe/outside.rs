@@ -101,6 +101,16 @@ pub(super) const ABOUT: &[About] = &[
         ..PLAIN
     },
     About {
+        path: "/docs",
+        id: "readReference",
+        summary: "This document for people",
+        gives: &[
+            Gives { status: 200, says: "A page.", kind: "text/html", shape: Some(text) },
+            Gives { status: 304, says: "As `If-None-Match` knows it.", kind: "", shape: None },
+        ],
+        ..PLAIN
+    },
+    About {
         path: "/openapi.json",
         id: "readDescription",
         summary: "This document",

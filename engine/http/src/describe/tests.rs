@@ -69,3 +69,14 @@ fn the_page_about_refusals_is_the_table() {
     }
     assert_eq!(rows.len(), codes::CODES.len(), "engine/docs/problems.md has more rows than describe/codes.rs");
 }
+
+#[test]
+fn the_page_shows_every_operation_and_runs_nothing() {
+    let page = page::text();
+    for about in all().chain(outside::ABOUT) {
+        assert!(page.contains(&format!("<h3 id=\"{}\">", about.id)), "{}", about.id);
+    }
+    for foreign in ["<script", "style=\"", "onclick", "src=\"http", "@import"] {
+        assert!(!page.contains(foreign), "{foreign}");
+    }
+}

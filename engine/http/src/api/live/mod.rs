@@ -17,10 +17,19 @@ use axum::{
     http::{HeaderMap, header},
 };
 
+use cartwright_core::id::RunId;
+
 pub(crate) use self::places::Places;
 use self::{feed::Feed, filter::Filter};
 use super::Answer;
-use crate::{caller::Caller, door::Door, origin::from_our_pages, problem::Problem, serve::Stopping};
+use crate::{
+    caller::Caller,
+    describe::about::{ABOUT as PLAIN, About, Gives, a, param, text},
+    door::Door,
+    origin::from_our_pages,
+    problem::Problem,
+    serve::Stopping,
+};
 
 /// `GET /live?kind=&store=&workflow=&status=&run=&topic=&last_id=`
 pub(super) async fn open(State(door): State<Arc<Door>>, caller: Caller, request: Request) -> Answer {
@@ -44,3 +53,32 @@ pub(super) async fn open(State(door): State<Arc<Door>>, caller: Caller, request:
 fn asks_for_socket(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
+
+/// What the document says about this address.
+pub(super) const ABOUT: &[About] = &[About {
+    path: "/live",
+    id: "watch",
+    summary: "What happens, as it happens",
+    text: "Server-sent events, or a WebSocket where the request asks for one. Each filter may be repeated or hold several values \
+           with commas between them.",
+    query: &[
+        param("kind", "`event`, `run`, `step`, `store`.", text),
+        param("store", "About these stores only.", text),
+        param("workflow", "About these workflows only.", text),
+        param("status", "In these states only.", text),
+        param("run", "About these runs only.", a::<RunId>),
+        param("topic", "Events of these topics only.", text),
+        param("last_id", "Goes on after this id; `Last-Event-ID` does the same.", text),
+    ],
+    gives: &[
+        Gives { status: 101, says: "A WebSocket: one JSON text for each fact.", kind: "", shape: None },
+        Gives {
+            status: 200,
+            says: "Server-sent events: one JSON text for each fact.",
+            kind: "text/event-stream",
+            shape: Some(text),
+        },
+    ],
+    refuses: &[(400, "topic_invalid"), (400, "upgrade_invalid"), (403, "origin_wrong"), (429, "too_many_streams")],
+    ..PLAIN
+}];
