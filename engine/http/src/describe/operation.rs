@@ -80,6 +80,7 @@ fn tag(path: &str) -> &'static str {
     let below = path.strip_prefix("/api/v1/").and_then(|rest| rest.split('/').next());
     let known = |name: &str| TAGS.iter().map(|(tag, _)| *tag).find(|tag| *tag == name);
     match below {
+        Some("sessions") => "session",
         Some(name) => known(name).unwrap_or("operations"),
         None if path.starts_with("/webhooks/") || path.starts_with("/hooks/") => "webhooks and hooks",
         None => "operations",
