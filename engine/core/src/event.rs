@@ -89,6 +89,7 @@ pub enum Source {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         workflow: Option<WorkflowId>,
         /// Where the event first came from; never a replay itself.
+        #[cfg_attr(feature = "schema", schema(no_recursion))]
         source: Box<Source>,
     },
 }

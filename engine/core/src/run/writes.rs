@@ -19,6 +19,7 @@ use crate::{
 
 /// A call with outside effect that a run made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct Write {
     /// The calling step.
     pub step: StepPath,
@@ -36,6 +37,7 @@ pub struct Write {
 
 /// What a retry does with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Retried {
     /// It was answered: it is not made again.

@@ -2,7 +2,10 @@
 //! are and which writes would be made again, and gives a token; acting on a filter takes the token, or the expected count,
 //! so that nobody acts on a set that has changed under them.
 
+mod about;
 mod perform;
+
+pub(super) use self::about::ABOUT;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,6 +26,7 @@ use cartwright_run::storage::RunFilter;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
 use super::{Answer, body, json, operate::reason_of, query::invalid, sift::sift};
 use crate::{caller::Caller, door::Door, problem::Problem};
@@ -37,8 +41,9 @@ const WRITES_MAX: usize = 100;
 const PAGE: usize = 500;
 
 /// What to do with each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = BulkAction)]
 enum Action {
     Retry,
     Cancel,
@@ -70,8 +75,9 @@ impl Action {
 }
 
 /// Which runs; every field narrows.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = RunFilter)]
 struct Filter {
     workflow: Option<WorkflowId>,
     status: Option<RunStatus>,
@@ -81,7 +87,8 @@ struct Filter {
     until: Option<Timestamp>,
 }
 
-#[derive(Deserialize)]
+/// What to do with many runs.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Bulk {
     action: Action,
@@ -231,7 +238,8 @@ fn shown(counts: &BTreeMap<&'static str, usize>) -> String {
 }
 
 /// A run in a preview.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BulkDetail)]
 struct Detail<'a> {
     #[serde(flatten)]
     row: &'a RunRow,

@@ -59,7 +59,7 @@ impl From<StoredEvent> for EventRow {
 
 /// An event on the wire.
 #[derive(Serialize, ToSchema)]
-#[schema(as = EventShown)]
+#[schema(as = MatchedEvent)]
 struct EventBody {
     #[serde(flatten)]
     event: Event,
@@ -93,10 +93,12 @@ pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri
 }
 
 /// An event shown alone.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventShown)]
 struct Shown<'a> {
     #[serde(flatten)]
     event: EventBody,
+    /// Why other workflows were not considered.
     now: explain::Now<'a>,
 }
 
@@ -234,7 +236,8 @@ pub(super) const ABOUT: &[About] = &[
         path: "/events/{id}",
         id: "showEvent",
         summary: "An event, which workflows it started, which not and why",
-        gives: &[gives(200, "The event with its data.", a::<EventBody>)],
+        query: &[param("workflow", "Explains this workflow only.", text)],
+        gives: &[gives(200, "The event with its data.", a::<Shown<'_>>)],
         refuses: &[(404, "event_unknown")],
         ..PLAIN
     },

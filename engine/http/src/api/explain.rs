@@ -11,6 +11,7 @@ use cartwright_core::{
 };
 use cartwright_run::storage::StoredEvent;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::workflows::sees;
 use crate::{caller::Caller, door::Door};
@@ -19,7 +20,8 @@ use crate::{caller::Caller, door::Door};
 const ITEMS_MAX: usize = 100;
 
 /// Why others were not considered, as of now.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = NotMatched)]
 pub(super) struct Now<'a> {
     /// What this is and is not.
     note: &'static str,
@@ -32,7 +34,8 @@ pub(super) struct Now<'a> {
 }
 
 /// One workflow, or one file that does not load.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = WhyNot)]
 struct Item<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     workflow: Option<&'a WorkflowId>,

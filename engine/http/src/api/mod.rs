@@ -130,6 +130,8 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) const ABOUT: &[&[About]] = &[
     runs::ABOUT,
     operate::ABOUT,
+    bulk::ABOUT,
+    replay::ABOUT,
     events::ABOUT,
     workflows::ABOUT,
     live::ABOUT,

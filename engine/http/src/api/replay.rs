@@ -15,18 +15,25 @@ use cartwright_core::{
 use cartwright_run::storage::{RunFilter, StoredEvent};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{Answer, Segment, bulk::writes_of, events, json, optional_body};
-use crate::{caller::Caller, door::Door, problem::Problem};
+use crate::{
+    caller::Caller,
+    describe::about::{ABOUT as PLAIN, About, a, gives, may_take},
+    door::Door,
+    problem::Problem,
+};
 
 /// Earlier runs that a preview tells about.
 const RUNS_MAX: usize = 50;
 
 /// How to replay.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Replay {
     /// For this workflow only.
+    #[schema(value_type = Option<WorkflowId>)]
     workflow: Option<String>,
     /// Say what would happen, and do nothing.
     #[serde(default)]
@@ -34,13 +41,27 @@ struct Replay {
 }
 
 /// An earlier run of the event, and what it did.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = EarlierRun)]
 struct Earlier {
     id: RunId,
     workflow: WorkflowId,
     status: RunStatus,
     /// All of them would be done again by a new run, under new identities.
     writes: Vec<Write>,
+}
+
+/// What a replay would do.
+#[derive(Serialize, ToSchema)]
+struct ReplayPreview<'a> {
+    /// The event.
+    event: &'a EventId,
+    /// The workflows that listen now; their conditions are looked at when it is matched.
+    listen: Vec<WorkflowId>,
+    /// Its earlier runs, newest first.
+    runs: Vec<Earlier>,
+    /// There are more.
+    more: bool,
 }
 
 /// `POST /events/{id}/replay` `{"workflow", "preview"}`; the body may be absent → 202 `{"id"}`, or 200 with the preview
@@ -58,10 +79,7 @@ pub(super) async fn replay(
     let starts = would_start(&door, &stored, workflow.as_ref());
     if preview {
         let (earlier, more) = earlier(&door, &caller, &stored, workflow.as_ref()).await?;
-        return json(
-            StatusCode::OK,
-            &json!({ "event": stored.event.id, "listen": starts, "runs": earlier, "more": more }),
-        );
+        return json(StatusCode::OK, &ReplayPreview { event: &stored.event.id, listen: starts, runs: earlier, more });
     }
     if let (Some(workflow), true) = (&workflow, starts.is_empty()) {
         let detail = format!("`{workflow}` does not listen to this event as it is now, so nothing would start");
@@ -119,3 +137,19 @@ async fn earlier(
     }
     Ok((all, page.next.is_some()))
 }
+
+/// What the document says about this address.
+pub(super) const ABOUT: &[About] = &[About {
+    method: "POST",
+    path: "/events/{id}/replay",
+    id: "replayEvent",
+    summary: "Accepts an event again, as a new one",
+    text: "With `preview` nothing is done: the answer says what its earlier runs did, which new ones would do again.",
+    takes: may_take(a::<Replay>, r#"{"preview": true}"#),
+    gives: &[
+        gives(202, "Accepted; on stable storage.", a::<events::Accepted<'_>>),
+        gives(200, "What a replay would do.", a::<ReplayPreview<'_>>),
+    ],
+    refuses: &[(400, "workflow_unknown"), (404, "event_unknown"), (409, "workflow_deaf"), (500, "internal")],
+    ..PLAIN
+}];

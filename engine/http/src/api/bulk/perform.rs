@@ -6,6 +6,7 @@ use cartwright_core::{access::Area, id::RunId, run::row::RunRow};
 use futures_util::{StreamExt as _, stream};
 use serde::Serialize;
 use serde_json::json;
+use utoipa::ToSchema;
 
 use super::{Action, Bulk, Selected, counts};
 use crate::{
@@ -19,8 +20,8 @@ use crate::{
 const AT_ONCE: usize = 32;
 
 /// A run that was not moved.
-#[derive(Serialize)]
-struct NotMoved {
+#[derive(Serialize, ToSchema)]
+pub(super) struct NotMoved {
     id: RunId,
     code: &'static str,
     reason: String,
