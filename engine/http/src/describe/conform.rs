@@ -97,6 +97,8 @@ fn part(schema: &Value, value: &Value) -> Result<Described, String> {
     for (word, says) in schema {
         match word.as_str() {
             "additionalProperties" => described.any |= *says != Value::Bool(false),
+            // Keys are text anyhow.
+            "propertyNames" if *says == serde_json::json!({ "type": "string" }) => {}
             "description" | "title" | "examples" | "example" | "default" | "format" => {}
             "$ref" => {
                 let name = says.as_str().and_then(|text| text.rsplit('/').next()).expect("a reference");
