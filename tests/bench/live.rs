@@ -151,7 +151,7 @@ fn look(buffer: &mut Vec<u8>, seen: &mut Seen, timed: bool) {
             continue;
         }
         seen.items += 1;
-        if timed && seen.items % SAMPLE_EVERY == 0 {
+        if timed && seen.items.is_multiple_of(SAMPLE_EVERY) {
             let text = String::from_utf8_lossy(line);
             let time = text.split("\"time\":\"").nth(1).and_then(|rest| Timestamp::parse(rest.split('"').next()?));
             seen.latencies.extend(time.map(|time| SystemClock.now().since(time)));
