@@ -7,7 +7,7 @@ use axum::Router;
 use cartwright_core::secret::SecretMarks;
 use cartwright_http::{AdminToken, Config as DoorConfig, Findings};
 use cartwright_run::{
-    Engine, Entropy as _, Loaded, Options, Parts, StartError, SystemClock, SystemEntropy,
+    Engine, Entropy as _, Loaded, Options, Parts, StartError, SystemClock, SystemEntropy, Telemetry,
     outbound::{NoTransport, Outbound},
 };
 use cartwright_sandbox::{Limits, Sandbox};
@@ -56,6 +56,8 @@ pub(crate) struct Foundation {
     /// Limits of calls to stores.
     pub(crate) limits: ClientOptions,
     pub(crate) mode: Mode,
+    /// Where traces of runs go.
+    pub(crate) telemetry: Option<Telemetry>,
 }
 
 /// Starts an engine.
@@ -67,6 +69,7 @@ pub(crate) async fn start(foundation: Foundation, workflows: Vec<Loaded>) -> Res
         keep_audit_for: Duration::from_secs(u64::from(foundation.retention.audit_days) * 24 * 3600),
         keep_audit: foundation.retention.audit_entries,
         stores: foundation.limits,
+        telemetry: foundation.telemetry,
         paused: foundation.mode == Mode::Administration,
         ..Options::default()
     };
@@ -187,7 +190,7 @@ async fn administration(
     let retention = Retention { days: u32::MAX, runs: u64::MAX, audit_days: u32::MAX, audit_entries: u64::MAX };
     let outbound = Arc::new(NoOutbound);
     let (limits, mode) = (ClientOptions::default(), Mode::Administration);
-    let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode };
+    let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode, telemetry: None };
     let engine = start(foundation, Vec::new()).await?;
     let client =
         Client::own(router(&engine, &token, Around { loopback: true, ..Around::default() }, &Door::default()), token);

@@ -7,6 +7,7 @@ mod operate;
 
 use std::{path::PathBuf, time::Duration};
 
+use crate::log::LogFormat;
 use cartwright_core::{
     id::{EventId, RunId, StoreId, WorkflowId},
     run::row::RunStatus,
@@ -105,6 +106,8 @@ pub(crate) enum Command {
     /// Show who changed what
     #[command(subcommand)]
     Audit(Audit),
+    /// Ask the running engine whether it takes events; for health checks of containers
+    Health,
     /// Find out what is wrong with this installation
     Doctor {
         /// The workflows folder
@@ -151,6 +154,12 @@ pub(crate) struct Serve {
     /// Where runs and stores are kept: `sled:DIR` or `memory` (nothing survives)
     #[arg(long, value_name = "URL")]
     pub(crate) storage: Option<String>,
+    /// What to log: `info`, `debug`, `cartwright_run=debug` [env: CARTWRIGHT_LOG]
+    #[arg(long, value_name = "LEVEL")]
+    pub(crate) log: Option<String>,
+    /// How to log [env: CARTWRIGHT_LOG_FORMAT]
+    #[arg(long, value_enum)]
+    pub(crate) log_format: Option<LogFormat>,
     #[command(flatten)]
     pub(crate) outside: Outside,
 }

@@ -19,6 +19,8 @@ use url::Url;
 use crate::{
     command::StoreSecrets,
     failure::{Result, usage},
+    log::{LogFile, LogFormat},
+    telemetry_config::{HEADERS_VARIABLE, TelemetryConfig, TelemetryFile},
     vault_config::{PASSPHRASE_VARIABLE, VaultConfig, VaultFile},
 };
 
@@ -29,8 +31,19 @@ const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
 const PREFIX: &str = "CARTWRIGHT_";
 /// Understood after the prefix. Others are reported by `doctor` and `serve` and change nothing: schedulers of
 /// containers set variables of that form by themselves.
-const VARIABLES: [&str; 9] =
-    ["DATA", "WORKFLOWS", "LISTEN", "STORAGE", "ALLOW_OUTBOUND", "EXTRA_CA_CERTIFICATES", "LOG", "CONFIG", "SERVER"];
+const VARIABLES: &[&str] = &[
+    "DATA",
+    "WORKFLOWS",
+    "LISTEN",
+    "STORAGE",
+    "ALLOW_OUTBOUND",
+    "EXTRA_CA_CERTIFICATES",
+    "LOG",
+    "LOG_FORMAT",
+    "CONFIG",
+    "SERVER",
+    "OTLP_ENDPOINT",
+];
 /// The API token that commands show.
 const TOKEN_VARIABLE: &str = "CARTWRIGHT_TOKEN";
 
@@ -41,6 +54,8 @@ pub(crate) struct Environment {
     /// Master keys.
     master_key: Option<Secret>,
     token: Option<Secret>,
+    /// What the collector of traces is shown.
+    otlp_headers: Option<Secret>,
     /// What backups are sealed under.
     pub(crate) passphrase: Option<Secret>,
     /// Keys of a store to add.
@@ -69,6 +84,7 @@ impl Environment {
                 _ if name == TOKEN_VARIABLE => environment.token = Some(Secret::new(value)),
                 _ if environment.store_secrets.take(&name, &value) => {}
                 _ if name == PASSPHRASE_VARIABLE => environment.passphrase = Some(Secret::new(value)),
+                _ if name == HEADERS_VARIABLE => environment.otlp_headers = Some(Secret::new(value)),
                 Some(key) if VARIABLES.contains(&key) => drop(environment.values.insert(key.to_owned(), value)),
                 Some(_) => environment.unknown.push(name),
                 None if name == "NO_COLOR" => environment.no_colour = true,
@@ -99,7 +115,10 @@ struct File {
     listen: Option<String>,
     storage: Option<String>,
     allow_outbound: Option<Vec<String>>,
-    log: Option<String>,
+    #[serde(default)]
+    log: LogFile,
+    #[serde(default)]
+    telemetry: TelemetryFile,
     #[serde(default)]
     retention: RetentionFile,
     #[serde(default)]
@@ -206,6 +225,8 @@ pub(crate) struct Flags {
     pub(crate) workflows: Option<PathBuf>,
     pub(crate) listen: Option<String>,
     pub(crate) storage: Option<String>,
+    pub(crate) log: Option<String>,
+    pub(crate) log_format: Option<LogFormat>,
     pub(crate) allow_outbound: Vec<Cidr>,
     pub(crate) extra_ca_certificates: Option<PathBuf>,
     pub(crate) server: Option<String>,
@@ -222,6 +243,9 @@ pub(crate) struct Config {
     pub(crate) allow_outbound: Vec<Cidr>,
     /// A filter as `tracing-subscriber` reads it: `info`, `cartwright_run=debug`.
     pub(crate) log: String,
+    pub(crate) log_format: LogFormat,
+    /// Where traces go; `None`: nowhere.
+    pub(crate) telemetry: Option<TelemetryConfig>,
     pub(crate) retention: Retention,
     pub(crate) http: Door,
     pub(crate) vault: VaultConfig,
@@ -293,7 +317,10 @@ impl Config {
         } else {
             flags.allow_outbound
         };
-        let log = text(None, "LOG", file.log).unwrap_or_else(|| "info".to_owned());
+        let log_format = LogFormat::choose(flags.log_format, environment.get("LOG_FORMAT"), file.log.format)?;
+        let log = text(flags.log, "LOG", file.log.level).unwrap_or_else(|| "info".to_owned());
+        let headers = environment.otlp_headers.as_ref().and_then(Secret::expose_text);
+        let telemetry = TelemetryConfig::new(file.telemetry, environment.get("OTLP_ENDPOINT"), headers)?;
         let retention = Retention {
             days: file.retention.days.unwrap_or(DEFAULT_RETENTION.days),
             runs: file.retention.runs.unwrap_or(DEFAULT_RETENTION.runs),
@@ -313,6 +340,8 @@ impl Config {
             storage,
             allow_outbound,
             log,
+            log_format,
+            telemetry,
             retention,
             http,
             vault,

@@ -21,6 +21,9 @@ mod listen;
 mod command;
 mod demo;
 mod failure;
+mod log;
+mod telemetry;
+mod telemetry_config;
 mod panic;
 mod terminal;
 

@@ -297,6 +297,8 @@ fn no_secret_is_in_anything_that_is_written_said_or_answered() {
     // Killed with a run under way, started again.
     knock(&engine, &mut seen, 10);
     engine.kill();
+    // What is written from here on is written in the other form.
+    engine.variable("CARTWRIGHT_LOG_FORMAT", "json");
     seen.files(&engine.data(), &["master.key", "admin.token"]);
     engine.start();
     let event = knock(&engine, &mut seen, 20);

@@ -5,6 +5,7 @@ mod dependencies;
 mod files;
 
 mod straight_path;
+mod telemetry;
 mod hooks;
 mod recorded;
 mod conformance;

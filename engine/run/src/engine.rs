@@ -38,6 +38,7 @@ use crate::{
     outbound::Outbound,
     secrets::Secrets,
     stores::{StoreError, Stores},
+    telemetry::Telemetry,
 };
 
 /// How often storage is told how tokens were used.
@@ -84,6 +85,8 @@ pub struct Options {
     pub paused: bool,
     /// Limits of calls to stores.
     pub stores: ClientOptions,
+    /// Where traces of runs go; `None`: none are made.
+    pub telemetry: Option<Telemetry>,
 }
 
 impl Default for Options {
@@ -97,6 +100,7 @@ impl Default for Options {
             node: "local".into(),
             paused: false,
             stores: ClientOptions::default(),
+            telemetry: None,
         }
     }
 }
@@ -158,6 +162,11 @@ impl Engine {
         tokio::spawn(keep_usage(Arc::clone(&engine.inner)));
         tokio::spawn(begin(Arc::clone(&engine.inner)));
         Ok(engine)
+    }
+
+    /// Where traces go, when they go somewhere.
+    pub fn telemetry(&self) -> Option<&Telemetry> {
+        self.inner.options.telemetry.as_ref()
     }
 
     pub(crate) fn inner(&self) -> &Inner {

@@ -35,11 +35,12 @@ pub(crate) async fn make_call(
     call: Call,
     key: String,
     again: Option<Again>,
+    traceparent: Option<String>,
 ) -> CallOutcome {
     Metrics::add(&inner.metrics.calls);
     let made = match call.function.starts_with("woo::") {
         true => store_call::make(&inner, &workflow, own.as_ref(), &call, &key, again).await,
-        false => send(&inner, &workflow, &call, key).await,
+        false => send(&inner, &workflow, &call, key, traceparent).await,
     };
     match made {
         Ok(answer) => CallOutcome::Ok(answer),
@@ -53,18 +54,41 @@ pub(crate) async fn make_call(
     }
 }
 
-async fn send(inner: &Inner, workflow: &Arc<Workflow>, call: &Call, key: String) -> Result<Json, CallError> {
+async fn send(
+    inner: &Inner,
+    workflow: &Arc<Workflow>,
+    call: &Call,
+    key: String,
+    traceparent: Option<String>,
+) -> Result<Json, CallError> {
     let spec = call.args.first().unwrap_or(&Json::Null);
     let secrets = open_secrets(inner, workflow, spec).await?;
     let find = |name: &str| secrets.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let spec = match secrets.is_empty() {
+    let mut spec = match secrets.is_empty() {
         true => spec.clone(),
         false => inner.marks.open_json(spec, find).map_err(|missing| secret_missing(&missing.to_string()))?,
     };
+    if let Some(traceparent) = traceparent {
+        tell_trace(&mut spec, traceparent);
+    }
     let repeatable = !matches!(call.kind, CallKind::Outside { repeatable: false });
     let granted = Arc::clone(workflow);
     let allow: Allow = Arc::new(move |method, host, port| granted.grants.http(method, host, Some(port)));
     inner.outbound.send(OutboundRequest { spec, idempotency_key: key, repeatable, secrets, allow }).await
+}
+
+/// Puts the trace among the call's headers, unless the workflow sends one of its own.
+fn tell_trace(spec: &mut Json, traceparent: String) {
+    let Some(spec) = spec.as_object_mut() else { return };
+    let headers = spec.entry("headers").or_insert_with(|| json!({}));
+    if headers.is_null() {
+        *headers = json!({});
+    }
+    if let Some(headers) = headers.as_object_mut()
+        && !headers.keys().any(|name| name.eq_ignore_ascii_case("traceparent"))
+    {
+        headers.insert("traceparent".into(), traceparent.into());
+    }
 }
 
 /// Opens the secrets a call names; nothing of them is kept.

@@ -28,7 +28,9 @@ mod script;
 mod secrets;
 mod store_call;
 mod stores;
+mod telemetry;
 mod timers;
+mod trace;
 mod views;
 mod wait;
 
@@ -47,6 +49,7 @@ pub use metrics::{Histogram, HistogramView, Metrics, Times};
 pub use operate::OperatorError;
 pub use secrets::{SecretError, SecretInfo, Secrets};
 pub use stores::{OpenStore, StoreError, Stores};
+pub use telemetry::{Attribute, Span, SpanCounts, Telemetry};
 
 /// The expression language, as [`Parts`] takes it.
 pub use cartwright_sandbox as sandbox;

@@ -1,6 +1,6 @@
 //! `cartwright doctor`: looks at everything an engine stands on and says what is wrong and what to do.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, net::SocketAddr, path::Path};
 
 use cartwright_core::workflow::Severity;
 use cartwright_http::FileFindings;
@@ -23,6 +23,8 @@ const LOW_SPACE_BYTES: u64 = 1024 * 1024 * 1024;
 /// Clocks before this are wrong: 2026-01-01.
 const EARLIEST_MILLIS: i64 = 1_767_225_600_000;
 const MAX_SECRETS: usize = 10_000;
+/// Of parked runs that are counted.
+const MAX_PARKED: usize = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Verdict {
@@ -210,8 +212,10 @@ async fn say_engine(context: &Context, data: &DataFolder, needed: &BTreeMap<Stri
             let at = data.engine().map(|engine| engine.address.to_string()).unwrap_or_default();
             say("engine", Verdict::Fine, format!("runs and answers at {at}"));
             say_secrets(&client, needed, say).await;
+            say_runs(&client, say).await;
         }
         Ok(None) => {
+            say_port(context.config.listen, say).await;
             let stale = data.engine().is_some();
             let found = if stale {
                 "none runs; engine.json is left over from a crash, which is harmless"
@@ -227,6 +231,7 @@ async fn say_engine(context: &Context, data: &DataFolder, needed: &BTreeMap<Stri
                     };
                     say("storage", Verdict::Fine, format!("opens: {place}"));
                     say_secrets(&client, needed, say).await;
+                    say_runs(&client, say).await;
                     if let Err(error) = engine.stop(std::time::Duration::ZERO).await {
                         say("storage", Verdict::Wrong, format!("does not close: {error}"));
                     }
@@ -235,6 +240,36 @@ async fn say_engine(context: &Context, data: &DataFolder, needed: &BTreeMap<Stri
             }
         }
         Err(failure) => say("engine", Verdict::Wrong, failure.to_string()),
+    }
+}
+
+/// Whether the next start can listen.
+async fn say_port(address: SocketAddr, say: &mut Say<'_>) {
+    match tokio::net::TcpListener::bind(address).await {
+        Ok(_) => say("port", Verdict::Fine, format!("{address} is free")),
+        Err(error) => say(
+            "port",
+            Verdict::Wrong,
+            format!("cannot listen on {address}: {error}; stop what uses it, or name another one with --listen"),
+        ),
+    }
+}
+
+/// Runs that wait for a person.
+async fn say_runs(client: &Client, say: &mut Say<'_>) {
+    match client.list("/api/v1/runs", &[("status", "parked".to_owned())], MAX_PARKED).await {
+        Ok(parked) if parked.is_empty() => say("parked runs", Verdict::Fine, "none waits for a person".into()),
+        Ok(parked) => {
+            let unknown = parked.iter().filter(|run| run["error"]["code"] == "unknown").count();
+            let more = if parked.len() == MAX_PARKED { " or more" } else { "" };
+            let doubt = if unknown > 0 { format!(", of {unknown} nobody knows what happened") } else { String::new() };
+            let found = format!(
+                "{}{more} wait for a person{doubt}; `cartwright runs ls --status parked` says why",
+                parked.len()
+            );
+            say("parked runs", Verdict::Warning, found);
+        }
+        Err(failure) => say("parked runs", Verdict::Wrong, failure.to_string()),
     }
 }
 

@@ -5,6 +5,7 @@ mod backup;
 mod bulk;
 mod check;
 mod doctor;
+mod health;
 mod events;
 mod keys;
 mod manual;
@@ -101,6 +102,8 @@ fn flags(cli: &Cli) -> Flags {
             flags.workflows.clone_from(&serve.workflows);
             flags.listen.clone_from(&serve.listen);
             flags.storage.clone_from(&serve.storage);
+            flags.log.clone_from(&serve.log);
+            flags.log_format = serve.log_format;
             outside(&serve.outside, &mut flags);
         }
         Command::Run(run) => {
@@ -125,6 +128,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
     match command {
         Command::Demo(demo) => demo::run(demo, context).await,
         Command::Serve(_) => serve::run(context).await,
+        Command::Health => health::run(context).await,
         Command::Check(check) => check::run(check, context),
         Command::Run(run) => run::run(run, context).await,
         Command::Replay { run } => runs::replay(&run, context).await,

@@ -57,6 +57,7 @@ pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
         retention: Retention { days: 1, runs: 1000, audit_days: 1, audit_entries: 1000 },
         limits: context.config.stores.clone(),
         mode: Mode::Work,
+        telemetry: None,
     };
     let workflow = loaded.workflow.id.clone();
     let wanted = Wanted::of(&loaded.workflow);

@@ -7,7 +7,6 @@ use cartwright_http::{FileFindings, Findings};
 use cartwright_run::{Engine, Loaded};
 use cartwright_woo::transport::Transport;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
-use tracing_subscriber::EnvFilter;
 
 use super::Context;
 use crate::{
@@ -15,16 +14,17 @@ use crate::{
     client::Client,
     config::{Config, StorageChoice},
     data::{Announcement, DataFolder},
-    failure::{Failure, OrFail as _, Result, environment, usage},
+    failure::{Failure, OrFail as _, Result, environment},
     outside,
     reload::{self, Reloading},
+    telemetry::{self, Exporter},
     terminal::Terminal,
     workflows::{Folder, Reading},
 };
 
 pub(super) async fn run(context: &Context) -> Result<()> {
     let (config, terminal) = (&context.config, &context.terminal);
-    log_to_stderr(config, terminal)?;
+    crate::log::start(config, terminal)?;
     for name in &context.unknown_variables {
         terminal.note(format_args!("note: {name} is set but means nothing to cartwright"));
     }
@@ -66,14 +66,6 @@ async fn welcome(running: &Running, terminal: &Terminal) -> Result<()> {
     Ok(())
 }
 
-fn log_to_stderr(config: &Config, terminal: &Terminal) -> Result<()> {
-    let filter = EnvFilter::try_new(&config.log)
-        .map_err(|error| usage(format!("`{}` is not a log filter: {error}", config.log)))?;
-    let logging =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(terminal.paints_errors());
-    logging.try_init().map_err(|error| environment(format!("cannot log: {error}")))
-}
-
 /// Listens, or says who may be in the way.
 pub(crate) async fn bind(address: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
@@ -92,6 +84,7 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     announcement: Announcement,
     reloading: Option<Reloading>,
+    exporter: Option<Exporter>,
     close: oneshot::Sender<()>,
     server: JoinHandle<io::Result<()>>,
 }
@@ -117,7 +110,8 @@ pub(crate) async fn start(
     let loaded = tell(&folder, reading, &findings, terminal);
     let (stores, retention) = (Arc::clone(&outbound) as Arc<dyn Transport>, config.retention);
     let (limits, mode) = (config.stores.clone(), Mode::Work);
-    let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode };
+    let (telemetry, exporter) = config.telemetry.as_ref().map(telemetry::start).transpose()?.unzip();
+    let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode, telemetry };
     let engine = assembly::start(foundation, loaded).await?;
     let reloading = reload::watch(folder, engine.clone(), findings.clone());
     let volume = match &config.storage {
@@ -130,7 +124,7 @@ pub(crate) async fn start(
     let (close, closed) = oneshot::channel::<()>();
     let server = tokio::spawn(cartwright_http::serve::serve(listener, router, async { drop(closed.await) }));
     let announcement = data.announce(address)?;
-    Ok(Running { engine, client, address, announcement, reloading, close, server })
+    Ok(Running { engine, client, address, announcement, reloading, exporter, close, server })
 }
 
 /// Reads a folder; `None` where there is none.
@@ -171,6 +165,10 @@ impl Running {
         };
         let stopped = self.engine.stop(PATIENCE).await.or_environment("cannot close the storage");
         drop(self.announcement);
+        drop((self.engine, self.client));
+        if let Some(exporter) = self.exporter {
+            exporter.finish().await;
+        }
         served.and(stopped)
     }
 }

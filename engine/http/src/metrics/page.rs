@@ -1,11 +1,14 @@
 //! What the page of metrics says: the engine's counters and gauges, the door's, the stores' lanes, and the process.
 //! Nothing here walks through storage: counts are kept in the commits. `docs/metrics.md` explains every one of them.
 
-use std::{sync::atomic::Ordering::Relaxed, time::Duration};
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
 use cartwright_core::{run::row::RunStatus, time::Timestamp};
 use cartwright_run::{
-    Backlog,
+    Backlog, SpanCounts,
     storage::{Counts, StorageError},
 };
 
@@ -29,6 +32,7 @@ pub(crate) async fn page(door: &Door) -> Result<String, StorageError> {
     calls(&mut text, door);
     stores(&mut text, door);
     requests(&mut text, door);
+    spans(&mut text, door);
     process(&mut text, door);
     Ok(text.into_text())
 }
@@ -237,6 +241,18 @@ fn requests(text: &mut Exposition, door: &Door) {
         "cartwright_requests_refused_total",
         "Requests refused, by reason: the code of the problem that was answered.",
         refusals.iter().map(|(code, number)| ([("reason", *code)], *number)),
+    );
+}
+
+/// Of traces; 0 while none are configured.
+fn spans(text: &mut Exposition, door: &Door) {
+    let counts = door.engine.telemetry().map(|telemetry| telemetry.counts());
+    let read = |of: fn(&SpanCounts) -> &AtomicU64| counts.map_or(0, |counts| of(counts).load(Relaxed));
+    text.counter("cartwright_spans_exported_total", "Spans that the collector took.", read(|counts| &counts.exported));
+    text.counter(
+        "cartwright_spans_dropped_total",
+        "Spans thrown away: the collector was away or slow.",
+        read(|counts| &counts.dropped),
     );
 }
 

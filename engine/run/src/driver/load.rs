@@ -7,7 +7,12 @@ use std::{
 
 use cartwright_core::{
     id::{RunId, StepPath},
-    run::{apply::fold, decide::Input, entry::What, state::RunState},
+    run::{
+        apply::fold,
+        decide::Input,
+        entry::{Entry, What},
+        state::RunState,
+    },
     workflow::Workflow,
 };
 use futures_util::stream::FuturesUnordered;
@@ -16,6 +21,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use super::{Driver, Fresh, Stuck, settle::Pending};
 use crate::{
     inner::{Inner, Message},
+    trace::{RunTrace, trace_id},
     views::EventViews,
 };
 
@@ -46,10 +52,11 @@ impl Driver {
     ) -> Option<Self> {
         let permit = inner.room().await?;
         match load(&inner, run).await {
-            Ok(Some((state, workflow, views, wait_topics))) => {
+            Ok(Some((state, workflow, views, wait_topics, journal))) => {
                 let committed = state.len;
                 let mut driver = Self::new(inner, mailbox, workflow, views, state, committed, permit);
                 driver.wait_topics = wait_topics;
+                driver.trace_past(&journal);
                 driver.inputs.push_back(resume());
                 Some(driver)
             }
@@ -74,6 +81,7 @@ impl Driver {
         committed: u64,
         permit: OwnedSemaphorePermit,
     ) -> Self {
+        let trace = new_trace(&inner, &state.run, &views);
         Self {
             held: inner.is_held(),
             inner,
@@ -93,16 +101,23 @@ impl Driver {
             replies: Vec::new(),
             wait_topics: BTreeMap::new(),
             claim: None,
+            trace,
             _permit: permit,
         }
     }
+}
+
+/// The trace of a run, when it is kept.
+fn new_trace(inner: &Inner, run: &RunId, views: &EventViews) -> Option<RunTrace> {
+    let kept = inner.options.telemetry.as_ref().is_some_and(|telemetry| telemetry.keeps(trace_id(run)));
+    kept.then(|| RunTrace::new(run, views.event.json().clone()))
 }
 
 pub(super) fn resume() -> Input {
     Input::Resume { under_way: BTreeSet::new() }
 }
 
-type LoadedRun = (RunState, Arc<Workflow>, Arc<EventViews>, BTreeMap<(StepPath, u32), String>);
+type LoadedRun = (RunState, Arc<Workflow>, Arc<EventViews>, BTreeMap<(StepPath, u32), String>, Vec<Entry>);
 
 /// Reads a run from storage. `None`: there is none, or nothing can be done with it.
 async fn load(inner: &Inner, run: &RunId) -> Result<Option<LoadedRun>, Stuck> {
@@ -120,9 +135,9 @@ async fn load(inner: &Inner, run: &RunId) -> Result<Option<LoadedRun>, Stuck> {
     };
     let store = stored.event.store.as_ref().and_then(|id| inner.stores.get(id));
     let views = Arc::new(EventViews::new(&stored.event, store.as_ref()));
-    let topics = journal.into_iter().filter_map(|entry| match entry.what {
-        What::WaitSet { path, index, topic, .. } => Some(((path, index), topic)),
+    let topics = journal.iter().filter_map(|entry| match &entry.what {
+        What::WaitSet { path, index, topic, .. } => Some(((path.clone(), *index), topic.clone())),
         _ => None,
     });
-    Ok(Some((state, workflow, views, topics.collect())))
+    Ok(Some((state, workflow, views, topics.collect(), journal)))
 }

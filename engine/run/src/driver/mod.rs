@@ -38,6 +38,7 @@ use crate::{
     inner::{Inner, Message, Reply},
     metrics::Metrics,
     script,
+    trace::RunTrace,
     views::EventViews,
 };
 
@@ -119,6 +120,8 @@ struct Driver {
     claim: Option<Claim>,
     /// It was loaded while the engine was held, so nothing of it was begun.
     held: bool,
+    /// The run's trace, when it is kept.
+    trace: Option<RunTrace>,
     _permit: OwnedSemaphorePermit,
 }
 

@@ -64,12 +64,14 @@ impl Driver {
             return Ok(());
         }
         let pending = std::mem::take(&mut self.pending);
+        let (traced, begun) = (self.trace.is_some().then(|| pending.entries.clone()), self.inner.clock.now());
         let (batch, after) = self.batch(pending);
         let shard = self.state().shard;
         match commit_until_done(&self.inner, shard, batch).await {
             Ok(()) => {
                 self.committed = self.state().len;
                 self.claim = None;
+                self.trace_committed(traced.as_deref().unwrap_or_default(), begun);
                 self.inner.metrics.steps_unknown.fetch_add(after.unknown, Relaxed);
                 self.count(after.ended);
                 self.answer_all();
@@ -136,6 +138,25 @@ impl Driver {
         }
     }
 
+    /// Entries are on disk: what they ended becomes spans.
+    fn trace_committed(&mut self, entries: &[Entry], begun: Timestamp) {
+        let (Some(trace), Some(telemetry)) = (&mut self.trace, &self.inner.options.telemetry) else { return };
+        if !entries.is_empty() {
+            telemetry.send(trace.commit(begun, self.inner.clock.now(), entries.len()));
+        }
+        for span in entries.iter().flat_map(|entry| trace.observe(entry)) {
+            telemetry.send(span);
+        }
+    }
+
+    /// Entries that were committed before: their spans were sent then.
+    pub(super) fn trace_past(&mut self, journal: &[Entry]) {
+        let Some(trace) = &mut self.trace else { return };
+        for entry in journal {
+            drop(trace.observe(entry));
+        }
+    }
+
     /// What people asked for is durable.
     pub(super) fn answer_all(&mut self) {
         for reply in self.replies.drain(..) {
@@ -155,9 +176,10 @@ impl Driver {
     pub(super) fn make_calls(&mut self) {
         for effect in std::mem::take(&mut self.to_make) {
             let Effect::Call { path, index, call, key, again } = effect else { continue };
-            let own_store = self.state().store.clone();
-            let work =
-                host::make_call(Arc::clone(&self.inner), Arc::clone(&self.workflow), own_store, call, key, again);
+            let own = self.state().store.clone();
+            let traceparent = self.trace.as_ref().and_then(|trace| trace.traceparent(&path, index));
+            let (inner, workflow) = (Arc::clone(&self.inner), Arc::clone(&self.workflow));
+            let work = host::make_call(inner, workflow, own, call, key, again, traceparent);
             let work = std::panic::AssertUnwindSafe(work).catch_unwind().map(|outcome| {
                 outcome.unwrap_or_else(|_| {
                     let error = CallError::r#final(
