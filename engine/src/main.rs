@@ -7,6 +7,7 @@
 
 mod cli;
 mod config;
+mod stores_config;
 mod vault_config;
 mod when;
 mod passphrase;
