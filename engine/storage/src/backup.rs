@@ -16,6 +16,9 @@ use crate::{
 /// A part holds about so many bytes; more where one value is longer.
 pub(crate) const PART_BYTES: usize = 512 * 1024;
 
+/// A record in a part: table, key, and value (`None`: it is gone).
+pub type BackedUpRecord = (Table, String, Option<Vec<u8>>);
+
 /// A backup that is being read. Dropping it ends it.
 #[async_trait]
 pub trait Backup: Send {
@@ -62,9 +65,9 @@ impl BackupPart {
         found.map(|value| serde_json::from_slice(&value).map_err(|_| damaged("the counters of the backup"))).transpose()
     }
 
-    /// Records in this part: table, key, and value (`None`: it is gone). A record may come again in a later part; the
+    /// Records in this part. A record may come again in a later part; the
     /// last one counts.
-    pub fn records(&self) -> Result<Vec<(Table, String, Option<Vec<u8>>)>, StorageError> {
+    pub fn records(&self) -> Result<Vec<BackedUpRecord>, StorageError> {
         let mut records = Vec::new();
         for (key, change) in self.changes()? {
             let Some((table, name)) = record_of_key(&key) else { continue };

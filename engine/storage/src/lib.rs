@@ -6,7 +6,7 @@ mod embedded;
 mod log;
 pub mod memory;
 
-pub use backup::{Backup, BackupPart};
+pub use backup::{BackedUpRecord, Backup, BackupPart};
 pub use batch::*;
 pub use log::{Options, SledStorage};
 pub use memory::MemoryStorage;
