@@ -164,7 +164,7 @@ fn wrong_method<'a>(known: impl Iterator<Item = &'a str>) -> Option<Problem> {
         "unknown_method",
         "the workflow at this path takes another method",
     );
-    let problem = Problem { allow: Some(known.join(", ")), ..problem };
+    let problem = Problem { allow: Some(known.join(", ").into()), ..problem };
     (!known.is_empty()).then(|| problem.help(format!("Use {}.", known.join(" or "))))
 }
 

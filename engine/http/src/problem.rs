@@ -25,9 +25,9 @@ pub struct Problem {
     /// After how many seconds trying again makes sense.
     pub retry_after: Option<u64>,
     /// The methods that the address takes, where another one was used.
-    pub allow: Option<String>,
+    pub allow: Option<Box<str>>,
     /// Whom it concerns, for the log only: a store's or a workflow's id.
-    pub about: Option<String>,
+    pub about: Option<Box<str>>,
 }
 
 impl Problem {
@@ -44,7 +44,7 @@ impl Problem {
 
     /// With whom it concerns, for the log.
     pub fn about(mut self, whom: &impl ToString) -> Self {
-        self.about = Some(whom.to_string());
+        self.about = Some(whom.to_string().into());
         self
     }
 
