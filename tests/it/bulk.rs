@@ -112,7 +112,7 @@ fn each_run_that_is_not_moved_has_its_reason() {
         json!({ "action": "retry", "filter": { "workflw": "x" }, "preview": true }),
         json!({ "action": "retry", "filter": { "status": "sleeping" }, "preview": true }),
         json!({ "action": "retry", "runs": ["nonsense"] }),
-        json!({ "action": "retry", "runs": vec![gone.clone(); 10_001] }),
+        json!({ "action": "retry", "runs": vec![gone; 10_001] }),
         json!({ "action": "fail", "filter": {}, "expect": -1 }),
     ] {
         assert_eq!(bulk(&engine, &body).0, 400, "{:.100}", body.to_string());

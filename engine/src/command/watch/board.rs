@@ -139,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    fn item(kind: &str, run: &str, status: &str, data: Json) -> Json {
+    fn item(kind: &str, run: &str, status: &str, data: &Json) -> Json {
         json!({ "kind": kind, "run": run, "status": status, "workflow": "a/b", "store": "kiel", "data": data })
     }
 
@@ -152,16 +152,16 @@ mod tests {
         let mut board = Board::default();
         assert_eq!(text(&board, None, 10, 80)[0], "nothing moves");
         board.put(&json!({ "id": "run_1", "status": "parked", "workflow": "a/b", "error": { "step": "tell" } }));
-        board.take(&item("run", "run_2", "running", json!({ "started": "2026-11-18T06:26:00.000Z" })));
-        board.take(&item("step", "run_2", "running", json!({ "step": "make" })));
-        board.take(&item("step", "run_9", "running", json!({ "step": "of a run that nobody knows" })));
+        board.take(&item("run", "run_2", "running", &json!({ "started": "2026-11-18T06:26:00.000Z" })));
+        board.take(&item("step", "run_2", "running", &json!({ "step": "make" })));
+        board.take(&item("step", "run_9", "running", &json!({ "step": "of a run that nobody knows" })));
         let lines = text(&board, None, 10, 80);
         assert_eq!(lines[0], "1 running  1 parked");
         assert!(lines[2].starts_with("run_2  running") && lines[2].contains("make"), "{lines:#?}");
         assert!(lines[3].starts_with("run_1  parked") && lines[3].contains("tell"), "{lines:#?}");
         assert_eq!(text(&board, Some(RunStatus::Parked), 10, 80).len(), 3);
-        board.take(&item("run", "run_2", "succeeded", json!({})));
-        board.take(&item("run", "run_2", "succeeded", json!({})));
+        board.take(&item("run", "run_2", "succeeded", &json!({})));
+        board.take(&item("run", "run_2", "succeeded", &json!({})));
         assert_eq!(text(&board, None, 10, 80)[0], "1 parked  1 succeeded", "an end that is told twice is one");
     }
 
@@ -171,8 +171,8 @@ mod tests {
         for number in 0..2 * RUNS_MAX {
             let status = if number % 2 == 0 { "running" } else { "failed" };
             let id = format!("run_{number:026}");
-            board.take(&item("run", &id, status, json!({})));
-            board.take(&item("step", &id, status, json!({ "step": "a step with a long name" })));
+            board.take(&item("run", &id, status, &json!({})));
+            board.take(&item("step", &id, status, &json!({ "step": "a step with a long name" })));
         }
         assert_eq!(board.runs.len(), RUNS_MAX);
         for (width, height) in [(60, 3), (80, 24), (200, 60)] {
