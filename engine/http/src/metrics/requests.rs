@@ -54,7 +54,7 @@ fn route(path: &str) -> usize {
         "webhooks" => 0,
         "hooks" => 1,
         "api" => 2,
-        "" | "login" | "logout" | "join" => 3,
+        "" | "sign-in" | "sign-out" | "join" | "account" | "docs" | "openapi.json" => 3,
         "healthz" | "readyz" | "metrics" => 4,
         _ => 5,
     }
@@ -79,7 +79,8 @@ mod tests {
             ("/hooks/a/b", "hook"),
             ("/api/v1/runs", "api"),
             ("/", "page"),
-            ("/login", "page"),
+            ("/sign-in", "page"),
+            ("/docs", "page"),
             ("/metrics", "operations"),
             ("/wp-login.php", "other"),
             ("", "page"),
