@@ -227,7 +227,7 @@ async fn connect(engine: &Engine) {
         while engine.stores().get(&id).is_none() {
             tries += 1;
             assert!(tries <= TRIES_TO_CONNECT, "{id} cannot be added");
-            let _refused = engine.stores().add(id.clone(), &settings, engine.now()).await;
+            let _refused = engine.stores().add(id.clone(), &settings, engine.now(), |_| None).await;
         }
     }
 }

@@ -15,7 +15,7 @@ use cartwright_core::{
 };
 use cartwright_run::{
     access::{AuditEntry, By},
-    storage::CommitError,
+    storage::{CommitError, RecordWrite},
 };
 
 use crate::{door::Door, ingest::STOPPING_SECONDS, problem::Problem};
@@ -152,7 +152,13 @@ impl Caller {
 }
 
 impl Door {
-    /// Adds to the audit log what was done. On stable storage when it resolves, so ask before the answer goes out.
+    /// The write that says what is done, for the commit that does it.
+    pub(crate) fn audit_write(&self, entry: AuditEntry) -> RecordWrite {
+        self.engine.access().audit.write_of(&entry)
+    }
+
+    /// Adds to the audit log what was done in a commit, or in several, that could not take it along. On stable storage
+    /// when it resolves, so ask before the answer goes out.
     pub(crate) async fn audit(&self, entry: AuditEntry) -> Result<(), Problem> {
         self.engine.access().audit.add(&entry).await.map_err(|error: CommitError| {
             tracing::error!(%error, what = entry.what, target = entry.target, "a change is not in the audit log");

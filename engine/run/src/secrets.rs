@@ -51,8 +51,15 @@ impl Secrets {
         Self { storage, vault, opened: RwLock::default(), sealing }
     }
 
-    /// Sets a value. On stable storage when it resolves; runs use it from their next call on.
-    pub async fn set(&self, name: &str, value: &Secret, now: Timestamp) -> Result<SecretInfo, SecretError> {
+    /// Sets a value. On stable storage when it resolves, in one commit with what `audit` makes of it; runs use it from
+    /// their next call on.
+    pub async fn set(
+        &self,
+        name: &str,
+        value: &Secret,
+        now: Timestamp,
+        audit: impl FnOnce(&SecretInfo) -> Option<RecordWrite>,
+    ) -> Result<SecretInfo, SecretError> {
         let _sealing = self.sealing.lock().await;
         let before = self.storage.record(Table::Secrets, name).await?;
         let version = match &before {
@@ -61,25 +68,32 @@ impl Secrets {
         };
         let secret = NamedSecret::new(&self.vault, name, value, version, now)?;
         let expect = before.map_or(Expect::Absent, |record| Expect::Version(record.version));
-        self.write(name, expect, Some(secret.to_bytes())).await?;
+        let info = SecretInfo { name: name.to_owned(), version, set: now };
+        self.write(name, expect, Some(secret.to_bytes()), audit(&info)).await?;
         self.opened.write().remove(name);
-        Ok(SecretInfo { name: name.to_owned(), version, set: now })
+        Ok(info)
     }
 
-    /// Removes a secret; `false`: there was none.
-    pub async fn remove(&self, name: &str) -> Result<bool, SecretError> {
+    /// Removes a secret; `false`: there was none. On stable storage when it resolves, in one commit with `entry`.
+    pub async fn remove(&self, name: &str, entry: Option<RecordWrite>) -> Result<bool, SecretError> {
         let _sealing = self.sealing.lock().await;
         let there = self.storage.record(Table::Secrets, name).await?.is_some();
         if there {
-            self.write(name, Expect::Any, None).await?;
+            self.write(name, Expect::Any, None, entry).await?;
         }
         self.opened.write().remove(name);
         Ok(there)
     }
 
-    async fn write(&self, name: &str, expect: Expect, value: Option<Vec<u8>>) -> Result<(), CommitError> {
+    async fn write(
+        &self,
+        name: &str,
+        expect: Expect,
+        value: Option<Vec<u8>>,
+        entry: Option<RecordWrite>,
+    ) -> Result<(), CommitError> {
         let write = RecordWrite { table: Table::Secrets, key: name.to_owned(), expect, value };
-        self.storage.write_records(vec![write]).await
+        self.storage.write_records([write].into_iter().chain(entry).collect()).await
     }
 
     /// All of them by name, without values.

@@ -75,51 +75,69 @@ impl Stores {
         Ok(Self { storage, vault, client, open: RwLock::new(open), sealing })
     }
 
-    /// Adds a store. On stable storage when it resolves.
+    /// Adds a store. On stable storage when it resolves, in one commit with what `audit` makes of it: either both are
+    /// there or neither is.
     pub async fn add(
         &self,
         id: StoreId,
         settings: &StoreSettings,
         now: Timestamp,
+        audit: impl FnOnce(&OpenStore) -> Option<RecordWrite>,
     ) -> Result<Arc<OpenStore>, StoreError> {
         let _sealing = self.sealing.lock().await;
-        let store = Store::new(&self.vault, id.clone(), settings, now)?;
-        match self.write(&id, Expect::Absent, Some(store.to_bytes())).await {
-            Ok(()) => self.remember(store),
+        let store = open_store(&self.vault, Store::new(&self.vault, id.clone(), settings, now)?)?;
+        match self.write(&id, Expect::Absent, Some(store.store.to_bytes()), audit(&store)).await {
+            Ok(()) => Ok(self.remember(store)),
             Err(CommitError::Conflict { .. }) => Err(StoreError::Exists(id)),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Adds a webhook secret beside those that are valid; `None`: no such store.
-    pub async fn add_webhook_secret(
+    /// Adds webhook secrets beside those that are valid; `None`: no such store. On stable storage when it resolves, all
+    /// of them in one commit with what `audit` makes of the store before and after.
+    pub async fn add_webhook_secrets(
         &self,
         id: &StoreId,
-        secret: &Secret,
+        secrets: &[Secret],
+        audit: impl FnOnce(&OpenStore, &OpenStore) -> Option<RecordWrite>,
     ) -> Result<Option<Arc<OpenStore>>, StoreError> {
         let _sealing = self.sealing.lock().await;
         let Some(record) = self.storage.record(Table::Stores, id.as_str()).await? else { return Ok(None) };
-        let mut store = Store::from_bytes(&record.value)?;
-        store.add_webhook_secret(&self.vault, secret)?;
-        self.write(id, Expect::Version(record.version), Some(store.to_bytes())).await?;
-        self.remember(store).map(Some)
+        let before = open_store(&self.vault, Store::from_bytes(&record.value)?)?;
+        let mut store = before.store.clone();
+        for secret in secrets {
+            store.add_webhook_secret(&self.vault, secret)?;
+        }
+        let after = open_store(&self.vault, store)?;
+        let (expect, entry) = (Expect::Version(record.version), audit(&before, &after));
+        self.write(id, expect, Some(after.store.to_bytes()), entry).await?;
+        Ok(Some(self.remember(after)))
     }
 
-    /// Removes a store; `false`: there was none. Its events and runs stay.
-    pub async fn remove(&self, id: &StoreId) -> Result<bool, StoreError> {
+    /// Removes a store; `false`: there was none. Its events and runs stay. On stable storage when it resolves, in one
+    /// commit with what `audit` makes of the store as it was.
+    pub async fn remove(
+        &self,
+        id: &StoreId,
+        audit: impl FnOnce(&OpenStore) -> Option<RecordWrite>,
+    ) -> Result<bool, StoreError> {
         let _sealing = self.sealing.lock().await;
-        let there = self.storage.record(Table::Stores, id.as_str()).await?.is_some();
-        if there {
-            self.write(id, Expect::Any, None).await?;
-        }
+        let Some(there) = self.get(id) else { return Ok(false) };
+        self.write(id, Expect::Any, None, audit(&there)).await?;
         self.open.write().remove(id);
         self.client.forget(id);
-        Ok(there)
+        Ok(true)
     }
 
-    async fn write(&self, id: &StoreId, expect: Expect, value: Option<Vec<u8>>) -> Result<(), CommitError> {
+    async fn write(
+        &self,
+        id: &StoreId,
+        expect: Expect,
+        value: Option<Vec<u8>>,
+        entry: Option<RecordWrite>,
+    ) -> Result<(), CommitError> {
         let write = RecordWrite { table: Table::Stores, key: id.to_string(), expect, value };
-        self.storage.write_records(vec![write]).await
+        self.storage.write_records([write].into_iter().chain(entry).collect()).await
     }
 
     /// A rotation has written this store anew: only its wrapping differs.
@@ -132,12 +150,11 @@ impl Stores {
         }
     }
 
-    fn remember(&self, store: Store) -> Result<Arc<OpenStore>, StoreError> {
-        let id = store.id.clone();
-        let store = Arc::new(open_store(&self.vault, store)?);
+    fn remember(&self, store: OpenStore) -> Arc<OpenStore> {
+        let (id, store) = (store.store.id.clone(), Arc::new(store));
         self.client.forget(&id);
         self.open.write().insert(id, Arc::clone(&store));
-        Ok(store)
+        store
     }
 
     /// One store.

@@ -64,7 +64,7 @@ pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
     let engine = assembly::start(foundation, vec![loaded]).await?;
     lend::lend(&engine, &wanted, command.dry_run, context).await?;
     if let Some(store) = store.as_ref().filter(|store| engine.stores().get(store).is_none()) {
-        let added = engine.stores().add(store.clone(), &StoreSettings::default(), engine.now()).await;
+        let added = engine.stores().add(store.clone(), &StoreSettings::default(), engine.now(), |_| None).await;
         added.or_environment("cannot set the store up")?;
     }
     let incoming = Incoming { topic, store, source: Source::Manual { workflow }, data: event.data, dedupe: None };

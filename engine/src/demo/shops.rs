@@ -108,7 +108,11 @@ impl Shops {
                 rest_secret: Some(Secret::new(store.key.1.clone())),
             };
             let id = store.name.parse().map_err(environment)?;
-            engine.stores().add(id, &settings, engine.now()).await.or_environment("cannot connect a store")?;
+            engine
+                .stores()
+                .add(id, &settings, engine.now(), |_| None)
+                .await
+                .or_environment("cannot connect a store")?;
             let delivery_url = format!("http://{door}/webhooks/{}", store.name);
             for topic in TOPICS {
                 webhooks::add(&store.shop, topic, &delivery_url, &store.webhook_secret);
@@ -139,7 +143,7 @@ impl Shops {
 async fn forget_earlier(engine: &Engine) -> Result<()> {
     for open in engine.stores().list() {
         if open.tags.iter().any(|tag| tag == TAG) {
-            engine.stores().remove(&open.store.id).await.or_environment("cannot disconnect a store")?;
+            engine.stores().remove(&open.store.id, |_| None).await.or_environment("cannot disconnect a store")?;
         } else if TOWNS.iter().any(|town| open.store.id.as_str().starts_with(town)) {
             let failure = anyhow!("the data folder has a store `{}` that is not the demo's", open.store.id);
             return Err(environment(failure).help("Name another folder with --data, or none."));

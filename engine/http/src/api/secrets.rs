@@ -70,18 +70,20 @@ pub(super) async fn set(
 ) -> Answer {
     caller.everywhere(Area::Secrets, Right::Write)?;
     let NewValue { value } = body(&door, request, true).await?;
-    let info = door.engine.secrets().set(&name, &Secret::new(value), door.engine.now()).await?;
-    let before = info.version.checked_sub(1).filter(|version| *version > 0);
-    let entry = caller.did(&door, "secret.set", &info.name).before(serde_json::json!({ "version": before }));
-    door.audit(entry.after(serde_json::json!({ "version": info.version }))).await?;
+    let audit = |info: &SecretInfo| {
+        let before = info.version.checked_sub(1).filter(|version| *version > 0);
+        let entry = caller.did(&door, "secret.set", &info.name).before(serde_json::json!({ "version": before }));
+        Some(door.audit_write(entry.after(serde_json::json!({ "version": info.version }))))
+    };
+    let info = door.engine.secrets().set(&name, &Secret::new(value), door.engine.now(), audit).await?;
     json(StatusCode::OK, &SecretBody::from(info))
 }
 
 /// `DELETE /secrets/{name}`: 204
 pub(super) async fn remove(State(door): State<Arc<Door>>, caller: Caller, Segment(name): Segment) -> Answer {
     caller.everywhere(Area::Secrets, Right::Write)?;
-    if door.engine.secrets().remove(&name).await? {
-        door.audit(caller.did(&door, "secret.remove", &name)).await?;
+    let entry = door.audit_write(caller.did(&door, "secret.remove", &name));
+    if door.engine.secrets().remove(&name, Some(entry)).await? {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let shown: String = name.chars().take(80).collect();

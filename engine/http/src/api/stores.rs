@@ -105,13 +105,12 @@ pub(super) async fn add(State(door): State<Arc<Door>>, caller: Caller, request: 
     match stores.get(&id) {
         Some(there) if rotates && (settings.url.is_none() || settings.url == there.store.url) => {
             caller.change(&door, Area::Stores, Some(&id), || exists(&id))?;
-            let before = described(&there);
-            let mut changed = there;
-            for secret in &settings.webhook_secrets {
-                changed = stores.add_webhook_secret(&id, secret).await?.ok_or_else(|| unknown(id.as_str()))?;
-            }
             let entry = caller.did(&door, "store.webhook_secret", id.as_str()).of_store(Some(&id));
-            door.audit(entry.before(before).after(described(&changed))).await?;
+            let audit = |before: &OpenStore, after: &OpenStore| {
+                Some(door.audit_write(entry.before(described(before)).after(described(after))))
+            };
+            let changed = stores.add_webhook_secrets(&id, &settings.webhook_secrets, audit).await?;
+            let changed = changed.ok_or_else(|| unknown(id.as_str()))?;
             json(StatusCode::OK, &show(&changed))
         }
         _ => {
@@ -119,9 +118,9 @@ pub(super) async fn add(State(door): State<Arc<Door>>, caller: Caller, request: 
             if !caller.principal.may_at(Area::Stores, Right::Write, &id, &settings.tags) {
                 return Err(limited(Scope::Area(Area::Stores, Right::Write)));
             }
-            let added = stores.add(id.clone(), &settings, door.engine.now()).await?;
             let entry = caller.did(&door, "store.add", id.as_str()).of_store(Some(&id));
-            door.audit(entry.after(described(&added))).await?;
+            let audit = |added: &OpenStore| Some(door.audit_write(entry.after(described(added))));
+            let added = stores.add(id.clone(), &settings, door.engine.now(), audit).await?;
             json(StatusCode::CREATED, &show(&added))
         }
     }
@@ -139,11 +138,11 @@ fn exists(id: &StoreId) -> Problem {
 /// `DELETE /stores/{id}`: 204
 pub(super) async fn remove(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
     let store: StoreId = id.parse().map_err(|_| unknown(&id))?;
-    let there = door.engine.stores().get(&store).ok_or_else(|| unknown(&id))?;
+    door.engine.stores().get(&store).ok_or_else(|| unknown(&id))?;
     caller.change(&door, Area::Stores, Some(&store), || unknown(&id))?;
-    if door.engine.stores().remove(&store).await? {
-        let entry = caller.did(&door, "store.remove", store.as_str()).of_store(Some(&store));
-        door.audit(entry.before(described(&there))).await?;
+    let entry = caller.did(&door, "store.remove", store.as_str()).of_store(Some(&store));
+    let audit = |there: &OpenStore| Some(door.audit_write(entry.before(described(there))));
+    if door.engine.stores().remove(&store, audit).await? {
         Ok(StatusCode::NO_CONTENT.into_response())
     } else {
         Err(unknown(&id))

@@ -3,6 +3,7 @@
 mod access;
 mod account;
 mod api;
+mod audited;
 mod hooks;
 mod live;
 mod matrix;
@@ -129,7 +130,7 @@ impl House {
         let workflows = workflows.iter().map(|(id, source)| load(id, source)).collect();
         let engine = Engine::start(parts, workflows).await.expect("started");
         let settings = StoreSettings { webhook_secrets: vec![Secret::new(SECRET)], ..StoreSettings::default() };
-        engine.stores().add("shop".parse().expect("an id"), &settings, engine.now()).await.expect("added");
+        engine.stores().add("shop".parse().expect("an id"), &settings, engine.now(), |_| None).await.expect("added");
         let mut config = Config::local(AdminToken::new(TOKEN.as_bytes()));
         change(&mut config);
         Self { router: router(engine.clone(), config), engine, storage, clock }
@@ -174,7 +175,11 @@ impl House {
     async fn connect(&self, id: &str, tags: &[&str]) {
         let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
         let settings = StoreSettings { webhook_secrets: vec![Secret::new(SECRET)], tags, ..StoreSettings::default() };
-        self.engine.stores().add(id.parse().expect("an id"), &settings, self.engine.now()).await.expect("added");
+        self.engine
+            .stores()
+            .add(id.parse().expect("an id"), &settings, self.engine.now(), |_| None)
+            .await
+            .expect("added");
     }
 
     /// Makes a token.

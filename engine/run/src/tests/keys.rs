@@ -186,12 +186,22 @@ async fn what_is_added_and_changed_meanwhile_is_under_the_new_key_too() {
     let adding = tokio::spawn(async move {
         for number in 0..60 {
             let id: StoreId = format!("{}new-{number}", ["a", "z"][number % 2]).parse().expect("an id");
-            other.stores().add(id.clone(), &settings(number), NOW).await.expect("added");
+            other.stores().add(id.clone(), &settings(number), NOW, |_| None).await.expect("added");
             let more = Secret::new("another");
-            other.stores().add_webhook_secret(&id, &more).await.expect("changed").expect("there");
-            other.stores().add_webhook_secret(&store_id(number), &more).await.expect("changed").expect("there");
+            other
+                .stores()
+                .add_webhook_secrets(&id, std::slice::from_ref(&more), |_, _| None)
+                .await
+                .expect("changed")
+                .expect("there");
+            other
+                .stores()
+                .add_webhook_secrets(&store_id(number), std::slice::from_ref(&more), |_, _| None)
+                .await
+                .expect("changed")
+                .expect("there");
             let name = format!("s_{number:03}");
-            assert_eq!(other.secrets().set(&name, &more, NOW).await.expect("set").version, 4);
+            assert_eq!(other.secrets().set(&name, &more, NOW, |_| None).await.expect("set").version, 4);
         }
     });
     let mut rotations = 0;
@@ -222,7 +232,7 @@ async fn a_record_that_does_not_open_keeps_the_old_key_until_it_is_mended() {
     assert!(matches!(&error, KeyError::Unreadable { count: 1, named } if named[0].contains("s_050")), "{error}");
     assert_eq!(keys_on_disk(data.path()), 2);
     assert_eq!(engine.key_list().await.expect("listed").wraps.len(), 2, "the stranger's key and the new one");
-    engine.secrets().remove("s_050").await.expect("removed");
+    engine.secrets().remove("s_050", None).await.expect("removed");
     let rotated = engine.rotate_keys(false).await.expect("finished");
     assert_eq!((rotated.keys.made, rotated.stores, rotated.secrets), (false, 0, 0));
     assert_eq!(keys_on_disk(data.path()), 1);

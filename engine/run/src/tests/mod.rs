@@ -199,7 +199,7 @@ impl Bench {
             ..StoreSettings::default()
         };
         let id = id.parse().expect("a store id");
-        self.engine.stores().add(id, &settings, self.engine.now()).await.expect("added");
+        self.engine.stores().add(id, &settings, self.engine.now(), |_| None).await.expect("added");
     }
 
     pub(super) async fn rows(&self) -> Vec<RunRow> {

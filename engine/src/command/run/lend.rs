@@ -69,13 +69,13 @@ async fn lend_from(kept: &Engine, engine: &Engine, wanted: &Wanted, dry_run: boo
             rest_secret: secret,
             ..StoreSettings::default()
         };
-        let added = engine.stores().add(open.store.id.clone(), &settings, engine.now()).await;
+        let added = engine.stores().add(open.store.id.clone(), &settings, engine.now(), |_| None).await;
         added.or_environment(format_args!("cannot use the store {}", open.store.id))?;
     }
     Ok(())
 }
 
 async fn set(engine: &Engine, name: &str, value: &Secret) -> Result<()> {
-    let done = engine.secrets().set(name, value, engine.now()).await;
+    let done = engine.secrets().set(name, value, engine.now(), |_| None).await;
     done.map(drop).or_environment(format_args!("cannot use the secret {name}"))
 }

@@ -11,7 +11,7 @@ const SIGNED: &str = "on:\n  http:\n    path: /signed\n    auth: { hmac: { secre
 async fn house() -> House {
     let house = House::new(&[("bearer", BEARER), ("open", OPEN), ("signed", SIGNED)]).await;
     for (name, value) in [("hook_token", "tok"), ("signing", SECRET)] {
-        house.engine.secrets().set(name, &Secret::new(value), house.engine.now()).await.expect("set");
+        house.engine.secrets().set(name, &Secret::new(value), house.engine.now(), |_| None).await.expect("set");
     }
     house
 }
@@ -59,7 +59,7 @@ async fn others_are_refused_and_start_nothing() {
         let answer = house.call(method, target, &headers, "x").await;
         assert_eq!(answer.refusal(), (status, code.to_owned()), "{target} {headers:?}");
     }
-    house.engine.secrets().remove("hook_token").await.expect("removed");
+    house.engine.secrets().remove("hook_token", None).await.expect("removed");
     for token in ["Bearer tok", "Bearer "] {
         let answer = house.call("POST", "/hooks/intake", &[("authorization", token)], "").await;
         assert_eq!(answer.status, 401, "a secret that is not set lets nobody in");

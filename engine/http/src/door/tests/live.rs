@@ -173,9 +173,9 @@ async fn nobody_is_told_what_they_do_not_see() {
     // The tag is somebody else's now.
     let id = |text: &str| text.parse().expect("an id");
     for (store, tags) in [("eu", vec![]), ("us", vec!["europe".to_owned()])] {
-        house.engine.stores().remove(&id(store)).await.expect("removed");
+        house.engine.stores().remove(&id(store), |_| None).await.expect("removed");
         let settings = StoreSettings { tags, webhook_secrets: vec![Secret::new(SECRET)], ..StoreSettings::default() };
-        house.engine.stores().add(id(store), &settings, house.engine.now()).await.expect("added");
+        house.engine.stores().add(id(store), &settings, house.engine.now(), |_| None).await.expect("added");
         house.emit("order.created", Some("eu")).await;
         house.emit("order.created", Some("us")).await;
     }

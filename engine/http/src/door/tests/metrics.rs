@@ -140,7 +140,7 @@ async fn what_happened_at_the_door_is_counted() {
     assert_eq!(house.call("POST", "/webhooks/nobody", &forged, "{}").await.status, 404);
     house.connect("gone", &[]).await;
     assert_eq!(house.call("POST", "/webhooks/gone", &forged, "{}").await.status, 401);
-    house.engine.stores().remove(&"gone".parse().expect("an id")).await.expect("removed");
+    house.engine.stores().remove(&"gone".parse().expect("an id"), |_| None).await.expect("removed");
     let families = page(&house).await;
     for (name, labels, expected) in [
         ("cartwright_events_accepted_total", "", 1.0),
