@@ -22,6 +22,7 @@ use crate::{
     auth::AdminToken,
     describe,
     files::Findings,
+    idempotent::UnderWay,
     ingest,
     limits::{Limits, Quotas},
     metrics::{self, Metrics},
@@ -79,6 +80,7 @@ pub(crate) struct Door {
     pub(crate) limits: Limits,
     pub(crate) token_rates: TokenRates,
     pub(crate) sign_ins: SignIns,
+    pub(crate) under_way: UnderWay,
     pub(crate) places: api::live::Places,
     pub(crate) metrics: Metrics,
     /// When the door was opened.
@@ -92,13 +94,14 @@ pub fn router(engine: Engine, config: Config) -> Router {
         limits: Limits::new(config.quotas),
         token_rates: TokenRates::default(),
         sign_ins: SignIns::default(),
+        under_way: UnderWay::default(),
         started: engine.now(),
         places: api::live::Places::default(),
         engine,
         config,
         metrics: Metrics::default(),
     });
-    let api = api::routes()
+    let api = api::routes(&door)
         .fallback(unknown_path)
         .method_not_allowed_fallback(unknown_method)
         .layer(middleware::from_fn_with_state(Arc::clone(&door), auth::recognise))

@@ -9,6 +9,7 @@ mod ingest;
 pub mod webhook;
 pub mod verify;
 pub mod hook;
+mod idempotent;
 pub mod json;
 mod files;
 mod auth;

@@ -27,6 +27,7 @@ use futures_util::future::try_join_all;
 use crate::{
     accept::{AcceptError, Acceptance, Incoming},
     access::{Access, AccessError},
+    answers::Answers,
     backup,
     clock::{Clock, Entropy},
     definition::Loaded,
@@ -212,6 +213,11 @@ impl Engine {
     /// Who may use the API.
     pub fn access(&self) -> &Access {
         &self.inner.access
+    }
+
+    /// Answers to requests that carried an idempotency key.
+    pub fn answers(&self) -> &Answers {
+        &self.inner.answers
     }
 
     /// Named secrets.

@@ -24,6 +24,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::{
     access::Access,
+    answers::Answers,
     backup::Backups,
     clock::{Clock, Entropy},
     definition::Pinned,
@@ -60,6 +61,7 @@ pub(crate) struct Inner {
     /// Held by the rotation that is under way.
     pub(crate) rotating: tokio::sync::Mutex<()>,
     pub(crate) access: Access,
+    pub(crate) answers: Answers,
     pub(crate) options: Options,
     pub(crate) metrics: Metrics,
     /// Tells what happened.
@@ -115,6 +117,7 @@ impl Inner {
         any_waiting: bool,
     ) -> Self {
         Self {
+            answers: Answers::new(Arc::clone(&parts.storage)),
             secrets: Secrets::new(Arc::clone(&parts.storage), Arc::clone(&parts.vault), Arc::clone(&sealing)),
             vault: parts.vault,
             sealing,

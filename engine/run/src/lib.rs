@@ -4,6 +4,7 @@
 //! (one run), [`script`] and [`host`] (what its steps do), [`commit`] (how it becomes true), [`timers`], [`recover`].
 
 mod accept;
+mod answers;
 mod backup;
 pub mod access;
 mod clock;
@@ -38,6 +39,7 @@ mod wait;
 mod tests;
 
 pub use accept::{AcceptError, Acceptance, Incoming};
+pub use answers::{ANSWER_BYTES_MAX, ANSWER_LIFE, Answers, KeptAnswer, Known};
 pub use backup::{Contents, RestoreError, check_empty, restore_record};
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use definition::{Definition, Loaded};

@@ -25,6 +25,7 @@ use crate::{
     caller::Caller,
     describe::about::{ABOUT as PLAIN, About, SINCE, UNTIL, a, gives, page_of, param, takes, text},
     door::Door,
+    idempotent::SameAs,
     ingest,
     json::check,
     problem::Problem,
@@ -142,11 +143,12 @@ struct NewEvent {
 
 /// `POST /events` `{"topic","store","data"}` → 202 `{"id"}`
 pub(super) async fn accept(State(door): State<Arc<Door>>, caller: Caller, request: Request) -> Answer {
+    let dedupe = request.extensions().get().map(|SameAs(hash)| *hash);
     let new: NewEvent = body(&door, request, false).await?;
     let store = store_for(&door, &caller, Area::Events, new.store.as_deref())?;
     let (topic, data) = (topic(new.topic)?, data(new.data)?);
     let said = serde_json::json!({ "topic": topic });
-    let event = Incoming { topic, store: store.clone(), source: Source::Api, data, dedupe: None };
+    let event = Incoming { topic, store: store.clone(), source: Source::Api, data, dedupe };
     let id = ingest::accept(&door, event).await?.id;
     door.audit(caller.did(&door, "event.accept", id.as_str()).of_store(store.as_ref()).after(said)).await?;
     accepted(&id)

@@ -39,6 +39,7 @@ use crate::{
     caller::{Caller, Need},
     describe::about::About,
     door::Door,
+    idempotent::{self, Repeats},
     ingest::{self, STOPPING_SECONDS},
     problem::Problem,
 };
@@ -75,6 +76,16 @@ const fn route(
 }
 
 impl Route {
+    /// How it takes part in `Idempotency-Key`: every `POST` does. What `PUT` and `DELETE` do again changes nothing more.
+    pub(crate) fn repeats(&self) -> Option<Repeats> {
+        match (self.method, self.path) {
+            ("POST", "/events" | "/workflows/{*path}") => Some(Repeats::Exact),
+            ("POST", "/tokens" | "/users/invitations") => Some(Repeats::Secret),
+            ("POST", _) if self.need != Need::Open => Some(Repeats::Unknown),
+            _ => None,
+        }
+    }
+
     fn router(&self) -> MethodRouter<Arc<Door>> {
         let method: Method = self.method.parse().expect("the table names methods");
         (self.handler)(MethodFilter::try_from(method).expect("of those that axum knows"))
@@ -145,14 +156,20 @@ pub(crate) const ABOUT: &[&[About]] = &[
     session::ABOUT,
 ];
 
-/// The addresses for those who were recognised; the check of who asks is put in front of them.
-pub(crate) fn routes() -> Router<Arc<Door>> {
+/// The addresses for those who were recognised; the check of who asks is put in front of them, and changes that are sent
+/// again are recognised behind it.
+pub(crate) fn routes(door: &Arc<Door>) -> Router<Arc<Door>> {
     ROUTES.iter().filter(|route| route.need != Need::Open).fold(Router::new(), |router, route| {
-        let need = route.need;
-        let check = move |caller: Caller, request: Request, next: Next| async move {
-            match caller.meets(need) {
-                Ok(()) => next.run(request).await,
-                Err(problem) => problem.into_response(),
+        let (need, repeats) = (route.need, route.repeats());
+        let door = Arc::clone(door);
+        let check = move |caller: Caller, request: Request, next: Next| {
+            let door = Arc::clone(&door);
+            async move {
+                match (caller.meets(need), repeats) {
+                    (Err(problem), _) => problem.into_response(),
+                    (Ok(()), None) => next.run(request).await,
+                    (Ok(()), Some(repeats)) => idempotent::once(door, caller, repeats, request, next).await,
+                }
             }
         };
         router.route(route.path, route.router().route_layer(middleware::from_fn(check)))

@@ -23,6 +23,7 @@ use crate::{
     caller::Caller,
     describe::about::{ABOUT as PLAIN, About, a, gives, takes},
     door::Door,
+    idempotent::SameAs,
     ingest,
     problem::Problem,
 };
@@ -178,6 +179,7 @@ pub(super) async fn run(
     if !sees(&door, &caller, Area::Runs, &workflow) {
         return Err(unknown());
     }
+    let dedupe = request.extensions().get().map(|SameAs(hash)| *hash);
     let new: NewRun = body(&door, request, false).await?;
     let store = events::store_for(&door, &caller, Area::Runs, new.store.as_deref())?;
     let topic = new.topic.map_or_else(|| Ok("manual".to_owned()), events::topic)?;
@@ -186,7 +188,7 @@ pub(super) async fn run(
         store: store.clone(),
         source: Source::Manual { workflow: id.clone() },
         data: events::data(new.event)?,
-        dedupe: None,
+        dedupe,
     };
     let event = ingest::accept(&door, event).await?.id;
     let entry = caller.did(&door, "workflow.run", id.as_str()).of_store(store.as_ref());

@@ -63,7 +63,7 @@ pub(super) fn operation(path: &str, about: &About, need: Need, shapes: &mut Shap
         .operation_id(Some(about.id))
         .summary(Some(about.summary))
         .description(Some(description(about, need)).filter(|text| !text.is_empty()))
-        .parameters(Some(parameters(path, about, shapes)))
+        .parameters(Some(parameters(path, about, need, shapes)))
         .request_body(about.takes.as_ref().map(|takes| body(takes, shapes)));
     let mut responses = ResponsesBuilder::new();
     for gives in about.gives {
@@ -119,7 +119,7 @@ fn securities(method: &str, need: Need) -> Vec<SecurityRequirement> {
     vec![token, session]
 }
 
-fn parameters(path: &str, about: &About, shapes: &mut Shapes) -> Vec<Parameter> {
+fn parameters(path: &str, about: &About, need: Need, shapes: &mut Shapes) -> Vec<Parameter> {
     let mut all = Vec::new();
     for name in path.split(['{', '}']).skip(1).step_by(2) {
         let known = VARIABLES.iter().find(|(part, variable, ..)| path.contains(part) && *variable == name);
@@ -128,6 +128,13 @@ fn parameters(path: &str, about: &About, shapes: &mut Shapes) -> Vec<Parameter> 
         let says = (!says.is_empty()).then_some(says);
         let schema = if known.is_some() { shape(shapes) } else { name_of_something() };
         all.push(parameter.description(says).schema(Some(schema)).build());
+    }
+    if repeatable(about.method, need) {
+        let key = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
+        let says = "Makes the request safe to send again: for 24 hours the same request with the same key gives the same answer.";
+        let header = ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header);
+        let header = header.required(Required::False).description(Some(says));
+        all.push(header.schema(Some(key.pattern(Some("^[!-~]+$")))).build());
     }
     let query = |name: &str, says: &str, schema: RefOr<Schema>| {
         let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query).required(Required::False);
@@ -144,6 +151,11 @@ fn parameters(path: &str, about: &About, shapes: &mut Shapes) -> Vec<Parameter> 
         all.push(query("cursor", "`next` of the page before.", cursor.into()));
     }
     all
+}
+
+/// Whether it takes part in `Idempotency-Key`.
+fn repeatable(method: &str, need: Need) -> bool {
+    method == "POST" && need != Need::Open
 }
 
 fn name_of_something() -> RefOr<Schema> {
@@ -193,6 +205,11 @@ pub(crate) fn refusals(path: &str, about: &About, need: Need) -> BTreeMap<u16, V
     }
     if about.takes.is_some() {
         add(&[(400, "body_cut"), (408, "body_late"), (413, "body_too_large")]);
+    }
+    if repeatable(about.method, need) {
+        add(&[(400, "idempotency_key_malformed"), (409, "answer_not_kept"), (409, "outcome_unknown")]);
+        add(&[(409, "request_under_way"), (422, "idempotency_key_reused")]);
+        add(&[(400, "body_cut"), (408, "body_late"), (413, "body_too_large"), (500, "internal")]);
     }
     if api && about.takes.is_some() {
         add(&[(400, "body_invalid")]);

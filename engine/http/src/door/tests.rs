@@ -5,6 +5,7 @@ mod account;
 mod api;
 mod audited;
 mod hooks;
+mod idempotent;
 mod live;
 mod matrix;
 mod metrics;

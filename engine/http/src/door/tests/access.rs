@@ -77,13 +77,13 @@ async fn lists_leave_out_what_is_not_theirs_and_their_pages_lose_nothing() {
     for limit in [1, 3, 4, 50] {
         let (mut found, mut cursor) = (Vec::new(), String::new());
         loop {
-            let target = format!("/events?limit={limit}&cursor={cursor}");
+            let target = format!("/events?limit={limit}{cursor}");
             let page = house.with_token(&token, "GET", &target, "").await.json();
             let items = page["items"].as_array().expect("items");
             assert!(items.len() <= limit);
             found.extend(items.iter().map(|event| event["id"].clone()));
             match page["next"].as_str() {
-                Some(next) => cursor = next.to_owned(),
+                Some(next) => cursor = format!("&cursor={next}"),
                 None => break,
             }
         }
