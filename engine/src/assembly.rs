@@ -170,7 +170,15 @@ pub(crate) async fn vault(config: &Config, data: &DataFolder, storage: &Arc<dyn 
 
 /// An engine over the data folder that only answers; its workflows are not loaded.
 pub(crate) async fn open(config: &Config, data: &DataFolder) -> Result<(Engine, Client)> {
-    let storage = storage(config).await?;
+    open_over(config, data, storage(config).await?).await
+}
+
+/// The same, over storage that is open.
+pub(crate) async fn open_over(
+    config: &Config,
+    data: &DataFolder,
+    storage: Arc<dyn Storage>,
+) -> Result<(Engine, Client)> {
     let vault = vault(config, data, &storage).await?;
     administration(storage, vault, data.token()?, Arc::new(LazyTransport::new(config.clone()))).await
 }

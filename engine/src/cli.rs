@@ -12,7 +12,7 @@ use cartwright_core::{
     id::{EventId, RunId, StoreId, WorkflowId},
     run::row::RunStatus,
 };
-use cartwright_run::outbound::Cidr;
+use cartwright_run::{Kind, outbound::Cidr};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -95,6 +95,10 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Put a backup into an empty data folder
     Restore(Restore),
+    /// Write what there is as readable lines of JSON, without secrets
+    Export(Export),
+    /// Bring an export into an empty data folder, as history
+    Import(Import),
     /// Let an engine go on that was restored from a backup
     Resume,
     /// Make, list and revoke API tokens
@@ -347,6 +351,32 @@ pub(crate) struct Restore {
     /// Go on with open runs at the next start, without waiting for `cartwright resume`
     #[arg(long)]
     pub(crate) resume: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The file to make; it must not be there yet. `-` writes to standard output
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Only these, with commas: stores, secrets, tokens, people, audit, definitions, state, events, runs
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub(crate) only: Vec<Kind>,
+    /// Events, and runs of events, accepted since then: `2h` ago, a day, or a time
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<When>,
+    /// Events, and runs of events, accepted before then
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<When>,
+    /// Events and runs of one store, and this store
+    #[arg(long, value_name = "ID")]
+    pub(crate) store: Option<StoreId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// The export; `-` reads standard input
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
 }
 
 /// A number with `d`, `h` or `m`.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     http::{Method, Request},
 };
 use cartwright_core::Json;
@@ -155,15 +155,30 @@ impl Client {
         Ok(items)
     }
 
+    /// A page of a list whose items are handed on as they are.
+    pub(crate) async fn raw_page(&self, target: &str) -> Result<RawPage> {
+        let (status, bytes) = self.send(Method::GET, target, None, TIMEOUT).await?;
+        if (200..300).contains(&status) {
+            serde_json::from_slice(&bytes).map_err(bug)
+        } else {
+            Err(refused(status, &parsed(&bytes)))
+        }
+    }
+
     async fn expect(&self, method: Method, target: &str, body: Option<&Json>) -> Result<Json> {
         let (status, answer) = self.call(method, target, body, TIMEOUT).await?;
         if (200..300).contains(&status) { Ok(answer) } else { Err(refused(status, &answer)) }
     }
 
     async fn call(&self, method: Method, target: &str, body: Option<&Json>, timeout: Duration) -> Result<(u16, Json)> {
+        let (status, bytes) = self.send(method, target, body, timeout).await?;
+        Ok((status, parsed(&bytes)))
+    }
+
+    async fn send(&self, method: Method, target: &str, body: Option<&Json>, timeout: Duration) -> Result<(u16, Bytes)> {
         let bytes = body.map(|body| serde_json::to_vec(body).map_err(bug)).transpose()?.unwrap_or_default();
         let authorization = format!("Bearer {}", self.token);
-        let (status, bytes) = match &self.way {
+        match &self.way {
             Way::Running { http, base } => {
                 let request = http
                     .request(method, format!("{base}{target}"))
@@ -174,7 +189,7 @@ impl Client {
                 let doing = || format!("the engine at {base} does not answer");
                 let answer = request.send().await.map_err(reqwest::Error::without_url).or_environment(doing())?;
                 let status = answer.status().as_u16();
-                (status, answer.bytes().await.map_err(reqwest::Error::without_url).or_environment(doing())?)
+                Ok((status, answer.bytes().await.map_err(reqwest::Error::without_url).or_environment(doing())?))
             }
             Way::Own(api) => {
                 let request = Request::builder()
@@ -187,12 +202,21 @@ impl Client {
                     .map_err(bug)?;
                 let Ok(answer) = api.clone().oneshot(request).await;
                 let status = answer.status().as_u16();
-                (status, to_bytes(answer.into_body(), MAX_ANSWER_BYTES).await.map_err(bug)?)
+                Ok((status, to_bytes(answer.into_body(), MAX_ANSWER_BYTES).await.map_err(bug)?))
             }
-        };
-        let answer = if bytes.is_empty() { Json::Null } else { serde_json::from_slice(&bytes).unwrap_or(Json::Null) };
-        Ok((status, answer))
+        }
     }
+}
+
+/// A page of a list, its items as text.
+#[derive(serde::Deserialize)]
+pub(crate) struct RawPage {
+    pub(crate) items: Vec<Box<serde_json::value::RawValue>>,
+    pub(crate) next: Option<String>,
+}
+
+fn parsed(bytes: &[u8]) -> Json {
+    if bytes.is_empty() { Json::Null } else { serde_json::from_slice(bytes).unwrap_or(Json::Null) }
 }
 
 /// A problem document as a failure: what was asked is malformed, or not there, or the engine is to blame.

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
+    process::Child,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -49,6 +50,33 @@ fn replace_data(engine: &Engine, backup: &str, more: &[&str]) -> String {
     engine.command_ok(&[&["restore", backup][..], more].concat())
 }
 
+/// Many at a time share a flush of the disk.
+fn orders(engine: &Engine, count: u64) -> BTreeSet<String> {
+    const SENDERS: u64 = 8;
+    thread::scope(|threads| {
+        let send = |sender: u64| move || (sender..count).step_by(SENDERS as usize).map(|n| order(engine, n)).collect();
+        let senders: Vec<thread::ScopedJoinHandle<'_, BTreeSet<String>>> =
+            (0..SENDERS).map(|sender| threads.spawn(send(sender))).collect();
+        senders.into_iter().flat_map(|sender| sender.join().expect("sent")).collect()
+    })
+}
+
+/// Waits until a command did what is looked for, or ended without.
+fn reaches(command: &mut Child, there: impl Fn() -> bool) {
+    while !there() && command.try_wait().expect("asked").is_none() {
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The file that a backup is written to before it gets its name, once its passphrase was worked on and bytes are in it.
+fn unfinished(folder: &Path) -> bool {
+    let begun = |entry: fs::DirEntry| {
+        let is_one = entry.file_name().to_string_lossy().starts_with(".cartwright-backup-");
+        is_one && entry.metadata().is_ok_and(|data| data.len() > 0)
+    };
+    fs::read_dir(folder).expect("read").flatten().any(begun)
+}
+
 fn events(engine: &Engine) -> BTreeSet<String> {
     let listed = engine.command_ok(&["events", "ls", "--limit", "10000", "--json"]);
     let listed: Vec<Value> = serde_json::from_str(&listed).expect("JSON");
@@ -59,7 +87,7 @@ fn events(engine: &Engine) -> BTreeSet<String> {
 fn a_backup_under_load_has_what_was_accepted_before_it_and_a_restored_engine_waits_for_a_word() {
     let mut engine = engine();
     engine.set_secret("api_key", "value");
-    let before: BTreeSet<String> = (0..300).map(|number| order(&engine, number)).collect();
+    let before = orders(&engine, 300);
     let nap = engine.order("order.deleted", &orders::body(900_000, &mut Random::new(900_000)));
     let slow = engine.order("order.updated", &orders::body(900_001, &mut Random::new(900_001)));
     engine.run_of(&nap, "waiting");
@@ -170,11 +198,15 @@ fn a_stopped_engines_folder_is_looked_at_without_moving_anything() {
 #[test]
 fn an_engine_killed_while_it_is_saved_leaves_no_half_file_and_loses_nothing() {
     let mut engine = engine();
-    let mut accepted: BTreeSet<String> = (0..200).map(|number| order(&engine, number)).collect();
-    for (round, delay) in [0, 150, 300, 320, 340, 360, 400].into_iter().enumerate() {
+    let mut accepted = orders(&engine, 200);
+    // At once, and so many milliseconds after the first byte was written: while parts are read, or a little later.
+    for (round, delay) in [None, Some(0), Some(4), Some(15), Some(60)].into_iter().enumerate() {
         let (file, name) = path(&engine, &format!("{round}.backup"));
-        let backup = engine.begin_command(&["backup", &name]);
-        thread::sleep(Duration::from_millis(delay)); // where the kill falls does not decide the outcome
+        let mut backup = engine.begin_command(&["backup", &name]);
+        if let Some(delay) = delay {
+            reaches(&mut backup, || unfinished(engine.folder()));
+            thread::sleep(Duration::from_millis(delay)); // where the kill falls does not decide the outcome
+        }
         engine.kill();
         let output = backup.wait_with_output().expect("it ends");
         assert_eq!(output.status.success(), file.exists(), "{}", text(&output));
@@ -198,16 +230,21 @@ fn an_engine_killed_while_it_is_saved_leaves_no_half_file_and_loses_nothing() {
 #[test]
 fn a_restore_that_is_killed_never_looks_whole() {
     let mut engine = engine();
-    (0..400).for_each(|number| _ = order(&engine, number));
+    orders(&engine, 400);
     let (_, name) = path(&engine, "all.backup");
     engine.command_ok(&["backup", &name]);
     let whole = events(&engine);
     engine.stop();
     let (mut cut, mut done) = (0, 0);
-    for (round, delay) in (0..14).map(|round| (round, 180 + 25 * round)) {
+    // While the file is read and checked, and so many milliseconds after the folder got its mark.
+    let delays = [None, Some(0), Some(10), Some(40), Some(120), Some(250)];
+    for (round, delay) in delays.into_iter().enumerate() {
         let (folder, data) = path(&engine, &format!("data-{round}"));
         let mut restore = engine.begin_command(&["restore", &name, "--data", &data]);
-        thread::sleep(Duration::from_millis(delay)); // every outcome is looked at
+        if let Some(delay) = delay {
+            reaches(&mut restore, || folder.join("restore.unfinished").exists());
+            thread::sleep(Duration::from_millis(delay)); // every outcome is looked at
+        }
         restore.kill().expect("killed");
         restore.wait().expect("it ended");
         if !Path::new(&folder).exists() || fs::read_dir(&folder).expect("read").next().is_none() {
@@ -216,7 +253,7 @@ fn a_restore_that_is_killed_never_looks_whole() {
         let looked = engine.command(&["events", "ls", "--limit", "10000", "--json", "--data", &data]);
         if looked.status.success() {
             let listed: Vec<Value> = serde_json::from_slice(&looked.stdout).expect("JSON");
-            assert_eq!(listed.len(), whole.len(), "whole or refused, after {delay} ms");
+            assert_eq!(listed.len(), whole.len(), "whole or refused, after {delay:?} ms");
             done += 1;
         } else {
             assert!(text(&looked).contains("was cut off"), "{}", text(&looked));
@@ -226,13 +263,14 @@ fn a_restore_that_is_killed_never_looks_whole() {
         }
     }
     println!("cut off: {cut}, done: {done}");
+    assert!(cut > 0, "some were cut off while they wrote");
     engine.command_ok(&["restore", &name, "--data", &path(&engine, "last").1]);
 }
 
 #[test]
 fn damage_anywhere_is_noticed_before_anything_is_written() {
     let engine = engine();
-    (0..60).for_each(|number| _ = order(&engine, number));
+    orders(&engine, 60);
     let (_, name) = path(&engine, "all.backup");
     engine.command_ok(&["backup", &name]);
     let bytes = fs::read(&name).expect("read");

@@ -10,6 +10,7 @@ mod hooks;
 mod recorded;
 mod conformance;
 mod bad_input;
+mod export;
 mod failing;
 mod operating;
 mod bulk;

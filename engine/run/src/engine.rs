@@ -23,6 +23,7 @@ use cartwright_woo::{
     transport::Transport,
 };
 use futures_util::future::try_join_all;
+use serde_json::value::RawValue;
 
 use crate::{
     accept::{AcceptError, Acceptance, Incoming},
@@ -31,6 +32,7 @@ use crate::{
     backup,
     clock::{Clock, Entropy},
     definition::Loaded,
+    export::{self, ImportError, Imported, Line, Part},
     hold::{Hold, begin, held, release},
     inner::Inner,
     keys::{KeyError, KeyList, Rotated},
@@ -282,6 +284,17 @@ impl Engine {
         cursor: Option<&str>,
     ) -> Result<(Option<BackupPart>, Option<String>), StorageError> {
         backup::next_part(&self.inner, cursor).await
+    }
+
+    /// Lines of an export, and the cursor of those after them: at most about a MiB.
+    pub async fn export_page(&self, part: &Part, cursor: Option<&str>) -> Result<Page<Box<RawValue>>, StorageError> {
+        export::page(&self.inner, part, cursor).await
+    }
+
+    /// Takes lines of an export in, as history that moves nothing. The engine must have had nothing before the first, and
+    /// must begin nothing ([`Options::paused`]) until the last; on stable storage when it resolves.
+    pub async fn import(&self, lines: Vec<Line>) -> Result<Imported, ImportError> {
+        export::import(&self.inner, lines).await
     }
 
     /// Why nothing is begun here until somebody says so: the storage was restored from a backup.

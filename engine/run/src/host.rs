@@ -24,7 +24,7 @@ use crate::{
 /// A value in a workflow's state, as JSON text.
 const STATE_VALUE_BYTES_MAX: usize = 64 * 1024;
 /// A key in a workflow's state.
-const STATE_KEY_BYTES_MAX: usize = 200;
+pub(crate) const STATE_KEY_BYTES_MAX: usize = 200;
 
 /// Makes an outbound call whose intent is durable. `own` is the run's store; `again` as in
 /// [`cartwright_core::run::decide::Effect::Call`].

@@ -9,7 +9,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("History", &["runs", "events", "replay"]),
     ("Stores and secrets", &["store", "secret", "key"]),
     ("Who may do what", &["user", "token", "audit"]),
-    ("Moving and saving", &["backup", "restore"]),
+    ("Moving and saving", &["backup", "restore", "resume", "export", "import"]),
     ("Your shell", &["completions", "man", "help"]),
 ];
 /// Of the column that names commands.

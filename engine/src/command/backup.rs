@@ -153,13 +153,13 @@ fn folder_of(target: &Path) -> &Path {
 }
 
 /// A file beside its place, for its owner only. What is not finished goes away with it.
-fn beside(target: &Path) -> Result<NamedTempFile> {
+pub(super) fn beside(target: &Path) -> Result<NamedTempFile> {
     let unfinished = tempfile::Builder::new().prefix(".cartwright-backup-").tempfile_in(folder_of(target));
     unfinished.or_environment(format_args!("cannot write the backup {}", target.display()))
 }
 
 /// Puts a file in its place, durably. Gives its length.
-fn put(unfinished: NamedTempFile, target: &Path) -> std::io::Result<u64> {
+pub(super) fn put(unfinished: NamedTempFile, target: &Path) -> std::io::Result<u64> {
     unfinished.as_file().sync_all()?;
     let file = unfinished.persist_noclobber(target).map_err(|error| error.error)?;
     File::open(folder_of(target)).and_then(|folder| folder.sync_all())?;

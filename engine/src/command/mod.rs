@@ -7,6 +7,8 @@ mod check;
 mod doctor;
 mod health;
 mod events;
+mod export;
+mod import;
 mod keys;
 mod manual;
 mod operate;
@@ -138,6 +140,8 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Key(keys) => keys::run(keys, context).await,
         Command::Backup(backup) => backup::run(backup, context).await,
         Command::Restore(restore) => restore::run(restore, context).await,
+        Command::Export(export) => export::run(export, context).await,
+        Command::Import(import) => import::run(import, context).await,
         Command::Resume => resume::run(context).await,
         Command::Token(tokens) => tokens::run(tokens, context).await,
         Command::Secret(secrets) => secrets::run(secrets, context).await,

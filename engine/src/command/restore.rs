@@ -44,7 +44,7 @@ pub(super) async fn run(command: Restore, context: &Context) -> Result<()> {
     if config.storage == StorageChoice::Memory {
         return Err(usage("a backup is restored into storage that lasts; name one with --storage or leave it out"));
     }
-    check_folder(&config.data)?;
+    check_folder(&config.data, "A backup is restored")?;
     let opened = File::open(&file).or_environment(format_args!("cannot open {}", file.display()))?;
     let passphrase = passphrase::ask(passphrase_file.as_deref(), context.passphrase.as_ref(), For::Opening, terminal)?;
     let read = tokio::task::spawn_blocking(move || {
@@ -105,7 +105,7 @@ fn report(checked: &Checked, held: bool, context: &Context) -> Result<()> {
 
 /// Nothing is merged and nothing replaced: what is there may be newer than the backup, and nobody could tell which of
 /// two secrets is the right one.
-fn check_folder(data: &Path) -> Result<()> {
+pub(super) fn check_folder(data: &Path, what: &str) -> Result<()> {
     let entries = match fs::read_dir(data) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         entries => entries.or_environment(format_args!("cannot read {}", data.display()))?,
@@ -114,7 +114,7 @@ fn check_folder(data: &Path) -> Result<()> {
     let ours = |entry: std::io::Result<fs::DirEntry>| entry.map_or(true, |entry| entry.file_name() != "lost+found");
     if entries.into_iter().any(ours) {
         return Err(not_fine(format!("the data folder {} is not empty; nothing was changed", data.display()))
-            .help("A backup is restored into an empty or new folder: name one with --data, or move this one away."));
+            .help(format!("{what} into an empty or new folder: name one with --data, or move this one away.")));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ mod backup;
 mod bulk;
 mod events;
 mod explain;
+mod export;
 mod keys;
 pub(crate) mod live;
 mod operate;
@@ -110,6 +111,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/workflows/{*path}", changes(Area::Runs), |method| on(method, workflows::run)),
     route("GET", "/live", LIVE, |method| on(method, live::open)),
     route("GET", "/backup/records", Need::Admin, |method| on(method, backup::records)),
+    route("GET", "/export", Need::Admin, |method| on(method, export::lines)),
     route("GET", "/backup/hold", Need::Admin, |method| on(method, backup::hold)),
     route("DELETE", "/backup/hold", Need::Admin, |method| on(method, backup::release)),
     route("GET", "/keys", reads(Area::Secrets), |method| on(method, keys::list)),
@@ -147,6 +149,7 @@ pub(crate) const ABOUT: &[&[About]] = &[
     workflows::ABOUT,
     live::ABOUT,
     backup::ABOUT,
+    export::ABOUT,
     keys::ABOUT,
     stores::ABOUT,
     secrets::ABOUT,

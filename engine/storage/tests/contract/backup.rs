@@ -18,6 +18,8 @@ use cartwright_storage::{
     RunWrite, SledStorage, Storage, StorageError, Table, Wait, WaitKey,
 };
 
+use tokio::sync::Notify;
+
 use super::{Fixture, make::*};
 
 /// Everything there is, through the trait alone.
@@ -142,6 +144,8 @@ fn mail_of(run: &RunId) -> Mail {
 struct Writers {
     stop: AtomicBool,
     done: [AtomicU64; 2],
+    /// One of them went on.
+    moved: Notify,
 }
 
 const STORES: [&str; 2] = ["shop", "other"];
@@ -158,6 +162,7 @@ async fn write(storage: Arc<dyn Storage>, fence: Fence, writers: Arc<Writers>, m
         storage.accept(events).await.expect("accepted");
         storage.commit(ShardId::of(of), fence, batch).await.expect("committed");
         writers.done[me].store(n as u64, Ordering::SeqCst);
+        writers.moved.notify_one();
         tokio::task::yield_now().await;
     }
 }
@@ -201,7 +206,11 @@ async fn restore(parts: &[Vec<u8>], into: &dyn Storage) {
 
 pub async fn a_backup_is_one_moment_while_writers_go_on(f: &mut dyn Fixture) {
     let storage = f.storage();
-    let writers = Arc::new(Writers { stop: AtomicBool::new(false), done: [AtomicU64::new(0), AtomicU64::new(0)] });
+    let writers = Arc::new(Writers {
+        stop: AtomicBool::new(false),
+        done: [AtomicU64::new(0), AtomicU64::new(0)],
+        moved: Notify::new(),
+    });
     let mut tasks = Vec::new();
     for (me, of) in STORES.iter().enumerate() {
         let fence = own(&*storage, ShardId::of(of)).await;
@@ -210,7 +219,7 @@ pub async fn a_backup_is_one_moment_while_writers_go_on(f: &mut dyn Fixture) {
     let wait_for = async |more: u64| {
         let from = writers.done.each_ref().map(|done| done.load(Ordering::SeqCst));
         while writers.done.iter().zip(from).any(|(done, from)| done.load(Ordering::SeqCst) < from + more) {
-            tokio::task::yield_now().await;
+            writers.moved.notified().await; // kept when it comes earlier: there is one who waits
         }
     };
     let mut backups = Vec::new();
