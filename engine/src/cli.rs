@@ -79,7 +79,7 @@ pub(crate) enum Command {
     /// List and show runs; retry, resolve, fail and cancel them
     #[command(subcommand)]
     Runs(Runs),
-    /// List and show accepted events
+    /// List, show, replay and export accepted events
     #[command(subcommand)]
     Events(Events),
     /// Connect stores
@@ -148,6 +148,9 @@ pub(crate) struct Demo {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  cartwright serve --workflows workflows\n  cartwright serve --data /var/lib/cartwright --listen 0.0.0.0:8080"
+)]
 pub(crate) struct Serve {
     /// The workflows folder
     #[arg(long, value_name = "DIR")]
@@ -331,6 +334,9 @@ pub(crate) enum Events {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  cartwright backup friday.cwb\n  cartwright backup nightly.cwb --passphrase-file /etc/cartwright/passphrase"
+)]
 pub(crate) struct Backup {
     /// The file to make; it must not be there yet
     #[arg(value_name = "FILE")]

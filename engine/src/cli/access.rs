@@ -26,6 +26,9 @@ pub(crate) enum Tokens {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  cartwright token create --name ci --scope runs:read --expires 90d\n  cartwright token create --name eu --scope events:write --store tag:eu"
+)]
 pub(crate) struct TokenCreate {
     /// What people call it; unique
     #[arg(long)]

@@ -21,6 +21,9 @@ pub(crate) enum Stores {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  cartwright store add my-shop --url https://shop.example --key - --secret -\n  cartwright store add my-shop --webhook-secret - (beside those it has)"
+)]
 pub(crate) struct StoreAdd {
     /// Its name here: a-z, 0-9, `-`, `_`
     pub(crate) id: StoreId,

@@ -85,6 +85,7 @@ async fn make(
 ) -> Result<Made> {
     let doing = || format!("cannot write the backup {}", target.display());
     let mut last = None;
+    let mut progress = context.terminal.progress("saving", "parts", None);
     for _ in 0..TRIES {
         // A rotation may begin or end while parts are read: keys of before and after together open them.
         let mut keys = source.read().await.or_environment("cannot read the master key")?;
@@ -99,10 +100,11 @@ async fn make(
         write(&about)?;
         let mut cursor = None;
         loop {
-            let (part, next) = part(client, cursor.as_deref()).await?;
+            let (part, next) = progress.during(part(client, cursor.as_deref())).await?;
             if let Some(part) = part {
                 contents.see(&part).map_err(bug)?;
                 write(&Entry::Part(part.as_bytes().to_vec()))?;
+                progress.add(1);
             }
             cursor = next;
             if cursor.is_none() {

@@ -27,6 +27,7 @@ use crate::{
     data::DataFolder,
     failure::{Failure, OrFail as _, Result, bug, environment, not_fine, usage},
     passphrase::{self, For},
+    terminal::Progress,
 };
 
 /// What a backup holds, all of it checked.
@@ -51,7 +52,10 @@ pub(super) async fn run(command: Restore, context: &Context) -> Result<()> {
         let mut opened = Opened::new(BufReader::new(opened), &passphrase)?;
         check(&mut opened).map(|checked| (opened, checked))
     });
-    let (mut opened, checked) = read.await.map_err(bug)?.map_err(|error| refuse(&error))?;
+    let mut progress = terminal.progress("reading all of it", "parts", None);
+    let read = progress.during(read).await;
+    drop(progress);
+    let (mut opened, checked) = read.map_err(bug)?.map_err(|error| refuse(&error))?;
     let source = config.vault.source(&config.data);
     let keys = keys_for(&source, &checked).await?;
     let vault = Vault::with_keys(keys.clone()).or_environment("cannot open the vault")?;
@@ -60,7 +64,8 @@ pub(super) async fn run(command: Restore, context: &Context) -> Result<()> {
     let data = DataFolder::create(&config.data)?;
     let restoring = data.begin_restore()?;
     let storage = assembly::storage(config).await?;
-    let filled = fill(&storage, &mut opened, &checked).await;
+    let progress = terminal.progress("restoring", "parts", Some(checked.entries));
+    let filled = fill(&storage, &mut opened, &checked, progress).await;
     let held = match filled {
         Ok(()) if !resume && goes_on(&checked.contents.counts) => {
             let note = Hold { backup: checked.created, restored: context.now() };
@@ -167,7 +172,12 @@ async fn keys_for(source: &KeySource, checked: &Checked) -> Result<Vec<MasterKey
 }
 
 /// Reads the backup once more, into an empty storage.
-async fn fill(storage: &Arc<dyn Storage>, opened: &mut Opened<BufReader<File>>, checked: &Checked) -> Result<()> {
+async fn fill(
+    storage: &Arc<dyn Storage>,
+    opened: &mut Opened<BufReader<File>>,
+    checked: &Checked,
+    mut progress: Progress,
+) -> Result<()> {
     check_empty(storage).await.map_err(not_fine)?;
     let doing = "cannot write into the storage";
     opened.rewind().map_err(|error| refuse(&error))?;
@@ -182,6 +192,7 @@ async fn fill(storage: &Arc<dyn Storage>, opened: &mut Opened<BufReader<File>>, 
             }
             _ => {}
         }
+        progress.add(1);
     }
     Ok(())
 }

@@ -1,6 +1,10 @@
 //! `cartwright serve`: the engine with its door, until it is told to stop.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use cartwright_core::workflow::render;
 use cartwright_http::{FileFindings, Findings};
@@ -12,7 +16,7 @@ use super::Context;
 use crate::{
     assembly::{self, Around, Foundation, Mode, PATIENCE},
     client::Client,
-    config::{Config, StorageChoice},
+    config::{Config, Door, StorageChoice},
     data::{Announcement, DataFolder},
     failure::{Failure, OrFail as _, Result, environment},
     outside,
@@ -32,7 +36,7 @@ pub(super) async fn run(context: &Context) -> Result<()> {
     let data = DataFolder::create(&config.data)?;
     let stop = stop_signal();
     let running = start(config, &data, listener, terminal).await?;
-    welcome(&running, terminal).await?;
+    welcome(&running, config, terminal).await?;
     tell_hold(&running.engine, terminal).await?;
     terminal.line(format_args!("listening on http://{}", running.address));
     stop.await;
@@ -54,16 +58,32 @@ async fn tell_hold(engine: &Engine, terminal: &Terminal) -> Result<()> {
 }
 
 /// Where nobody can sign in yet, prints the link that makes whoever opens it the owner.
-async fn welcome(running: &Running, terminal: &Terminal) -> Result<()> {
-    let (access, address) = (running.engine.access(), running.address);
+async fn welcome(running: &Running, config: &Config, terminal: &Terminal) -> Result<()> {
+    let access = running.engine.access();
     if access.has_people() {
         return Ok(());
     }
     let link = access.invite_first_owner(running.engine.now()).await.or_environment("cannot keep an invitation")?;
-    terminal.line(format_args!(
-        "nobody has joined yet; the owner's link, for a day and once: http://{address}/join/{link}"
-    ));
+    let base = base(running.address, &config.http);
+    terminal.line(format_args!("nobody has joined yet; the owner's link, for a day and once: {base}/join/{link}"));
+    if running.address.ip().is_unspecified() && config.http.hosts.is_empty() {
+        terminal.note("it works on this machine; for others name the engine: `hosts` under [http] in cartwright.toml");
+    }
     Ok(())
+}
+
+/// Where people find this engine: under the name they were told, else at its address, or at the loopback one where it
+/// listens on all of them, because `0.0.0.0` is nothing that a browser opens.
+fn base(address: SocketAddr, door: &Door) -> String {
+    let port = address.port();
+    match (door.hosts.first(), address.ip()) {
+        // Whoever names a proxy has it end https.
+        (Some(host), _) if !door.proxies.is_empty() => format!("https://{host}"),
+        (Some(host), _) => format!("http://{host}:{port}"),
+        (None, IpAddr::V4(ip)) if ip.is_unspecified() => format!("http://127.0.0.1:{port}"),
+        (None, IpAddr::V6(ip)) if ip.is_unspecified() => format!("http://[::1]:{port}"),
+        (None, _) => format!("http://{address}"),
+    }
 }
 
 /// Listens, or says who may be in the way.
@@ -195,5 +215,30 @@ pub(crate) fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(not(unix))]
     async {
         tokio::signal::ctrl_c().await.ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owners_link_names_an_address_that_a_browser_opens() {
+        let proxied = Door {
+            hosts: vec!["cart.example".into()],
+            proxies: vec!["127.0.0.1/32".parse().expect("a range")],
+            ..Door::default()
+        };
+        let named = Door { proxies: Vec::new(), ..proxied.clone() };
+        for (address, door, expected) in [
+            ("127.0.0.1:8080", &Door::default(), "http://127.0.0.1:8080"),
+            ("192.0.2.7:8080", &Door::default(), "http://192.0.2.7:8080"),
+            ("0.0.0.0:8080", &Door::default(), "http://127.0.0.1:8080"),
+            ("[::]:8080", &Door::default(), "http://[::1]:8080"),
+            ("0.0.0.0:8080", &named, "http://cart.example:8080"),
+            ("127.0.0.1:8080", &proxied, "https://cart.example"),
+        ] {
+            assert_eq!(base(address.parse().expect("an address"), door), expected, "{address}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use std::{
 
 use serde::Serialize;
 
+pub(crate) use progress::Progress;
 pub(crate) use table::Table;
 pub(crate) use text::{ago, one_line, shorten, span};
 pub(crate) use timeline::{Timeline, describe};

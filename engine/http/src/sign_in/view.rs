@@ -56,8 +56,11 @@ fn page(title: &'static str, said: &str, inside: impl FnOnce(&mut Html)) -> Stri
 }
 
 fn name_field(html: &mut Html, name: &str) {
-    html.raw("<label>Name or e-mail address<input name=\"name\" autocomplete=\"username\" required autofocus value=\"");
-    html.text(name).raw("\"></label>\n");
+    html.raw(
+        "<label>Name or e-mail address<input name=\"name\" autocomplete=\"username\" autocapitalize=\"none\" required",
+    );
+    // Who is asked again changes the password first.
+    html.raw(if name.is_empty() { " autofocus value=\"" } else { " value=\"" }).text(name).raw("\"></label>\n");
 }
 
 /// The form for who was invited.
@@ -65,8 +68,10 @@ pub(super) fn join(name: &str, said: &str) -> String {
     page("Join", said, |html| {
         html.raw("<p>Choose how you will sign in. This link works once.</p>\n<form method=\"post\">\n");
         name_field(html, name);
-        html.raw("<label>Password<input name=\"password\" type=\"password\" autocomplete=\"new-password\" required minlength=\"");
-        html.text(PASSWORD_BYTES_MIN).raw("\"></label>\n<p class=\"quiet\">At least ").text(PASSWORD_BYTES_MIN);
+        html.raw("<label>Password<input name=\"password\" type=\"password\" autocomplete=\"new-password\" aria-describedby=\"rule\" required minlength=\"");
+        html.text(PASSWORD_BYTES_MIN)
+            .raw("\"></label>\n<p class=\"quiet\" id=\"rule\">At least ")
+            .text(PASSWORD_BYTES_MIN);
         html.raw(" characters; a few random words do well.</p>\n<button>Join</button>\n</form>\n");
     })
 }
@@ -100,13 +105,18 @@ pub(super) fn account(
         html.raw("<p>You are <b>").text(name.trim_start_matches("user:"));
         html.raw("</b>. <a href=\"/\">To the status page</a></p>\n");
         form(html, "/sign-out", csrf, |html| {
-            html.raw("<button>Sign out</button>\n");
+            html.raw("<button class=\"second\">Sign out</button>\n");
         });
         html.raw("<h2>Change your password</h2>\n");
         form(html, "/account/password", csrf, |html| {
+            // Password managers keep the new one under this name.
+            html.raw("<input name=\"name\" autocomplete=\"username\" readonly hidden value=\"");
+            html.text(name.trim_start_matches("user:")).raw("\">\n");
             html.raw("<label>Current password<input name=\"current\" type=\"password\" autocomplete=\"current-password\" required></label>\n");
-            html.raw("<label>New password<input name=\"new\" type=\"password\" autocomplete=\"new-password\" required minlength=\"");
-            html.text(PASSWORD_BYTES_MIN).raw("\"></label>\n<p class=\"quiet\">At least ").text(PASSWORD_BYTES_MIN);
+            html.raw("<label>New password<input name=\"new\" type=\"password\" autocomplete=\"new-password\" aria-describedby=\"rule\" required minlength=\"");
+            html.text(PASSWORD_BYTES_MIN)
+                .raw("\"></label>\n<p class=\"quiet\" id=\"rule\">At least ")
+                .text(PASSWORD_BYTES_MIN);
             html.raw(" characters. Your other sessions end.</p>\n<button>Change it</button>\n");
         });
         html.raw("<h2>Where you are signed in</h2>\n<ul>\n");
@@ -118,7 +128,7 @@ pub(super) fn account(
             } else {
                 let target = format!("/account/sessions/{}/end", session.id);
                 form(html, &target, csrf, |html| {
-                    html.raw("<button>End</button>");
+                    html.raw("<button class=\"second\">End</button>");
                 });
             }
             html.raw("</li>\n");

@@ -41,7 +41,7 @@ impl View {
         self.stuck(&mut html);
         self.runs(&mut html);
         self.events(&mut html);
-        html.raw("</main>\n<footer>A run in full: <code>cartwright runs show RUN</code></footer>\n<script>")
+        html.raw("</main>\n<footer>A run in full: <code>cartwright runs show RUN</code> · <a href=\"/account\">Your account</a></footer>\n<script>")
             .raw(script);
         html.raw("</script>\n</body>\n</html>\n");
         html.into_page()

@@ -82,7 +82,7 @@ pub(crate) async fn import(inner: &Arc<Inner>, lines: Vec<Line>) -> Result<Impor
             Line::OpenRun => counts.open_runs += 1,
             Line::Store(store) => {
                 let settings = StoreSettings { url: store.url, tags: store.tags, ..StoreSettings::default() };
-                inner.stores.add(store.id, &settings, store.created).await?;
+                inner.stores.add(store.id, &settings, store.created, |_| None).await?;
                 counts.stores += 1;
             }
             Line::Definition(line) => {
