@@ -153,8 +153,8 @@ impl Caller {
 
 impl Door {
     /// The write that says what is done, for the commit that does it.
-    pub(crate) fn audit_write(&self, entry: AuditEntry) -> RecordWrite {
-        self.engine.access().audit.write_of(&entry)
+    pub(crate) fn audit_write(&self, entry: &AuditEntry) -> RecordWrite {
+        self.engine.access().audit.write_of(entry)
     }
 
     /// Adds to the audit log what was done in a commit, or in several, that could not take it along. On stable storage

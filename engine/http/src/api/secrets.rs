@@ -73,7 +73,7 @@ pub(super) async fn set(
     let audit = |info: &SecretInfo| {
         let before = info.version.checked_sub(1).filter(|version| *version > 0);
         let entry = caller.did(&door, "secret.set", &info.name).before(serde_json::json!({ "version": before }));
-        Some(door.audit_write(entry.after(serde_json::json!({ "version": info.version }))))
+        Some(door.audit_write(&entry.after(serde_json::json!({ "version": info.version }))))
     };
     let info = door.engine.secrets().set(&name, &Secret::new(value), door.engine.now(), audit).await?;
     json(StatusCode::OK, &SecretBody::from(info))
@@ -82,7 +82,7 @@ pub(super) async fn set(
 /// `DELETE /secrets/{name}`: 204
 pub(super) async fn remove(State(door): State<Arc<Door>>, caller: Caller, Segment(name): Segment) -> Answer {
     caller.everywhere(Area::Secrets, Right::Write)?;
-    let entry = door.audit_write(caller.did(&door, "secret.remove", &name));
+    let entry = door.audit_write(&caller.did(&door, "secret.remove", &name));
     if door.engine.secrets().remove(&name, Some(entry)).await? {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

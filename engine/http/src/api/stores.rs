@@ -107,7 +107,7 @@ pub(super) async fn add(State(door): State<Arc<Door>>, caller: Caller, request: 
             caller.change(&door, Area::Stores, Some(&id), || exists(&id))?;
             let entry = caller.did(&door, "store.webhook_secret", id.as_str()).of_store(Some(&id));
             let audit = |before: &OpenStore, after: &OpenStore| {
-                Some(door.audit_write(entry.before(described(before)).after(described(after))))
+                Some(door.audit_write(&entry.before(described(before)).after(described(after))))
             };
             let changed = stores.add_webhook_secrets(&id, &settings.webhook_secrets, audit).await?;
             let changed = changed.ok_or_else(|| unknown(id.as_str()))?;
@@ -119,7 +119,7 @@ pub(super) async fn add(State(door): State<Arc<Door>>, caller: Caller, request: 
                 return Err(limited(Scope::Area(Area::Stores, Right::Write)));
             }
             let entry = caller.did(&door, "store.add", id.as_str()).of_store(Some(&id));
-            let audit = |added: &OpenStore| Some(door.audit_write(entry.after(described(added))));
+            let audit = |added: &OpenStore| Some(door.audit_write(&entry.after(described(added))));
             let added = stores.add(id.clone(), &settings, door.engine.now(), audit).await?;
             json(StatusCode::CREATED, &show(&added))
         }
@@ -141,7 +141,7 @@ pub(super) async fn remove(State(door): State<Arc<Door>>, caller: Caller, Segmen
     door.engine.stores().get(&store).ok_or_else(|| unknown(&id))?;
     caller.change(&door, Area::Stores, Some(&store), || unknown(&id))?;
     let entry = caller.did(&door, "store.remove", store.as_str()).of_store(Some(&store));
-    let audit = |there: &OpenStore| Some(door.audit_write(entry.before(described(there))));
+    let audit = |there: &OpenStore| Some(door.audit_write(&entry.before(described(there))));
     if door.engine.stores().remove(&store, audit).await? {
         Ok(StatusCode::NO_CONTENT.into_response())
     } else {
