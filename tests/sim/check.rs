@@ -14,7 +14,9 @@ use cartwright_core::{
 use crate::{
     goods,
     life::History,
-    workflows::{EFFECTS, EITHER},
+    network::Effect,
+    people,
+    workflows::{EFFECTS, EITHER, FAILED},
 };
 
 /// What all seeds together did, to see that the simulation is not idle.
@@ -26,13 +28,17 @@ pub(crate) struct Totals {
     crashes: u64,
     doubts: u64,
     exchanges: u64,
+    words: [u64; 4],
+    failed: u64,
 }
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { events, runs, effects, crashes, doubts, exchanges } = self;
+        let Self { events, runs, effects, crashes, doubts, exchanges, words, failed } = self;
         write!(f, "{crashes} crashes, {events} events, {runs} runs, {effects} effects, {doubts} in doubt, ")?;
-        write!(f, "{exchanges} lines from shops")
+        let [done, not_done, given_up, gone_on] = words;
+        write!(f, "{exchanges} lines from shops; people said {done} done, {not_done} not done, {given_up} given up, ")?;
+        write!(f, "{gone_on} go on; {failed} runs failed")
     }
 }
 
@@ -43,6 +49,9 @@ pub(crate) fn check(history: &History, totals: &mut Totals) -> Vec<String> {
     totals.effects += history.effects.len() as u64;
     totals.crashes += history.crashes;
     totals.exchanges += history.exchanges as u64;
+    for (total, more) in totals.words.iter_mut().zip(people::counted(history)) {
+        *total += more;
+    }
     let mut wrong = Vec::new();
     if let Some(left) = &history.unsettled {
         wrong.push(format!("it does not come to rest: {left}"));
@@ -52,6 +61,7 @@ pub(crate) fn check(history: &History, totals: &mut Totals) -> Vec<String> {
     wrong.extend(effects_happen_once(history));
     wrong.extend(ends_are_justified(history, totals));
     wrong.extend(counting_is_exact(history));
+    wrong.extend(people::check(history));
     wrong.extend(goods::doubled(&history.stock).map(|(name, times)| format!("the shop has {name} {times} times")));
     wrong
 }
@@ -96,6 +106,10 @@ fn no_event_is_lost(history: &History) -> Vec<String> {
 fn effects_happen_once(history: &History) -> Vec<String> {
     let mut wrong = Vec::new();
     for (label, effect) in &history.effects {
+        if label.starts_with(FAILED) {
+            wrong.extend(failure_is_told_once(history, label, effect));
+            continue;
+        }
         if effect.times != 1 {
             wrong.push(format!("{label} happened {} times", effect.times));
         }
@@ -115,7 +129,19 @@ fn effects_happen_once(history: &History) -> Vec<String> {
     wrong
 }
 
-/// Succeeded: every effect is there. Parked: something is unknown, and only where the receiver ignores keys.
+/// One telling for each failure that was handled, each under a key of its own.
+fn failure_is_told_once(history: &History, label: &str, effect: &Effect) -> Option<String> {
+    let number: u64 = label.rsplit('-').next()?.parse().ok()?;
+    let event = history.accepted.get(&number)?;
+    let (_, journal) =
+        history.runs.iter().find(|(row, _)| row.event == *event && row.workflow.as_str() == "orders")?;
+    let handled = journal.iter().filter(|entry| matches!(entry.what, What::FailureHandling { .. })).count();
+    let is_fine = effect.times == effect.keys.len() as u64 && effect.keys.len() <= handled;
+    let (times, keys) = (effect.times, effect.keys.len());
+    (!is_fine).then(|| format!("{label} happened {times} times under {keys} keys, of {handled} failures"))
+}
+
+/// Failed: a person gave it up. Succeeded: every effect is there. Parked: something is unknown, and only where the receiver ignores keys.
 fn ends_are_justified(history: &History, totals: &mut Totals) -> Vec<String> {
     let numbers: BTreeMap<&EventId, u64> = history.accepted.iter().map(|(number, event)| (event, *number)).collect();
     let happened = |label: String| history.effects.contains_key(&label);
@@ -143,6 +169,9 @@ fn ends_are_justified(history: &History, totals: &mut Totals) -> Vec<String> {
                 if history.honours_keys || asks || !doubt {
                     wrong.push(format!("{} is parked: {:?}", row.id, row.error));
                 }
+            }
+            RunStatus::Failed if journal.iter().any(|entry| matches!(entry.what, What::FailRequested { .. })) => {
+                totals.failed += 1;
             }
             other => wrong.push(format!("{} ended as {other:?}: {:?}", row.id, row.error)),
         }

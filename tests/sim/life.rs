@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use crate::{
     goods::{Stock, stock},
     network::{Effect, Network},
+    people::{Desk, Words, look_after},
     storage::SlowStorage,
     street::{KEY, Line, SHOPS, Street},
     workflows::workflows,
@@ -41,6 +42,10 @@ const STANDSTILLS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(
 const SETTLE: Duration = Duration::from_secs(24 * 3600);
 /// How often it is looked whether everything has ended: often at first.
 const LOOKS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(60)];
+/// In each hundred moments of a life, those in which a person looks after a run.
+const PEOPLE_PERCENT: u64 = 40;
+/// What people still take up while everything comes to rest.
+const LAST_LOOKS: u32 = 60;
 /// A store is added in so many tries at most: the disk refuses now and then.
 const TRIES_TO_CONNECT: u32 = 20;
 /// 2026-11-21, when the first life begins.
@@ -56,6 +61,9 @@ pub(crate) struct History {
     pub(crate) runs: Vec<(RunRow, Vec<Entry>)>,
     pub(crate) events: Vec<StoredEvent>,
     pub(crate) effects: BTreeMap<String, Effect>,
+    /// How often the receiver was asked, by key.
+    pub(crate) asked: BTreeMap<String, usize>,
+    pub(crate) words: Words,
     pub(crate) stock: Stock,
     /// Exchanges with shops.
     pub(crate) exchanges: usize,
@@ -108,6 +116,7 @@ pub(crate) fn simulate(seed: u64) -> History {
     let vault = Arc::new(Vault::in_memory().expect("a vault"));
     let lives = FEWEST_LIVES + random.below(MOST_LIVES - FEWEST_LIVES + 1);
     let shops = Arc::new(Mutex::new(Shops::default()));
+    let words = Arc::new(Mutex::new(Words::new()));
     let mut now = EPOCH;
     let mut history = None;
     for life in 1..=lives {
@@ -123,6 +132,7 @@ pub(crate) fn simulate(seed: u64) -> History {
                 street: &street,
                 vault: &vault,
                 shops: &shops,
+                words: &words,
                 honours_keys,
                 seed: life_seed,
             };
@@ -144,6 +154,8 @@ pub(crate) fn simulate(seed: u64) -> History {
     let shops = std::mem::take(&mut *shops.lock());
     let mut trace = shops.trace;
     trace.extend(network.requests());
+    let words = std::mem::take(&mut *words.lock());
+    trace.extend(words.iter().map(|word| format!("{word:?}")));
     let stock = stock(street.shops(now));
     let log = street.exchanges();
     let exchanges = log.len();
@@ -162,6 +174,8 @@ pub(crate) fn simulate(seed: u64) -> History {
         runs,
         events,
         effects,
+        asked: network.all_asked(),
+        words,
         stock,
         exchanges,
         crashes,
@@ -176,6 +190,7 @@ struct World<'a> {
     /// Outlives the engine, as a master key in a file does.
     vault: &'a Arc<Vault>,
     shops: &'a Arc<Mutex<Shops>>,
+    words: &'a Arc<Mutex<Words>>,
     honours_keys: bool,
     seed: u64,
 }
@@ -199,13 +214,17 @@ async fn live(world: World<'_>, disk: Arc<MemoryStorage>, clock: Arc<SimClock>, 
     };
     let engine = Engine::start(parts, workflows(world.honours_keys)).await.expect("the engine starts");
     connect(&engine).await;
+    let desk = Desk { engine: &engine, disk: &disk, network: world.network, words: world.words };
     if last {
         take_rest(&engine, &mut random, world.shops).await;
-        return settle(&engine, disk.as_ref()).await;
+        return settle(&desk, &mut random).await;
     }
     loop {
         let wait = random.between(Duration::ZERO, Duration::from_millis(1500));
         tokio::time::sleep(wait).await;
+        if random.percent(PEOPLE_PERCENT) {
+            look_after(&desk, &mut random).await;
+        }
         let next = choose(&mut world.shops.lock(), &mut random);
         if let Some((number, topic)) = next {
             send(&engine, number, topic, world.shops).await;
@@ -283,15 +302,21 @@ async fn take_rest(engine: &Engine, random: &mut Random, shops: &Arc<Mutex<Shops
     }
 }
 
-async fn settle(engine: &Engine, disk: &MemoryStorage) -> Lived {
+async fn settle(desk: &Desk<'_>, random: &mut Random) -> Lived {
+    let (engine, disk) = (desk.engine, desk.disk);
     let begun = Instant::now();
-    let mut unsettled = None;
+    let (mut unsettled, mut looks) = (None, LAST_LOOKS);
     while begun.elapsed() < SETTLE {
         tokio::time::sleep((begun.elapsed() / 20).clamp(LOOKS[0], LOOKS[1])).await;
+        if looks > 0 {
+            looks -= 1;
+            // What they leave at last stays as it is.
+            let _nothing_stopped = look_after(desk, random).await;
+        }
         let counts = engine.counts().await.expect("counts");
         let [queued, running, waiting, ..] = counts.runs;
         unsettled = (queued + running + waiting + counts.inbox + counts.outbox > 0).then(|| format!("{counts:?}"));
-        if unsettled.is_none() {
+        if unsettled.is_none() && random.percent(30) {
             break;
         }
     }

@@ -10,6 +10,7 @@ mod check;
 mod goods;
 mod life;
 mod network;
+mod people;
 mod storage;
 mod street;
 mod workflows;

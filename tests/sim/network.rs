@@ -32,12 +32,14 @@ pub(crate) struct Network {
     random: Mutex<Random>,
     effects: Mutex<BTreeMap<String, Effect>>,
     requests: Mutex<Vec<String>>,
+    /// How often it was asked, by key.
+    asked: Mutex<BTreeMap<String, usize>>,
 }
 
 impl Network {
     pub(crate) fn new(seed: u64, honours_keys: bool) -> Arc<Self> {
         let random = Mutex::new(Random::new(seed));
-        Arc::new(Self { honours_keys, random, effects: Mutex::default(), requests: Mutex::default() })
+        Arc::new(Self { honours_keys, random, effects: Mutex::default(), requests: Mutex::default(), asked: Mutex::default() })
     }
 
     /// Effects by their label.
@@ -48,6 +50,21 @@ impl Network {
     /// Every request in order, for the trace.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().clone()
+    }
+
+    /// Whether something happened under this key.
+    pub(crate) fn has_seen(&self, key: &str) -> bool {
+        self.effects.lock().values().any(|effect| effect.keys.iter().any(|known| known == key))
+    }
+
+    /// How often it was asked under this key.
+    pub(crate) fn asked(&self, key: &str) -> usize {
+        self.asked.lock().get(key).copied().unwrap_or_default()
+    }
+
+    /// The same of all keys.
+    pub(crate) fn all_asked(&self) -> BTreeMap<String, usize> {
+        self.asked.lock().clone()
     }
 
     fn draw(&self) -> (Duration, u64) {
@@ -75,6 +92,7 @@ impl Outbound for Network {
         let key = request.idempotency_key.clone();
         let (before, luck) = self.draw();
         self.requests.lock().push(format!("{label} {key} {luck}"));
+        *self.asked.lock().entry(key.clone()).or_default() += 1;
         tokio::time::sleep(before).await;
         match luck {
             0..8 => return Err(CallError::retryable("connection", "refused, as simulated")),

@@ -36,6 +36,11 @@ steps:
   - id: done
     emit: order.done
     data: { id: "${{ event.data.id }}" }
+on_failure:
+  - id: tell
+    http: POST http://sink.example.com/
+    body: { effect: "failed-${{ event.data.id }}" }
+    IDEMPOTENT
 output: steps.script.output.n
 "#;
 
@@ -67,6 +72,8 @@ steps:
 
 /// Effects of one order, whatever happens.
 pub(crate) const EFFECTS: [&str; 7] = ["first", "script", "again", "each1", "each2", "each3", "done"];
+/// Happens once for each failure of an order's run.
+pub(crate) const FAILED: &str = "failed";
 /// Of these exactly one happens.
 pub(crate) const EITHER: [&str; 2] = ["came", "late"];
 
