@@ -278,6 +278,10 @@ pub(crate) enum Runs {
         /// Make a call again whose outcome nobody knows, accepting that it may happen twice
         #[arg(long)]
         repeat_unknown: bool,
+        /// Begin one run anew with the data of this file (an event, or its data alone; `-`: standard input), under new
+        /// identities: all its writes are made again
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["repeat_unknown", "filter"])]
+        input: Option<PathBuf>,
     },
     /// Say what a call did whose outcome is unknown; the run then goes on by itself
     Resolve(Resolve),

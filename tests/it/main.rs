@@ -13,6 +13,7 @@ mod bad_input;
 mod export;
 mod failing;
 mod operating;
+mod anew;
 mod bulk;
 mod waiting;
 mod steps;

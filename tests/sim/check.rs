@@ -133,8 +133,7 @@ fn effects_happen_once(history: &History) -> Vec<String> {
 fn failure_is_told_once(history: &History, label: &str, effect: &Effect) -> Option<String> {
     let number: u64 = label.rsplit('-').next()?.parse().ok()?;
     let event = history.accepted.get(&number)?;
-    let (_, journal) =
-        history.runs.iter().find(|(row, _)| row.event == *event && row.workflow.as_str() == "orders")?;
+    let (_, journal) = history.runs.iter().find(|(row, _)| row.event == *event && row.workflow.as_str() == "orders")?;
     let handled = journal.iter().filter(|entry| matches!(entry.what, What::FailureHandling { .. })).count();
     let is_fine = effect.times == effect.keys.len() as u64 && effect.keys.len() <= handled;
     let (times, keys) = (effect.times, effect.keys.len());

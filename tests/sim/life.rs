@@ -44,8 +44,8 @@ const SETTLE: Duration = Duration::from_secs(24 * 3600);
 const LOOKS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(60)];
 /// In each hundred moments of a life, those in which a person looks after a run.
 const PEOPLE_PERCENT: u64 = 40;
-/// What people still take up while everything comes to rest.
-const LAST_LOOKS: u32 = 60;
+/// What people still take up at most while everything comes to rest.
+const LAST_LOOKS: u64 = 40;
 /// A store is added in so many tries at most: the disk refuses now and then.
 const TRIES_TO_CONNECT: u32 = 20;
 /// 2026-11-21, when the first life begins.
@@ -305,7 +305,7 @@ async fn take_rest(engine: &Engine, random: &mut Random, shops: &Arc<Mutex<Shops
 async fn settle(desk: &Desk<'_>, random: &mut Random) -> Lived {
     let (engine, disk) = (desk.engine, desk.disk);
     let begun = Instant::now();
-    let (mut unsettled, mut looks) = (None, LAST_LOOKS);
+    let (mut unsettled, mut looks) = (None, random.below(LAST_LOOKS));
     while begun.elapsed() < SETTLE {
         tokio::time::sleep((begun.elapsed() / 20).clamp(LOOKS[0], LOOKS[1])).await;
         if looks > 0 {

@@ -39,7 +39,13 @@ pub(crate) struct Network {
 impl Network {
     pub(crate) fn new(seed: u64, honours_keys: bool) -> Arc<Self> {
         let random = Mutex::new(Random::new(seed));
-        Arc::new(Self { honours_keys, random, effects: Mutex::default(), requests: Mutex::default(), asked: Mutex::default() })
+        Arc::new(Self {
+            honours_keys,
+            random,
+            effects: Mutex::default(),
+            requests: Mutex::default(),
+            asked: Mutex::default(),
+        })
     }
 
     /// Effects by their label.
@@ -103,15 +109,23 @@ impl Outbound for Network {
                 let wait = CallError { status: Some(429), ..CallError::retryable("status", "429, as simulated") };
                 return Err(CallError { retry_after_ms: Some(500), ..wait });
             }
+            20..23 => {
+                // It never arrives, and nobody can tell that from a lost answer.
+                return Err(lost(request.repeatable));
+            }
             _ => {}
         }
         self.happen(&label, &key);
         tokio::time::sleep(self.draw().0).await;
         if (16..20).contains(&luck) {
-            // As the real client tells it: only what may be repeated is retryable once the answer is lost.
-            let class = if request.repeatable { ErrorClass::Retryable } else { ErrorClass::Unknown };
-            return Err(CallError { class, ..CallError::retryable("connection", "the answer was lost, as simulated") });
+            return Err(lost(request.repeatable));
         }
         Ok(json!({ "status": 200, "headers": {}, "body": { "ok": true } }))
     }
+}
+
+/// As the real client tells it: only what may be repeated is retryable once the answer is lost.
+fn lost(repeatable: bool) -> CallError {
+    let class = if repeatable { ErrorClass::Retryable } else { ErrorClass::Unknown };
+    CallError { class, ..CallError::retryable("connection", "no answer came, as simulated") }
 }

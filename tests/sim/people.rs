@@ -140,7 +140,10 @@ pub(crate) fn check(history: &History) -> Vec<String> {
         if let (Spoken::Done { key, asked }, true) = (&word.what, is_written) {
             let now = history.asked.get(key).copied().unwrap_or_default();
             if now != *asked {
-                wrong.push(format!("{}: a call that was said to have happened was made again, {asked} → {now}", word.run));
+                wrong.push(format!(
+                    "{}: a call that was said to have happened was made again, {asked} → {now}",
+                    word.run
+                ));
             }
         }
     }
@@ -150,8 +153,7 @@ pub(crate) fn check(history: &History) -> Vec<String> {
 
 /// How many words of each kind were written down: done, not done, given up, gone on.
 pub(crate) fn counted(history: &History) -> [u64; 4] {
-    let written: BTreeSet<&str> =
-        history.runs.iter().flat_map(|(_, journal)| journal).filter_map(said_by).collect();
+    let written: BTreeSet<&str> = history.runs.iter().flat_map(|(_, journal)| journal).filter_map(said_by).collect();
     let mut count = [0; 4];
     for (number, word) in history.words.iter().enumerate() {
         if written.contains(name(number).as_str()) {

@@ -2,6 +2,7 @@
 //! it, and is on stable storage when the answer goes out.
 
 use cartwright_core::{
+    Json,
     event::Event,
     id::{EventId, RunId, WorkflowId},
     run::decide::{Input, Said, Which},
@@ -24,6 +25,12 @@ pub enum OperatorError {
     /// It cannot be done to this run now.
     #[error("{0}")]
     Refused(String),
+    /// It cannot be moved at all: its journal, its workflow or its event cannot be read.
+    #[error("the run cannot be loaded: its journal, the workflow version it is pinned to or its event cannot be read")]
+    Damaged,
+    /// The engine is stopping.
+    #[error("the engine is stopping; ask again when it runs")]
+    Stopping,
     /// Storage refused.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -38,6 +45,12 @@ impl Engine {
     /// Goes on with a parked or failed run. Durable when it resolves.
     pub async fn retry(&self, run: &RunId, by: &str, repeat_unknown: bool) -> Result<(), OperatorError> {
         self.ask(run, Input::Retry { by: by.to_owned(), repeat_unknown }).await
+    }
+
+    /// Begins a parked or failed run anew, with `input` as its event's data and new identities of its calls. Refused while
+    /// one of its calls may have happened without an answer. Durable when it resolves.
+    pub async fn retry_with(&self, run: &RunId, by: &str, input: Json) -> Result<(), OperatorError> {
+        self.ask(run, Input::Anew { by: by.to_owned(), input }).await
     }
 
     /// Takes a person's word for what an unknown call did; the run goes on by itself. Durable when it resolves.
@@ -71,10 +84,8 @@ impl Engine {
         self.inner.tell(run, Message::Asked { what, reply });
         match answer.await {
             Ok(answer) => answer.map_err(OperatorError::Refused),
-            Err(_) => Err(OperatorError::Refused(
-                "the run could not be moved; the engine's log says why (its workflow or its storage may be damaged)"
-                    .into(),
-            )),
+            Err(_) if self.is_stopping() => Err(OperatorError::Stopping),
+            Err(_) => Err(OperatorError::Damaged),
         }
     }
 }

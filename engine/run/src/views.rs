@@ -6,10 +6,12 @@ use cartwright_core::{
     Json,
     evaluate::Prepared,
     event::{Event, Source},
+    run::{apply::fold, row::RunRow, state::RunState},
 };
+use cartwright_storage::{Storage, StorageError};
 use serde_json::json;
 
-use crate::stores::OpenStore;
+use crate::{inner::Inner, stores::OpenStore};
 
 /// `event`: `{id, topic, store, time, data, source}`.
 pub(crate) fn event_view(event: &Event) -> Json {
@@ -56,9 +58,38 @@ pub(crate) fn store_view(store: &OpenStore) -> Json {
 pub(crate) struct EventViews {
     pub(crate) event: Prepared,
     pub(crate) store: Option<Prepared>,
+    /// Of the run whose input this is; an event as it came is what a run begins with.
+    pub(crate) generation: u32,
+}
+
+/// The event of a run as the run sees it: with the input that a person gave, where one did. `None`: it is gone.
+pub(crate) async fn own_event(storage: &dyn Storage, state: &RunState) -> Result<Option<Event>, StorageError> {
+    let Some(stored) = storage.event(&state.event).await? else { return Ok(None) };
+    let data = state.input.clone().unwrap_or_else(|| Arc::clone(&stored.event.data));
+    Ok(Some(Event { data, ..stored.event }))
+}
+
+/// The same for a run that is not at hand.
+pub(crate) async fn event_of(storage: &dyn Storage, row: &RunRow) -> Result<Option<Event>, StorageError> {
+    if row.retries > 0 {
+        // A journal that cannot be folded moves no run; its driver says so.
+        let journal = storage.journal(&row.id).await?;
+        return match fold(&journal).ok().flatten() {
+            Some(state) => own_event(storage, &state).await,
+            None => Ok(None),
+        };
+    }
+    Ok(storage.event(&row.event).await?.map(|stored| stored.event))
 }
 
 impl EventViews {
+    /// What a run sees of its event. `None`: the event is gone.
+    pub(crate) async fn of_run(inner: &Inner, state: &RunState) -> Result<Option<Self>, StorageError> {
+        let Some(event) = own_event(inner.storage.as_ref(), state).await? else { return Ok(None) };
+        let store = event.store.as_ref().and_then(|id| inner.stores.get(id));
+        Ok(Some(Self { generation: state.generation, ..Self::new(&event, store.as_ref()) }))
+    }
+
     pub(crate) fn new(event: &Event, store: Option<&Arc<OpenStore>>) -> Self {
         let store = match (&event.store, store) {
             (_, Some(store)) => Some(Prepared::new(store_view(store))),
@@ -66,6 +97,6 @@ impl EventViews {
             (Some(id), None) => Some(Prepared::new(json!({"id": id, "url": null, "tags": []}))),
             (None, None) => None,
         };
-        Self { event: prepared_event(event), store }
+        Self { event: prepared_event(event), store, generation: 0 }
     }
 }

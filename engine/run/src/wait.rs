@@ -5,13 +5,17 @@ use std::{collections::BTreeMap, sync::Arc};
 use cartwright_core::{
     evaluate::{Evaluate, Prepared, Scope},
     event::Event,
-    id::StoreId,
+    id::{StepPath, StoreId},
+    run::state::RunState,
     shard::ShardId,
     workflow::Expression,
 };
 use cartwright_storage::{EventFilter, Mail, MailBody, MailKey, StorageError, Wait};
 
-use crate::{inner::Inner, views::EventViews, views::event_view};
+use crate::{
+    inner::Inner,
+    views::{EventViews, event_of, event_view},
+};
 
 /// Past events that one wait looks at, newest first.
 const LOOKBACK_EVENTS_MAX: usize = 1_000;
@@ -43,14 +47,33 @@ pub(crate) async fn mail_for(
     Ok(mail)
 }
 
+/// Whether a message that came for a wait is for the one that is registered now: a run that begins anew may have
+/// registered another in the place of the one that the event ended.
+pub(crate) async fn is_for(
+    inner: &Inner,
+    state: &RunState,
+    path: &StepPath,
+    index: u32,
+    event: &Event,
+) -> Result<bool, StorageError> {
+    if state.generation == 0 {
+        return Ok(true);
+    }
+    let waits = inner.storage.waits(state.shard, &event.topic).await?;
+    let of = |wait: &&Wait| wait.key.run == state.run && wait.key.path == *path && wait.key.index == index;
+    let Some(wait) = waits.iter().find(of).filter(|wait| event.time >= wait.since) else { return Ok(false) };
+    let incoming = Prepared::new(event_view(event));
+    ends(inner, wait, event, &incoming).await
+}
+
 async fn ends(inner: &Inner, wait: &Wait, event: &Event, incoming: &Prepared) -> Result<bool, StorageError> {
     let Some(row) = inner.storage.run(&wait.key.run).await? else { return Ok(false) };
     if row.store != event.store {
         return Ok(false);
     }
     let Some(condition) = &wait.condition else { return Ok(true) };
-    let Some(stored) = inner.storage.event(&row.event).await? else { return Ok(false) };
-    let own = Prepared::new(event_view(&stored.event));
+    let Some(event) = event_of(inner.storage.as_ref(), &row).await? else { return Ok(false) };
+    let own = Prepared::new(event_view(&event));
     Ok(holds(inner, condition, incoming, &own))
 }
 

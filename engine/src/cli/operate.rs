@@ -60,10 +60,10 @@ pub(crate) struct Selection {
     /// Of events accepted before then
     #[arg(long, value_name = "WHEN")]
     pub(crate) until: Option<When>,
-    /// With a filter: only show which runs that are and which writes would be made again
+    /// Only show which runs that are and which writes would be made again
     #[arg(long)]
     pub(crate) preview: bool,
-    /// With a filter: do not ask
+    /// Do not ask (runs that are named are only asked about with --input)
     #[arg(long)]
     pub(crate) yes: bool,
 }

@@ -25,10 +25,13 @@ const AT_ONCE: usize = 250;
 pub(super) async fn run(which: Selection, action: &str, how: &Json, context: &Context) -> Result<()> {
     let terminal = &context.terminal;
     let session = context.look().await?;
-    let asked = filter(&which, context);
+    let (key, asked) = match which.runs.is_empty() {
+        true => ("filter", filter(&which, context)),
+        false => ("runs", json!(which.runs)),
+    };
     let preview = session
         .client
-        .post("/api/v1/runs/bulk", &json!({ "action": action, "filter": asked.clone(), "preview": true }))
+        .post("/api/v1/runs/bulk", &json!({ "action": action, key: asked.clone(), "preview": true }))
         .await;
     let preview = match preview {
         Ok(preview) => preview,

@@ -1,5 +1,6 @@
 //! One file a command. [`Context`] is what they share, [`Session`] how they reach an engine.
 
+mod anew;
 mod audit;
 mod backup;
 mod bulk;

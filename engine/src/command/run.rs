@@ -112,14 +112,14 @@ fn unknown(name: &str, folder: &Path) -> crate::failure::Failure {
     if names.is_empty() { failure } else { failure.help(format!("There are: {}.", names.join(", "))) }
 }
 
-struct EventFile {
+pub(super) struct EventFile {
     topic: Option<String>,
     store: Option<StoreId>,
-    data: Arc<RawValue>,
+    pub(super) data: Arc<RawValue>,
 }
 
 /// A whole event (a map with `topic` and `data`), or its data alone.
-fn read_event(path: &Path) -> Result<EventFile> {
+pub(super) fn read_event(path: &Path) -> Result<EventFile> {
     let shown = path.display();
     let mut text = String::new();
     let mut file: Box<dyn std::io::Read> = if path == Path::new("-") {

@@ -3,7 +3,7 @@
 use cartwright_core::{Json, id::RunId, run::entry::Entry};
 use serde_json::json;
 
-use super::{Context, bulk, field, operate, time_of};
+use super::{Context, anew, bulk, field, operate, time_of};
 use crate::{
     cli::{Runs, Selection},
     failure::{Result, bug, not_fine, quiet},
@@ -30,7 +30,8 @@ pub(super) async fn run(command: Runs, context: &Context) -> Result<()> {
             let shown = fetch(&run, context).await?;
             if context.terminal.json { context.terminal.data(&shown) } else { show(&shown, context) }
         }
-        Runs::Retry { which, repeat_unknown } => {
+        Runs::Retry { which, input: Some(file), .. } => anew::run(&which, &file, context).await,
+        Runs::Retry { which, repeat_unknown, .. } => {
             some(which, "retry", &json!({ "repeat_unknown": repeat_unknown }), "goes on", context).await
         }
         Runs::Resolve(resolve) => operate::resolve(resolve, context).await,
@@ -181,7 +182,7 @@ pub(super) fn timeline(journal: &[Entry], terminal: &Terminal) {
 
 /// Does one thing to runs that are named, or to all of a filter.
 async fn some(which: Selection, action: &str, body: &Json, done: &str, context: &Context) -> Result<()> {
-    match which.runs.is_empty() {
+    match which.runs.is_empty() || which.preview {
         true => bulk::run(which, action, body, context).await,
         false => each(&which.runs, action, body, done, context).await,
     }

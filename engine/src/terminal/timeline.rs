@@ -133,6 +133,9 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
         What::RunParked { error } => {
             line(error.step.as_deref(), '‖', Tone::Bad, format!("run parked: {} ({})", error.message, error.code))
         }
+        What::RunRetried { by, input: Some(input), .. } => {
+            line(None, '▶', Tone::Strong, format!("begun anew by {by} with other input: {}", one_line(input)))
+        }
         What::RunRetried { by, .. } => line(None, '▶', Tone::Strong, format!("retried by {by}")),
         What::OutcomeGiven { path, index, by, happened: true, result } => {
             let gave = if result.is_null() { String::new() } else { format!(" and gave {}", answer(result)) };

@@ -18,9 +18,11 @@ use crate::{
         decide::failed_view,
         doubt::{Doubts, doubt_open},
         entry::{Entry, TimerKind, What},
-        person::{give_outcome, retry},
+        person::{anew, give_outcome, retry},
         row::RunStatus,
         state::{Active, CallState, Deferral, Inner, Phase, RunState, StepState},
+        unanswered::Unanswered,
+        writes::writes_outside,
     },
     time::Timestamp,
 };
@@ -63,6 +65,8 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
                 started: entry.at,
                 len: 1,
                 generation: 0,
+                input: None,
+                unanswered: Unanswered::default(),
                 retries: 0,
                 revivals: 0,
                 round: 0,
@@ -135,6 +139,10 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 deferral: None,
             };
             add_call(active(state, path)?, *index, call)?;
+            if writes_outside(function) {
+                let key = state.call_key(path, *index);
+                state.unanswered.asked(key, path, *index, summary);
+            }
             if *repeatable {
                 state.doubts.inherit(path, *index);
             }
@@ -160,6 +168,11 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 of != path || (*kind != TimerKind::Call(*index) && *kind != TimerKind::Wait(*index))
             });
             resolve(active(state, path)?, *index, function, fingerprint, outcome, at)?;
+            if !state.unanswered.is_empty() {
+                let key = state.call_key(path, *index);
+                let repeatable = state.calls(path).get(*index as usize).is_some_and(|call| call.repeatable);
+                state.unanswered.answered(&key, outcome, repeatable);
+            }
             match outcome {
                 CallOutcome::Ok(_) => state.doubts.settle(path, *index),
                 CallOutcome::Err(error) => {
@@ -178,6 +191,8 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             let call = open_call(active(state, path)?, *index)?;
             let (since, times) = call.deferral.as_ref().map_or((at, 0), |before| (before.since, before.times));
             call.deferral = Some(Deferral { since, times: times.saturating_add(1), asked: false });
+            let key = state.call_key(path, *index);
+            state.unanswered.put_off(&key);
             Ok(())
         }
         What::CallRepeated { path, index, again } => {
@@ -186,6 +201,11 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 deferral.asked = true;
             }
             let before = std::mem::replace(&mut call.asked, at);
+            let (function, summary) = (call.function.clone(), call.summary.clone());
+            if writes_outside(&function) {
+                let key = state.call_key(path, *index);
+                state.unanswered.asked(key, path, *index, &summary);
+            }
             state.timers.remove(&(path.clone(), TimerKind::Retry));
             if let Some(until) = again {
                 state.doubts.raise(path, *index, Again { since: before, until: *until });
@@ -251,6 +271,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             state.phase = Phase::Parked { error: error.clone(), failure };
             Ok(())
         }
+        What::RunRetried { generation, input: Some(input), .. } => anew(state, *generation, input),
         What::RunRetried { generation, repeat_unknown, .. } => retry(state, *generation, *repeat_unknown),
         What::OutcomeGiven { path, index, happened, result, .. } => {
             give_outcome(state, path, *index, happened.then_some(result))

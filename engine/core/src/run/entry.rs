@@ -220,6 +220,9 @@ pub enum What {
         /// Calls whose outcome is unknown are made without finding out first.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         repeat_unknown: bool,
+        /// From here on the event's data is this, and the run begins anew under the raised generation.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input: Option<Json>,
     },
     /// A person said what a call did whose outcome was unknown. Also of a failed run, before it is retried.
     OutcomeGiven {

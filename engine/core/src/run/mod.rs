@@ -8,5 +8,6 @@ mod person;
 pub mod state;
 pub mod doubt;
 pub mod steps;
+pub mod unanswered;
 pub mod writes;
 pub mod row;

@@ -1,6 +1,10 @@
 //! What a person's word changes in a run's state: to go on, and what an unknown call did. Part of
 //! [`apply`](super::apply::apply).
 
+use std::sync::Arc;
+
+use serde_json::value::to_raw_value;
+
 use crate::{
     Json,
     call::CallOutcome,
@@ -35,6 +39,8 @@ pub(super) fn give_outcome(
     }
     state.steps.insert(path.clone(), StepState::Reopened { attempt, calls });
     state.doubts.settle(path, index);
+    let key = state.call_key(path, index);
+    state.unanswered.settled(&key);
     Ok(())
 }
 
@@ -88,6 +94,37 @@ pub(super) fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool)
     }
     // What was put off is asked for now.
     let _ = wait_no_longer(state);
+    Ok(())
+}
+
+/// A person's word to begin anew with other input, under a new identity of every call. Nothing may be left that could
+/// still happen, or may have happened unseen.
+pub(super) fn anew(state: &mut RunState, generation: u32, input: &Json) -> Result<(), &'static str> {
+    let was_failed = match &state.phase {
+        Phase::Parked { .. } => false,
+        Phase::Ended { status: RunStatus::Failed, .. } => true,
+        Phase::Main | Phase::Failing { .. } | Phase::Ended { .. } => {
+            return Err("the run is neither parked nor failed");
+        }
+    };
+    if generation <= state.generation {
+        return Err("other input needs a new generation");
+    }
+    if state.unanswered.first().is_some() || !state.unknown_calls().is_empty() {
+        return Err("a call may have happened");
+    }
+    state.input = Some(Arc::from(to_raw_value(input).map_err(|_| "the input cannot be written")?));
+    state.generation = generation;
+    state.retries += 1;
+    state.revivals += u32::from(was_failed);
+    state.view = RunState::view_of(&state.run, &state.workflow, state.retries, state.started);
+    state.vars = None;
+    state.steps.clear();
+    state.visible.clear();
+    state.timers.clear();
+    state.waits.clear();
+    state.doubts = Doubts::default();
+    state.phase = Phase::Main;
     Ok(())
 }
 

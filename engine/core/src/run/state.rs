@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use serde_json::value::RawValue;
+
 use crate::{
     Json,
     call::{CallError, CallOutcome, idempotency_key},
@@ -14,6 +16,7 @@ use crate::{
         doubt::Doubts,
         entry::TimerKind,
         row::{RunError, RunRow, RunStatus},
+        unanswered::Unanswered,
     },
     shard::ShardId,
     time::Timestamp,
@@ -42,6 +45,10 @@ pub struct RunState {
     pub len: u64,
     /// Part of the identity of its calls.
     pub generation: u32,
+    /// The event's data as a person gave it for this run; `None`: as it came.
+    pub input: Option<Arc<RawValue>>,
+    /// Calls that may have happened although nobody saw an answer.
+    pub unanswered: Unanswered,
     /// How often a person retried it.
     pub retries: u32,
     /// How often a person retried it after it had failed for good, `on_failure` included.

@@ -172,6 +172,8 @@ impl Steps {
                 step.error = None;
                 step.mark(*index, if *happened { "ok" } else { "failed" });
             }
+            // It begins anew; what was before stays in the journal.
+            What::RunRetried { input: Some(_), .. } => *self = Self::default(),
             What::RunRetried { .. } => self.over = false,
             What::RunFinished { .. } => {
                 self.over = true;

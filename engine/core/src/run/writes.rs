@@ -58,7 +58,12 @@ struct Seen {
 /// The writes of a journal, in the order in which they were first asked for.
 pub fn writes(journal: &[Entry]) -> Result<Vec<Write>, Illegal> {
     let mut seen: BTreeMap<(StepPath, u32), Seen> = BTreeMap::new();
+    let mut past = Vec::new();
     for entry in journal {
+        if let What::RunRetried { input: Some(_), .. } = &entry.what {
+            // A new generation: nothing of the old one is asked for again under its identity.
+            past.extend(std::mem::take(&mut seen).into_values().filter(|seen| seen.answered).map(|seen| seen.write));
+        }
         take(&mut seen, entry);
     }
     let state = fold(journal)?;
@@ -73,8 +78,20 @@ pub fn writes(journal: &[Entry]) -> Result<Vec<Write>, Illegal> {
         };
         write
     };
-    let mut all: Vec<Write> = seen.into_values().map(fate).collect();
+    let mut all: Vec<Write> = past;
+    all.extend(seen.into_values().map(fate));
     all.sort_by_key(|write| write.at);
+    Ok(all)
+}
+
+/// The same where the run begins anew with other input: what happened is done again, as far as its steps are reached.
+pub fn writes_anew(journal: &[Entry]) -> Result<Vec<Write>, Illegal> {
+    let mut all = writes(journal)?;
+    for write in &mut all {
+        if write.retry == Retried::Kept {
+            write.retry = Retried::Repeated;
+        }
+    }
     Ok(all)
 }
 
@@ -122,7 +139,7 @@ fn take(seen: &mut BTreeMap<(StepPath, u32), Seen>, entry: &Entry) {
     }
 }
 
-fn writes_outside(function: &str) -> bool {
+pub(super) fn writes_outside(function: &str) -> bool {
     acts_outside(function) && !matches!(function, "http::get" | "http::head" | "http::options")
 }
 

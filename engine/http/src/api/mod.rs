@@ -1,6 +1,7 @@
 //! The API below `/api/v1`: what the command line and other programs ask. Every answer is JSON, every refusal
 //! `problem+json`; lists are pages `{"items": […], "next": cursor | null}`.
 
+mod anew;
 mod audit;
 mod backup;
 mod bulk;

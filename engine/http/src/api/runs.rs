@@ -18,9 +18,10 @@ use cartwright_core::{
 };
 use cartwright_run::{OperatorError, RunDetail, access::AuditEntry, storage::RunFilter};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;
 
-use super::{Answer, Segment, json, optional_body, page, query, sift::sift};
+use super::{Answer, Segment, anew, json, optional_body, page, query, sift::sift};
 use crate::{
     caller::Caller,
     describe::about::{ABOUT as PLAIN, About, SINCE, UNTIL, a, gives, may_take, page_of, param},
@@ -113,17 +114,34 @@ struct Retry {
     /// Repeat a call whose outcome nobody knows, accepting that it may happen twice.
     #[serde(default)]
     repeat_unknown: bool,
+    /// Begin anew with this as the event's data, under new identities of all calls.
+    #[schema(value_type = Option<Value>)]
+    input: Option<Box<RawValue>>,
+    /// With an input: say what would be done again, and do nothing.
+    #[serde(default)]
+    preview: bool,
 }
 
-/// `POST /runs/{id}/retry` `{"repeat_unknown": false}`; the body may be absent → 202
+/// `POST /runs/{id}/retry` `{"repeat_unknown": false}`; the body may be absent → 202. With `input`, the run begins anew with
+/// that as its event's data; with `preview` too → 200 with what that would do
 pub(super) async fn retry(
     State(door): State<Arc<Door>>,
     caller: Caller,
     Segment(id): Segment,
     request: Request,
 ) -> Answer {
-    let Retry { repeat_unknown } = optional_body(&door, request).await?;
+    let Retry { repeat_unknown, input, preview } = optional_body(&door, request).await?;
+    let input = input.map(|input| anew::input(&input)).transpose()?;
+    if input.is_some() && repeat_unknown || input.is_none() && preview {
+        return Err(query::invalid("`preview` goes with `input`, `repeat_unknown` does not"));
+    }
     let (run, row) = to_change(&door, &caller, &id).await?;
+    if let Some(input) = input {
+        return match preview {
+            true => anew::preview(&door, &run).await,
+            false => anew::retry(&door, &caller, &row, input).await,
+        };
+    }
     door.engine.retry(&run, caller.name(), repeat_unknown).await?;
     let how = serde_json::json!({ "repeat_unknown": repeat_unknown });
     door.audit(did(&door, &caller, "run.retry", &row).after(how)).await?;
@@ -156,6 +174,11 @@ impl From<OperatorError> for Problem {
         match error {
             OperatorError::NotFound(_) => unknown(),
             OperatorError::Refused(why) => Self::new(StatusCode::CONFLICT, "run_refuses", why),
+            OperatorError::Damaged => Self::new(StatusCode::CONFLICT, "run_damaged", error.to_string()).help(
+                "The engine's log says what cannot be read. `cartwright replay RUN` shows its journal as far as it can be \
+                 followed, `cartwright doctor` looks at the storage; a backup may have what is lost.",
+            ),
+            OperatorError::Stopping => Self::unavailable(error.to_string(), STOPPING_SECONDS),
             OperatorError::Storage(error) => Self::unavailable(error.to_string(), STOPPING_SECONDS),
         }
     }
@@ -203,10 +226,14 @@ pub(super) const ABOUT: &[About] = &[
         path: "/runs/{id}/retry",
         id: "retryRun",
         summary: "Goes on with a parked or failed run",
-        text: "From the failed step; calls that were answered are not made again.",
+        text: "From the failed step; calls that were answered are not made again. With `input` the run begins anew, with that as \
+               its event's data, and makes all its writes again, under new identities; with `preview` too, it is only told which.",
         takes: may_take(a::<Retry>, r#"{"repeat_unknown": false}"#),
-        gives: &[gives(202, "Noted in the run's journal.", a::<Moved>)],
-        refuses: &[(404, "run_unknown"), (409, "run_refuses")],
+        gives: &[
+            gives(202, "Noted in the run's journal.", a::<Moved>),
+            gives(200, "What beginning anew would do.", a::<anew::Preview>),
+        ],
+        refuses: &[(400, "argument_invalid"), (404, "run_unknown"), (409, "run_refuses"), (409, "run_damaged")],
         ..PLAIN
     },
 ];

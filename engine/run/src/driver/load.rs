@@ -129,15 +129,13 @@ async fn load(inner: &Inner, run: &RunId) -> Result<Option<LoadedRun>, Stuck> {
         tracing::error!(%run, workflow = %state.workflow, version = %state.version, "the definition a run is pinned to is gone");
         return Ok(None);
     };
-    let Some(stored) = inner.storage.event(&state.event).await? else {
+    let Some(views) = EventViews::of_run(inner, &state).await? else {
         tracing::error!(%run, event = %state.event, "the event of a run is gone");
         return Ok(None);
     };
-    let store = stored.event.store.as_ref().and_then(|id| inner.stores.get(id));
-    let views = Arc::new(EventViews::new(&stored.event, store.as_ref()));
     let topics = journal.iter().filter_map(|entry| match &entry.what {
         What::WaitSet { path, index, topic, .. } => Some(((path.clone(), *index), topic.clone())),
         _ => None,
     });
-    Ok(Some((state, workflow, views, topics.collect(), journal)))
+    Ok(Some((state, workflow, Arc::new(views), topics.collect(), journal)))
 }

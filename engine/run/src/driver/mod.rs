@@ -40,6 +40,7 @@ use crate::{
     script,
     trace::RunTrace,
     views::EventViews,
+    wait,
 };
 
 /// How a driver comes by its run.
@@ -132,6 +133,8 @@ enum Stuck {
     Journal(#[from] Illegal),
     #[error(transparent)]
     Commit(#[from] CommitError),
+    #[error("its event is gone")]
+    EventGone,
     #[error("its journal is gone")]
     Gone,
 }
@@ -228,7 +231,8 @@ impl Driver {
             let MailBody::Event { path, index, event } = mail.body else { continue };
             if let Some(stored) = self.inner.storage.event(&event).await? {
                 let outcome = CallOutcome::Ok(crate::views::event_view(&stored.event));
-                if self.state().waits.contains(&(path.clone(), index)) {
+                let waits = self.state().waits.contains(&(path.clone(), index));
+                if waits && wait::is_for(&self.inner, self.state(), &path, index, &stored.event).await? {
                     self.inputs.push_back(Input::Call { path, index, outcome });
                 }
             }
@@ -241,7 +245,12 @@ impl Driver {
         let state = self.state.take().expect("a driver has its state between decisions");
         let context = self.context();
         match decide(state, &context, input) {
-            Ok(decision) => self.absorb(decision),
+            Ok(decision) => {
+                self.absorb(decision);
+                if self.see_own_event().await? {
+                    self.inputs.push_front(load::resume());
+                }
+            }
             Err(DecideError::Refused { reason, state }) => {
                 self.state = Some(*state);
                 for reply in self.replies.drain(..) {
@@ -251,6 +260,15 @@ impl Driver {
             Err(DecideError::Illegal(illegal)) => return self.park_broken(&illegal.to_string()).await,
         }
         Ok(())
+    }
+
+    /// Sees the event with the data of the run's generation; whether that is another than before.
+    async fn see_own_event(&mut self) -> Result<bool, Stuck> {
+        if self.state().generation == self.views.generation {
+            return Ok(false);
+        }
+        self.views = Arc::new(EventViews::of_run(&self.inner, self.state()).await?.ok_or(Stuck::EventGone)?);
+        Ok(true)
     }
 
     fn context(&self) -> Context<'_> {

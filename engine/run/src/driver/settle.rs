@@ -221,6 +221,7 @@ impl Driver {
         let state = fold(&journal)?.ok_or(Stuck::Gone)?;
         self.committed = state.len;
         self.state = Some(state);
+        self.see_own_event().await?;
         Ok(())
     }
 

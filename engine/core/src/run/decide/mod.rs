@@ -15,6 +15,7 @@ mod walk;
 
 pub use begin::LOOP_ITEMS_MAX;
 pub use calls::{EMIT_BYTES_MAX, HOPS_MAX};
+pub use person::why_not_anew;
 pub(crate) use scope::failed_view;
 pub use scope::{Frame, locate, scope_at};
 
@@ -111,6 +112,14 @@ pub enum Input {
         by: String,
         /// Repeat calls whose outcome is unknown without finding out first, accepting that they may happen twice.
         repeat_unknown: bool,
+    },
+    /// A person says: begin a parked or failed run anew, with this as the event's data. What the context of this
+    /// decision has is not looked at; an [`Input::Resume`] with the new data follows.
+    Anew {
+        /// Who.
+        by: String,
+        /// The data.
+        input: Json,
     },
     /// A person says what a call did whose outcome is unknown.
     Resolve {
@@ -377,6 +386,7 @@ impl<'a> Decider<'a> {
             Input::Timer { path, kind } => self.timer_fired(&path, kind)?,
             Input::Cancel { by } => return self.cancel(by),
             Input::Retry { by, repeat_unknown } => return self.retry(by, repeat_unknown),
+            Input::Anew { by, input } => return self.anew(by, input),
             Input::Resolve { by, which, said } => return self.resolve(by, &which, said),
             Input::Fail { by, reason } => return self.fail_by_hand(by, reason),
         }

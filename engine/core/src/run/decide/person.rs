@@ -11,7 +11,7 @@ use crate::{
         apply::Illegal,
         entry::What,
         row::{RunError, RunStatus},
-        state::{Phase, StepState},
+        state::{Phase, RunState, StepState},
     },
 };
 
@@ -50,9 +50,20 @@ impl Decider<'_> {
         self.go_on(by, repeat_unknown, moving)
     }
 
+    /// Begins the run anew with other input, under new identities of its calls. The first step is for the next
+    /// [`Input::Resume`](super::Input::Resume), whose context has the new data.
+    pub(super) fn anew(&mut self, by: String, input: Json) -> Result<(), Stop> {
+        if let Some(reason) = why_not_anew(self.state()) {
+            return refused(reason);
+        }
+        let generation = self.state().generation + 1;
+        self.stop_everything();
+        Ok(self.record(What::RunRetried { by, generation, repeat_unknown: false, input: Some(input) })?)
+    }
+
     fn go_on(&mut self, by: String, repeat_unknown: bool, moving: bool) -> Result<(), Stop> {
         let generation = self.state().generation;
-        self.record(What::RunRetried { by, generation, repeat_unknown })?;
+        self.record(What::RunRetried { by, generation, repeat_unknown, input: None })?;
         if self.context.hold {
             return Ok(());
         }
@@ -150,6 +161,27 @@ impl Decider<'_> {
         };
         state.steps.iter().find(blind).map(|(path, _)| path.clone())
     }
+}
+
+/// Why a run cannot begin anew with other input; `None`: it can.
+pub fn why_not_anew(state: &RunState) -> Option<String> {
+    let status = state.status();
+    if !matches!(status, RunStatus::Parked | RunStatus::Failed) {
+        return Some(format!("only parked and failed runs can be retried with other input; this one {}", past(status)));
+    }
+    if let Some((path, index)) = state.unknown_calls().first() {
+        return Some(format!(
+            "nobody knows whether call {index} of step `{path}` happened, and with other input it would be made under a new \
+             identity. Look at the receiver; then `runs fail`, `runs resolve` (--done or --not-done), and this again"
+        ));
+    }
+    state.unanswered.first().map(|(path, index, summary)| {
+        format!(
+            "call {index} of step `{path}` (`{summary}`) may have happened although no answer came, and with other input it \
+             would be made under a new identity, so perhaps twice. `runs retry` without other input makes it again \
+             under its own; `events replay` starts another run"
+        )
+    })
 }
 
 /// `--step tell --call 0, --step each[1]/note --call 0`

@@ -282,7 +282,7 @@ impl<'a> Decider<'a> {
     }
 
     /// Nothing under way is wanted any more, nor what this decision was about to begin.
-    fn stop_everything(&mut self) {
+    pub(super) fn stop_everything(&mut self) {
         self.effects.clear();
         self.effects.push(Effect::Abort { path: StepPath::new("") });
     }
