@@ -222,3 +222,28 @@ fn every_workflow_says_why_it_did_not_start() {
     let answer = engine.api("GET", &format!("/api/v1/events/{}?wrkflow=off", events[0]), None);
     assert_eq!(answer.status, 400);
 }
+
+#[test]
+fn the_events_of_many_runs_are_accepted_again_for_their_workflow_only() {
+    let sink = Sink::start(Keys::Ignored);
+    let (engine, events) = parked(&sink);
+    sink.answer_always("/tell", Answer::Json(200, json!({})));
+    let filter = json!({ "workflow": "tell" });
+    let (status, preview) = bulk(&engine, &json!({ "action": "replay", "filter": filter, "preview": true }));
+    assert_eq!((status, &preview["count"]), (200, &json!(3)), "{preview:#}");
+    let (status, answer) = bulk(&engine, &json!({ "action": "replay", "filter": filter, "token": preview["token"] }));
+    assert_eq!((status, answer["moved"].as_array().map(Vec::len)), (200, Some(3)), "{answer:#}");
+    engine.wait("new runs end", || (engine.runs("status=succeeded").len() == 3).then_some(()));
+    assert_eq!(engine.runs("status=parked").len(), 3, "those of before stay as they were");
+    let new = engine.get("/api/v1/events");
+    let replays: Vec<&Value> =
+        new["items"].as_array().expect("items").iter().filter(|event| event["source"]["kind"] == "replay").collect();
+    assert_eq!(replays.len(), 3, "{new:#}");
+    for replay in replays {
+        assert!(events.iter().any(|event| replay["source"]["of"] == **event), "{replay:#}");
+        assert_eq!((&replay["source"]["workflow"], &replay["hops"]), (&json!("tell"), &json!(0)), "{replay:#}");
+    }
+    // A new set: the runs of the replays are in the filter now.
+    let again = bulk(&engine, &json!({ "action": "replay", "filter": filter, "token": preview["token"] }));
+    assert_eq!((again.0, &again.1["code"]), (409, &json!("set_changed")));
+}

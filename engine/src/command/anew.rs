@@ -10,7 +10,7 @@ use super::{Context, bulk, run::read_event};
 use crate::{
     cli::Selection,
     failure::{Result, not_fine, usage},
-    terminal::{Terminal, Tone},
+    terminal::{Terminal, Tone, shorten},
 };
 
 pub(super) async fn run(which: &Selection, file: &Path, context: &Context) -> Result<()> {
@@ -60,6 +60,11 @@ fn show(preview: &Json, terminal: &Terminal) -> Result<()> {
         return Ok(());
     }
     terminal.line("all steps begin again, and with them these writes, under new identities:");
-    lines.iter().for_each(|line| terminal.line(terminal.paint(Tone::Quiet, format_args!("  {line}"))));
+    lines.iter().for_each(|line| terminal.line(terminal.paint(Tone::Quiet, fitted(&format!("  {line}"), terminal))));
     Ok(())
+}
+
+/// A line that does not wrap where a person looks at it.
+pub(super) fn fitted(line: &str, terminal: &Terminal) -> String {
+    terminal.width().map_or_else(|| line.to_owned(), |width| shorten(line, width))
 }

@@ -5,7 +5,7 @@ use std::{fs::OpenOptions, io::Write as _, path::Path};
 use cartwright_core::{Json, id::EventId};
 use serde_json::json;
 
-use super::{Context, bulk::confirm, field};
+use super::{Context, anew::fitted, bulk::confirm, field};
 use crate::{
     cli::EventReplay,
     failure::{OrFail as _, Result, bug, quiet, usage},
@@ -116,7 +116,8 @@ fn show(preview: &Json, terminal: &Terminal) {
         let (id, workflow, status) = (field(run, "id"), field(run, "workflow"), field(run, "status"));
         terminal.line(format_args!("  {id}  {workflow} {status}, {} written", writes.len()));
         for write in writes {
-            terminal.line(format_args!("    again: {} ({})", one_line(&write["summary"]), field(write, "step")));
+            let line = format!("    again: {} ({})", one_line(&write["summary"]), field(write, "step"));
+            terminal.line(fitted(&line, terminal));
         }
     }
 }

@@ -4,13 +4,18 @@ use axum::http::StatusCode;
 use cartwright_core::{
     Json,
     id::RunId,
-    run::{apply::fold, decide::why_not_anew, row::RunRow, writes::{Write, writes_anew}},
+    run::{
+        apply::fold,
+        decide::why_not_anew,
+        row::RunRow,
+        writes::{Write, writes_anew},
+    },
 };
 use serde::Serialize;
 use serde_json::{json, value::RawValue};
 use utoipa::ToSchema;
 
-use super::{Answer, json as answer, query::invalid, runs};
+use super::{Answer, json as answer, runs};
 use crate::{caller::Caller, door::Door, ingest, json::check, problem::Problem};
 
 /// Of an input, in bytes; it is kept in the run's journal.
@@ -19,12 +24,16 @@ const MAX_INPUT_BYTES: usize = 1024 * 1024;
 /// Reads an input as carefully as what comes from outside.
 pub(super) fn input(text: &RawValue) -> Result<Json, Problem> {
     if text.get().len() > MAX_INPUT_BYTES {
-        return Err(invalid(format!("an input holds at most {MAX_INPUT_BYTES} bytes")));
+        return Err(invalid(&format!("an input holds at most {MAX_INPUT_BYTES} bytes")));
     }
     check(text.get()).map_err(|refused| ingest::unreadable(&refused))?;
     let input: Json =
         serde_json::from_str(text.get()).map_err(|error| Problem::bad_request("body_invalid", error.to_string()))?;
     if input.is_null() { Err(invalid("the input is the event's data, so it is not null")) } else { Ok(input) }
+}
+
+fn invalid(detail: &str) -> Problem {
+    Problem::bad_request("argument_invalid", detail)
 }
 
 /// What beginning anew would do.

@@ -149,6 +149,7 @@ pub(super) const ABOUT: &[About] = &[
             (400, "body_too_deep"),
             (404, "run_unknown"),
             (409, "run_refuses"),
+            (409, "run_damaged"),
         ],
         ..PLAIN
     },
@@ -160,7 +161,7 @@ pub(super) const ABOUT: &[About] = &[
         text: "Its `on_failure` steps follow.",
         takes: may_take(a::<Fail>, r#"{"reason": "the customer cancelled"}"#),
         gives: &[gives(202, "Noted in the run's journal.", a::<runs::Moved>)],
-        refuses: &[(400, "argument_invalid"), (404, "run_unknown"), (409, "run_refuses")],
+        refuses: &[(400, "argument_invalid"), (404, "run_unknown"), (409, "run_refuses"), (409, "run_damaged")],
         ..PLAIN
     },
 ];

@@ -18,7 +18,7 @@ use cartwright_core::{
 };
 use cartwright_run::{OperatorError, RunDetail, access::AuditEntry, storage::RunFilter};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::{Answer, Segment, anew, json, optional_body, page, query, sift::sift};
@@ -133,7 +133,8 @@ pub(super) async fn retry(
     let Retry { repeat_unknown, input, preview } = optional_body(&door, request).await?;
     let input = input.map(|input| anew::input(&input)).transpose()?;
     if input.is_some() && repeat_unknown || input.is_none() && preview {
-        return Err(query::invalid("`preview` goes with `input`, `repeat_unknown` does not"));
+        let detail = "`preview` goes with `input`, `repeat_unknown` does not";
+        return Err(Problem::bad_request("argument_invalid", detail));
     }
     let (run, row) = to_change(&door, &caller, &id).await?;
     if let Some(input) = input {
@@ -218,7 +219,7 @@ pub(super) const ABOUT: &[About] = &[
         summary: "Ends a run",
         text: "Its `on_cancel` steps follow.",
         gives: &[gives(202, "Noted in the run's journal.", a::<Moved>)],
-        refuses: &[(404, "run_unknown"), (409, "run_refuses")],
+        refuses: &[(404, "run_unknown"), (409, "run_refuses"), (409, "run_damaged")],
         ..PLAIN
     },
     About {
@@ -233,7 +234,14 @@ pub(super) const ABOUT: &[About] = &[
             gives(202, "Noted in the run's journal.", a::<Moved>),
             gives(200, "What beginning anew would do.", a::<anew::Preview>),
         ],
-        refuses: &[(400, "argument_invalid"), (404, "run_unknown"), (409, "run_refuses"), (409, "run_damaged")],
+        refuses: &[
+            (400, "argument_invalid"),
+            (400, "body_not_json"),
+            (400, "body_too_deep"),
+            (404, "run_unknown"),
+            (409, "run_refuses"),
+            (409, "run_damaged"),
+        ],
         ..PLAIN
     },
 ];

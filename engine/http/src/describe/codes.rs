@@ -53,6 +53,7 @@ pub(crate) const CODES: &[(u16, &str, &str)] = &[
     (409, "request_under_way", "a request with this `Idempotency-Key` is still being handled"),
     (409, "rotation_under_way", "the master key is being replaced already"),
     (409, "rotation_unfinished", "some records could not be wrapped by the new master key; rotate again"),
+    (409, "run_damaged", "its journal, its workflow version or its event cannot be read, so nothing can be done to it"),
     (409, "run_refuses", "it cannot be done to this run in its present state"),
     (409, "set_changed", "other runs are in the filter than were looked at; nothing was done"),
     (409, "store_exists", "there is a store of this id already"),

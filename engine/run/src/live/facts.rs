@@ -152,6 +152,11 @@ fn of_entry(row: &RunRow, entry: &Entry) -> Option<LiveItem> {
             step(path, "unknown", json!({ "error": { "code": "unknown", "message": message } }))
         }
         What::StepSkipped { path } => step(path, "skipped", json!({})),
+        // As the run's history shows it: it may begin again, unless the run is over.
+        What::OutcomeGiven { path, index, happened, .. } => {
+            let status = if row.status.is_ended() { "cancelled" } else { "waiting" };
+            step(path, status, json!({ "call": index, "happened": happened }))
+        }
         _ => None,
     }
 }

@@ -2,10 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use cartwright_core::time::Timestamp;
+use cartwright_core::{
+    id::{EventId, RunId, StepPath, Version, WorkflowId},
+    run::{
+        entry::{Entry, What},
+        row::{RunRow, RunStatus},
+    },
+    shard::ShardId,
+    time::Timestamp,
+};
+use cartwright_storage::{Batch, RunWrite};
 use proptest::prelude::*;
 
 use super::{
+    facts::{Shown, of_batch},
     item::{LiveItem, LiveKind},
     ring::{LastId, Ring, Subscription, Taken},
 };
@@ -258,4 +268,49 @@ async fn many_publishers_and_readers_lose_no_item_and_no_wake_up() {
         let of: Vec<u64> = orders[0].iter().copied().filter(|number| number / EACH == publisher).collect();
         assert!(of.is_sorted() && of.len() == EACH as usize, "a publisher's items keep their order");
     }
+}
+
+/// What a written entry tells of a run in this state.
+fn told(status: RunStatus, what: What) -> Vec<(String, String)> {
+    let id = EventId::new(NOW, [1; 10]);
+    let workflow: WorkflowId = "tell".parse().expect("an id");
+    let row = RunRow {
+        id: RunId::derived(NOW, &id, &workflow),
+        workflow,
+        version: Version::of(&[]),
+        status,
+        store: None,
+        event: id,
+        shard: ShardId::of(""),
+        retries: 0,
+        started: NOW,
+        finished: None,
+        error: None,
+    };
+    let append = vec![Entry { at: NOW, what }];
+    let batch = Batch { runs: vec![RunWrite { row, expected_len: 1, append }], ..Batch::default() };
+    let items = of_batch(&batch, &Shown::default());
+    items
+        .into_iter()
+        .map(|item| (item.data["step"].as_str().unwrap_or("run").to_owned(), item.status.to_string()))
+        .collect()
+}
+
+#[test]
+fn what_people_say_about_steps_and_runs_is_told() {
+    let said = |happened| What::OutcomeGiven {
+        path: StepPath::new("tell"),
+        index: 0,
+        by: "ann".into(),
+        happened,
+        result: serde_json::Value::Null,
+    };
+    let is = |told: Vec<(String, String)>, expect: &[(&str, &str)]| {
+        let expect: Vec<_> = expect.iter().map(|(of, status)| ((*of).to_owned(), (*status).to_owned())).collect();
+        assert_eq!(told, expect);
+    };
+    is(told(RunStatus::Parked, said(true)), &[("tell", "waiting"), ("run", "parked")]);
+    is(told(RunStatus::Failed, said(false)), &[("tell", "cancelled"), ("run", "failed")]);
+    let given_up = What::FailRequested { by: "ann".into(), reason: None };
+    is(told(RunStatus::Failed, given_up), &[("run", "failed")]);
 }
