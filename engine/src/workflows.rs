@@ -40,11 +40,17 @@ pub(crate) struct Examined {
 /// Reads one file. `sandbox` checks its expressions and scripts as well; they are compiled when first used otherwise.
 pub(crate) fn read_file(root: &Path, path: &Path, sandbox: Option<&Sandbox>) -> Examined {
     let file = path.display().to_string();
+    let id = id_of(root, path);
     let refused = |diagnostic: Diagnostic, source: String| Examined {
         loaded: None,
-        finding: Some(FileFindings { file: file.clone(), source, diagnostics: vec![diagnostic] }),
+        finding: Some(FileFindings {
+            workflow: id.as_ref().ok().cloned(),
+            file: file.clone(),
+            source,
+            diagnostics: vec![diagnostic],
+        }),
     };
-    let id = match id_of(root, path) {
+    let id = match id.clone() {
         Ok(id) => id,
         Err(why) => {
             return refused(Diagnostic::error(codes::BAD_VALUE, 0..0, why).help("Rename the file."), String::new());
@@ -71,9 +77,9 @@ pub(crate) fn read_file(root: &Path, path: &Path, sandbox: Option<&Sandbox>) -> 
         diagnostics.extend(examine::code(workflow, sandbox));
     }
     let broken = diagnostics.iter().any(|one| one.severity == Severity::Error);
-    let definition = Definition { id, source: source.clone(), files: files.into_inner() };
+    let definition = Definition { id: id.clone(), source: source.clone(), files: files.into_inner() };
     let loaded = workflow.filter(|_| !broken).map(|workflow| Loaded { definition, workflow });
-    let finding = (!diagnostics.is_empty()).then_some(FileFindings { file, source, diagnostics });
+    let finding = (!diagnostics.is_empty()).then_some(FileFindings { workflow: Some(id), file, source, diagnostics });
     Examined { loaded, finding }
 }
 
@@ -173,7 +179,7 @@ impl Folder {
             let Some(loaded) = loaded.or_else(last) else { continue };
             match good.entry(loaded.definition.id.clone()) {
                 std::collections::btree_map::Entry::Vacant(place) => drop(place.insert(loaded)),
-                std::collections::btree_map::Entry::Occupied(_) => findings.push(twice(&path)),
+                std::collections::btree_map::Entry::Occupied(place) => findings.push(twice(place.key(), &path)),
             }
         }
         let file = |id: &WorkflowId| self.root.join(format!("{id}.yaml")).display().to_string();
@@ -197,6 +203,7 @@ pub(crate) fn conflicts<'a>(
     let source =
         |id: &WorkflowId| loaded.iter().find(|one| one.definition.id == *id).map(|one| one.definition.source.clone());
     let finding = |conflict: &cartwright_core::workflow::set::Conflict| FileFindings {
+        workflow: Some(conflict.workflow.clone()),
         file: file(&conflict.workflow),
         source: source(&conflict.workflow).unwrap_or_default(),
         diagnostics: vec![conflict.diagnostic.clone()],
@@ -204,10 +211,10 @@ pub(crate) fn conflicts<'a>(
     set.conflicts().iter().map(finding).collect()
 }
 
-fn twice(path: &Path) -> FileFindings {
+fn twice(id: &WorkflowId, path: &Path) -> FileFindings {
     let message = "another file has the same workflow id (`.yaml` and `.yml`)";
     let diagnostics = vec![Diagnostic::error(codes::DUPLICATE_WORKFLOW, 0..0, message).help("Remove one of them.")];
-    FileFindings { file: path.display().to_string(), source: String::new(), diagnostics }
+    FileFindings { workflow: Some(id.clone()), file: path.display().to_string(), source: String::new(), diagnostics }
 }
 
 #[cfg(test)]

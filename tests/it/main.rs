@@ -17,6 +17,7 @@ mod anew;
 mod bulk;
 mod waiting;
 mod steps;
+mod resent;
 mod secrets;
 mod leaks;
 mod vault;

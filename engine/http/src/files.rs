@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use cartwright_core::{
     Json,
+    id::WorkflowId,
     workflow::{Diagnostic, Severity, diagnostic::position},
 };
 use parking_lot::RwLock;
@@ -11,6 +12,8 @@ use parking_lot::RwLock;
 /// Findings in one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileFindings {
+    /// The workflow that it holds; `None` where its name is no id.
+    pub workflow: Option<WorkflowId>,
     /// As people name it.
     pub file: String,
     /// Its text, which the spans are about; empty where it could not be read.

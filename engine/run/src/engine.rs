@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use cartwright_core::{
-    id::{EventId, RunId, StoreId, WorkflowId},
+    id::{EventId, RunId, StoreId, Version, WorkflowId},
     run::{
         entry::Entry,
         row::RunRow,
@@ -31,7 +31,7 @@ use crate::{
     answers::Answers,
     backup,
     clock::{Clock, Entropy},
-    definition::Loaded,
+    definition::{self, Definition, Loaded},
     export::{self, ImportError, Imported, Line, Part},
     hold::{Hold, begin, held, release},
     inner::Inner,
@@ -345,6 +345,11 @@ impl Engine {
             tracing::warn!(%error, "how tokens were used since the last minute is not kept");
         }
         self.inner.storage.close().await
+    }
+
+    /// The text of a version, from storage. `None`: it is not kept any more.
+    pub async fn definition(&self, version: &Version) -> Result<Option<Definition>, StorageError> {
+        definition::read(self.inner.storage.as_ref(), version).await
     }
 
     /// The workflow a person names, whether or not it is enabled.

@@ -20,6 +20,7 @@ mod sift;
 mod stores;
 mod tokens;
 mod users;
+mod workflow;
 mod workflows;
 
 use std::sync::Arc;
@@ -39,7 +40,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     caller::{Caller, Need},
-    describe::about::About,
+    describe::{self, about::About},
     door::Door,
     idempotent::{self, Repeats},
     ingest::{self, STOPPING_SECONDS},
@@ -109,6 +110,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/events/{id}", reads(Area::Events), |method| on(method, events::show)),
     route("POST", "/events/{id}/replay", changes(Area::Events), |method| on(method, replay::replay)),
     route("GET", "/workflows", reads(Area::Workflows), |method| on(method, workflows::list)),
+    route("GET", "/workflows/{*path}", reads(Area::Workflows), |method| on(method, workflow::show)),
     route("POST", "/workflows/{*path}", changes(Area::Runs), |method| on(method, workflows::run)),
     route("GET", "/live", LIVE, |method| on(method, live::open)),
     route("GET", "/backup/records", Need::Admin, |method| on(method, backup::records)),
@@ -119,6 +121,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/keys/rotate", Need::Admin, |method| on(method, keys::rotate)),
     route("GET", "/stores", reads(Area::Stores), |method| on(method, stores::list)),
     route("POST", "/stores", changes(Area::Stores), |method| on(method, stores::add)),
+    route("GET", "/stores/{id}", reads(Area::Stores), |method| on(method, stores::one)),
     route("DELETE", "/stores/{id}", changes(Area::Stores), |method| on(method, stores::remove)),
     route("POST", "/stores/{id}/test", changes(Area::Stores), |method| on(method, stores::test)),
     route("GET", "/secrets", reads(Area::Secrets), |method| on(method, secrets::list)),
@@ -126,6 +129,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("DELETE", "/secrets/{name}", changes(Area::Secrets), |method| on(method, secrets::remove)),
     route("GET", "/tokens", reads(Area::Tokens), |method| on(method, tokens::list)),
     route("POST", "/tokens", changes(Area::Tokens), |method| on(method, tokens::create)),
+    route("GET", "/tokens/{id}", reads(Area::Tokens), |method| on(method, tokens::one)),
     route("DELETE", "/tokens/{id}", changes(Area::Tokens), |method| on(method, tokens::revoke)),
     route("GET", "/audit", reads(Area::Audit), |method| on(method, audit::list)),
     route("GET", "/users", Need::Admin, |method| on(method, users::list)),
@@ -148,6 +152,7 @@ pub(crate) const ABOUT: &[&[About]] = &[
     replay::ABOUT,
     events::ABOUT,
     workflows::ABOUT,
+    workflow::ABOUT,
     live::ABOUT,
     backup::ABOUT,
     export::ABOUT,
@@ -160,16 +165,18 @@ pub(crate) const ABOUT: &[&[About]] = &[
     session::ABOUT,
 ];
 
-/// The addresses for those who were recognised; the check of who asks is put in front of them, and changes that are sent
-/// again are recognised behind it.
+/// The addresses for those who were recognised; the check of who asks, and of the query's names against the document, is
+/// put in front of them, and changes that are sent again are recognised behind it.
 pub(crate) fn routes(door: &Arc<Door>) -> Router<Arc<Door>> {
     ROUTES.iter().filter(|route| route.need != Need::Open).fold(Router::new(), |router, route| {
         let (need, repeats) = (route.need, route.repeats());
+        let names: Arc<[&str]> = describe::about(route).map(About::query_names).unwrap_or_default().into();
         let door = Arc::clone(door);
         let check = move |caller: Caller, request: Request, next: Next| {
-            let door = Arc::clone(&door);
+            let (door, names) = (Arc::clone(&door), Arc::clone(&names));
             async move {
-                match (caller.meets(need), repeats) {
+                let fine = caller.meets(need).and_then(|()| query::known(request.uri().query(), &names));
+                match (fine, repeats) {
                     (Err(problem), _) => problem.into_response(),
                     (Ok(()), None) => next.run(request).await,
                     (Ok(()), Some(repeats)) => idempotent::once(door, caller, repeats, request, next).await,

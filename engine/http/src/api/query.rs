@@ -70,6 +70,21 @@ impl Query {
         self.text("cursor")
     }
 
+    /// The page of a list that is in memory whole, by a key that is unique and the cursor too.
+    pub(super) fn page<T>(
+        &self,
+        mut all: Vec<T>,
+        key: impl Fn(&T) -> &str,
+    ) -> Result<(Vec<T>, Option<String>), Problem> {
+        let limit = self.limit()?;
+        all.retain(|item| self.cursor().is_none_or(|cursor| key(item) > cursor));
+        all.sort_by(|a, b| key(a).cmp(key(b)));
+        let more = all.len() > limit;
+        all.truncate(limit);
+        let next = all.last().filter(|_| more).map(|last| key(last).to_owned());
+        Ok((all, next))
+    }
+
     /// How many items.
     pub(super) fn limit(&self) -> Result<usize, Problem> {
         match self.text("limit").map(str::parse::<usize>) {
@@ -80,10 +95,20 @@ impl Query {
     }
 }
 
+/// Refuses names that an address does not know. What they hold is read by its handler.
+pub(super) fn known(query: Option<&str>, names: &[&str]) -> Result<(), Problem> {
+    let pairs = hook::query(query);
+    match pairs.iter().find(|(name, _)| !names.contains(&name.as_str())) {
+        Some((name, _)) => Err(unknown(name, names)),
+        None => Ok(()),
+    }
+}
+
 /// For a name that means nothing at this address.
 pub(super) fn unknown(name: &str, known: &[&str]) -> Problem {
     let shown: String = name.chars().take(40).collect();
-    invalid(format!("`{shown}` is not a filter here; there are {}", known.join(", ")))
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    invalid(format!("`{shown}` is not a filter here; there are {known}"))
 }
 
 pub(super) fn invalid(detail: impl Into<String>) -> Problem {
@@ -116,6 +141,24 @@ mod tests {
         {
             assert_eq!(span(query).expect_err(query).code, "filter_invalid", "{query}");
         }
+    }
+
+    #[test]
+    fn pages_of_what_is_in_memory_are_by_key_and_miss_nothing() {
+        let mut all: Vec<String> = (0..10).map(|n| format!("k{}", n * 7 % 10)).collect();
+        let (mut seen, mut cursor) = (Vec::new(), String::new());
+        for expected in [4, 4, 2] {
+            let query = Query::read(Some(&format!("limit=4{cursor}")), &[]).expect("valid");
+            let (items, next) = query.page(all.clone(), |item| item).expect("a page");
+            assert_eq!((items.len(), next.is_some()), (expected, expected == 4));
+            cursor = next.map_or_else(String::new, |next| format!("&cursor={next}"));
+            seen.extend(items);
+        }
+        all.sort();
+        assert_eq!(seen, all);
+        // Exactly full is the end, and a cursor whose item went meanwhile still is a place.
+        let query = Query::read(Some("limit=2&cursor=k71"), &[]).expect("valid");
+        assert_eq!(query.page(all, |item| item).expect("a page"), (vec!["k8".to_owned(), "k9".to_owned()], None));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
+    http::{StatusCode, Uri},
     response::IntoResponse,
 };
 use cartwright_core::{
@@ -18,7 +18,7 @@ use cartwright_run::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, Segment, body, json, page};
+use super::{Answer, Segment, body, json, page, query::Query};
 use crate::{
     caller::Caller,
     describe::about::{ABOUT as PLAIN, About, a, gives, nothing, page_of, takes},
@@ -55,10 +55,11 @@ struct NewValue {
 }
 
 /// `GET /secrets`
-pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri) -> Answer {
     caller.everywhere(Area::Secrets, Right::Read)?;
-    let secrets = door.engine.secrets().list().await?;
-    page(secrets.into_iter().map(SecretBody::from).collect(), None)
+    let query = Query::read(uri.query(), &[])?;
+    let (secrets, next) = query.page(door.engine.secrets().list().await?, |secret| &secret.name)?;
+    page(secrets.into_iter().map(SecretBody::from).collect(), next)
 }
 
 /// `PUT /secrets/{name}` `{"value"}`
@@ -108,7 +109,8 @@ pub(super) const ABOUT: &[About] = &[
         path: "/secrets",
         id: "listSecrets",
         summary: "Secrets without their values",
-        gives: &[gives(200, "All of them; `next` is null.", page_of::<SecretBody>)],
+        pages: true,
+        gives: &[gives(200, "A page of secrets by name.", page_of::<SecretBody>)],
         ..PLAIN
     },
     About {

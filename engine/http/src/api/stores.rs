@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
+    http::{StatusCode, Uri},
     response::IntoResponse,
 };
 use cartwright_core::{
@@ -20,10 +20,10 @@ use cartwright_run::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, Segment, body, json, page};
+use super::{Answer, Segment, body, json, page, query::Query};
 use crate::{
     caller::{Caller, limited},
-    describe::about::{ABOUT as PLAIN, About, a, gives, nothing, page_of, takes},
+    describe::about::{ABOUT as PLAIN, About, a, gives, nothing, page_of, param, takes, text},
     door::Door,
     ingest::STOPPING_SECONDS,
     problem::Problem,
@@ -80,12 +80,22 @@ struct NewStore {
     secret: Option<String>,
 }
 
-/// `GET /stores`
-pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
-    let stores = door.engine.stores().list();
-    let seen =
-        stores.iter().filter(|open| caller.principal.may_at(Area::Stores, Right::Read, &open.store.id, &open.tags));
-    page(seen.map(|store| show(store)).collect(), None)
+/// `GET /stores?tag=`
+pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri) -> Answer {
+    let query = Query::read(uri.query(), &["tag"])?;
+    let has_tag = |open: &OpenStore| query.text("tag").is_none_or(|tag| open.tags.iter().any(|one| one == tag));
+    let mut stores = door.engine.stores().list();
+    stores
+        .retain(|open| has_tag(open) && caller.principal.may_at(Area::Stores, Right::Read, &open.store.id, &open.tags));
+    let (stores, next) = query.page(stores, |open| open.store.id.as_str())?;
+    page(stores.iter().map(|open| show(open)).collect(), next)
+}
+
+/// `GET /stores/{id}`
+pub(super) async fn one(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
+    let store = id.parse().ok().and_then(|id| door.engine.stores().get(&id));
+    let seen = store.filter(|open| caller.principal.may_at(Area::Stores, Right::Read, &open.store.id, &open.tags));
+    json(StatusCode::OK, &show(&*seen.ok_or_else(|| unknown(&id))?))
 }
 
 /// `POST /stores`: 201; for a store that is there, new webhook secrets are added beside the old ones: 200.
@@ -182,7 +192,17 @@ pub(super) const ABOUT: &[About] = &[
         path: "/stores",
         id: "listStores",
         summary: "Stores by id",
-        gives: &[gives(200, "All of them; `next` is null.", page_of::<StoreBody<'_>>)],
+        pages: true,
+        query: &[param("tag", "Those with this tag.", text)],
+        gives: &[gives(200, "A page of stores.", page_of::<StoreBody<'_>>)],
+        ..PLAIN
+    },
+    About {
+        path: "/stores/{id}",
+        id: "showStore",
+        summary: "One store",
+        gives: &[gives(200, "It.", a::<StoreBody<'_>>)],
+        refuses: &[(404, "store_unknown")],
         ..PLAIN
     },
     About {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
+    http::{StatusCode, Uri},
     response::IntoResponse,
 };
 use cartwright_core::{
@@ -19,7 +19,7 @@ use cartwright_run::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, Segment, body, json, page};
+use super::{Answer, Segment, body, json, page, query::Query};
 use crate::{
     caller::Caller,
     describe::about::{ABOUT as PLAIN, About, a, gives, nothing, page_of, takes},
@@ -84,12 +84,22 @@ fn reaches(caller: &Caller, right: Right, token: &Token) -> bool {
 }
 
 /// `GET /tokens`
-pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
-    let tokens = door.engine.access().tokens();
-    page(
-        tokens.iter().filter(|token| reaches(&caller, Right::Read, token)).map(|token| show(token, None)).collect(),
-        None,
-    )
+pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri) -> Answer {
+    let query = Query::read(uri.query(), &[])?;
+    let mut tokens = door.engine.access().tokens();
+    tokens.retain(|token| reaches(&caller, Right::Read, token));
+    let (tokens, next) = query.page(tokens, |token| &token.id)?;
+    page(tokens.iter().map(|token| show(token, None)).collect(), next)
+}
+
+/// `GET /tokens/{id}`
+pub(super) async fn one(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
+    let seen = door.engine.access().token(&id).filter(|token| reaches(&caller, Right::Read, token));
+    json(StatusCode::OK, &show(&*seen.ok_or_else(unknown)?, None))
+}
+
+fn unknown() -> Problem {
+    Problem::not_found("token_unknown", "there is no token of this id")
 }
 
 /// A token as asked for.
@@ -143,7 +153,6 @@ pub(super) fn too_much(caller: &Caller, asked: &Assignment) -> Problem {
 pub(super) async fn revoke(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
     let access = door.engine.access();
     let seen = access.token(&id).filter(|token| reaches(&caller, Right::Write, token));
-    let unknown = || Problem::not_found("token_unknown", "there is no token of this id");
     let token = seen.ok_or_else(unknown)?;
     access.revoke_token(&token.id, caller.by(), door.engine.now()).await?;
     door.token_rates.forget(&token.id);
@@ -173,7 +182,16 @@ pub(super) const ABOUT: &[About] = &[
         path: "/tokens",
         id: "listTokens",
         summary: "Tokens without the tokens themselves",
-        gives: &[gives(200, "All of them; `next` is null.", page_of::<TokenBody<'_>>)],
+        pages: true,
+        gives: &[gives(200, "A page of tokens by id.", page_of::<TokenBody<'_>>)],
+        ..PLAIN
+    },
+    About {
+        path: "/tokens/{id}",
+        id: "showToken",
+        summary: "One token, without the token itself",
+        gives: &[gives(200, "It.", a::<TokenBody<'_>>)],
+        refuses: &[(404, "token_unknown")],
         ..PLAIN
     },
     About {

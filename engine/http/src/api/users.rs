@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
+    http::{StatusCode, Uri},
     response::IntoResponse,
 };
 use cartwright_core::time::Timestamp;
@@ -12,7 +12,7 @@ use cartwright_run::access::{INVITATION_LIFE, Person, RoleAt};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Answer, Segment, body, json, page};
+use super::{Answer, Segment, body, json, page, query::Query};
 use crate::{
     caller::Caller,
     describe::about::{ABOUT as PLAIN, About, a, gives, nothing, page_of, takes},
@@ -37,9 +37,10 @@ fn show(person: &Person) -> PersonBody<'_> {
 }
 
 /// `GET /users`
-pub(super) async fn list(State(door): State<Arc<Door>>) -> Answer {
-    let people = door.engine.access().people();
-    page(people.iter().map(|person| show(person)).collect(), None)
+pub(super) async fn list(State(door): State<Arc<Door>>, uri: Uri) -> Answer {
+    let query = Query::read(uri.query(), &[])?;
+    let (people, next) = query.page(door.engine.access().people(), |person| &person.name)?;
+    page(people.iter().map(|person| show(person)).collect(), next)
 }
 
 /// Who is invited, as what.
@@ -115,7 +116,8 @@ pub(super) const ABOUT: &[About] = &[
         path: "/users",
         id: "listUsers",
         summary: "People by name",
-        gives: &[gives(200, "All of them; `next` is null.", page_of::<PersonBody<'_>>)],
+        pages: true,
+        gives: &[gives(200, "A page of people.", page_of::<PersonBody<'_>>)],
         ..PLAIN
     },
     About {

@@ -4,25 +4,26 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::StatusCode,
+    http::{StatusCode, Uri},
 };
 use cartwright_core::{
     Json,
     access::{Area, Right},
     event::Source,
     id::{StoreId, Version, WorkflowId},
-    workflow::{StoreSelector, TriggerKind, Workflow},
+    workflow::{Diagnostic, StoreSelector, TriggerKind, Workflow, WorkflowSet},
 };
 use cartwright_run::Incoming;
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
 use utoipa::ToSchema;
 
-use super::{Answer, Segment, body, events};
+use super::{Answer, Segment, body, events, query::Query};
 use crate::{
     caller::Caller,
     describe::about::{ABOUT as PLAIN, About, a, gives, takes},
     door::Door,
+    files::FileFindings,
     idempotent::SameAs,
     ingest,
     problem::Problem,
@@ -31,7 +32,7 @@ use crate::{
 /// A workflow that is loaded.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Workflow)]
-struct WorkflowBody<'a> {
+pub(super) struct WorkflowBody<'a> {
     id: &'a WorkflowId,
     version: &'a Version,
     #[schema(required)]
@@ -53,14 +54,14 @@ struct Workflows<'a> {
     items: Vec<WorkflowBody<'a>>,
     #[schema(required)]
     next: Option<String>,
-    /// Every file with findings, those that do not load too.
+    /// Every file with findings, those that do not load too; only on the first page.
     files: Vec<FileBody<'a>>,
 }
 
 /// A file with findings.
 #[derive(Serialize, ToSchema)]
 #[schema(as = FindingsOfFile)]
-struct FileBody<'a> {
+pub(super) struct FileBody<'a> {
     /// As people name it.
     file: &'a str,
     #[schema(value_type = Vec<Finding>)]
@@ -95,28 +96,38 @@ struct Finding {
     did_you_mean: Option<String>,
 }
 
-/// `GET /workflows`: `{"items": workflows, "next": null, "files": [{"file", "diagnostics"}]}`; `files` holds every file
-/// with findings, those that do not load too
-pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller) -> Answer {
+/// `GET /workflows`: `{"items": workflows, "next": …, "files": [{"file", "diagnostics"}]}`; `files` holds every file with
+/// findings, those that do not load too
+pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri) -> Answer {
+    let query = Query::read(uri.query(), &[])?;
     let set = door.engine.workflows();
-    let all = caller.everywhere(Area::Workflows, Right::Read).is_ok();
+    let all = query.cursor().is_none() && caller.everywhere(Area::Workflows, Right::Read).is_ok();
     let findings = if all { door.config.findings.all() } else { Arc::default() };
-    let conflicts = |id: &WorkflowId| {
-        let own = set.conflicts().iter().filter(|conflict| conflict.workflow == *id);
-        own.map(|conflict| json!({ "code": conflict.diagnostic.code, "message": conflict.diagnostic.message, "help": conflict.diagnostic.help })).collect()
-    };
     let seen = set.iter().filter(|workflow| sees(&door, &caller, Area::Workflows, workflow));
-    let items = seen.map(|workflow| WorkflowBody {
+    let (items, next) = query.page(seen.collect(), |workflow| workflow.id.as_str())?;
+    let items = items.into_iter().map(|workflow| row(&set, workflow)).collect();
+    let files = findings.iter().map(file_body).collect();
+    super::json(StatusCode::OK, &Workflows { items, next, files })
+}
+
+/// A workflow as in lists.
+pub(super) fn row<'a>(set: &WorkflowSet, workflow: &'a Workflow) -> WorkflowBody<'a> {
+    let conflicts = set.conflicts().iter().filter(|conflict| conflict.workflow == workflow.id);
+    let finding = |one: &Diagnostic| json!({ "code": one.code, "message": one.message, "help": one.help });
+    WorkflowBody {
         id: &workflow.id,
         version: &workflow.version,
         name: workflow.name.as_deref(),
         description: workflow.description.as_deref(),
         enabled: workflow.enabled,
         triggers: workflow.triggers.iter().map(|trigger| describe(&trigger.kind)).collect(),
-        diagnostics: conflicts(&workflow.id),
-    });
-    let files = findings.iter().map(|one| FileBody { file: &one.file, diagnostics: one.to_json() });
-    super::json(StatusCode::OK, &Workflows { items: items.collect(), next: None, files: files.collect() })
+        diagnostics: conflicts.map(|conflict| finding(&conflict.diagnostic)).collect(),
+    }
+}
+
+/// A file's findings on the wire.
+pub(super) fn file_body(one: &FileFindings) -> FileBody<'_> {
+    FileBody { file: &one.file, diagnostics: one.to_json() }
 }
 
 /// Whether somebody sees a workflow: who sees all does, others those that name a store of theirs.
@@ -170,11 +181,8 @@ pub(super) async fn run(
     Segment(path): Segment,
     request: Request,
 ) -> Answer {
-    let unknown = || {
-        Problem::not_found("workflow_unknown", "no workflow of this id is loaded")
-            .help("`cartwright check` says what is wrong with files that do not load.")
-    };
-    let id: WorkflowId = path.strip_suffix("/run").and_then(|id| id.parse().ok()).ok_or_else(unknown)?;
+    let id = path.strip_suffix("/run").ok_or_else(|| other_method("GET, HEAD"))?;
+    let id: WorkflowId = id.parse().map_err(|_| unknown())?;
     let workflow = door.engine.workflow(&id).ok_or_else(unknown)?;
     if !sees(&door, &caller, Area::Runs, &workflow) {
         return Err(unknown());
@@ -196,13 +204,27 @@ pub(super) async fn run(
     events::accepted(&event)
 }
 
+/// For an id that is not loaded.
+pub(super) fn unknown() -> Problem {
+    Problem::not_found("workflow_unknown", "no workflow of this id is loaded")
+        .help("`cartwright check` says what is wrong with files that do not load.")
+}
+
+/// `/workflows/{id}` and `/workflows/{id}/run` are one pattern of the router's, so they say themselves what they take.
+pub(super) fn other_method(takes: &str) -> Problem {
+    let detail = "this address takes another method";
+    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "unknown_method", detail);
+    Problem { allow: Some(takes.into()), ..problem }
+}
+
 /// What the document says about these addresses.
 pub(super) const ABOUT: &[About] = &[
     About {
         path: "/workflows",
         id: "listWorkflows",
         summary: "What is loaded, and what is wrong with the rest",
-        gives: &[gives(200, "All of them; `next` is null.", a::<Workflows<'_>>)],
+        pages: true,
+        gives: &[gives(200, "A page of workflows by id.", a::<Workflows<'_>>)],
         ..PLAIN
     },
     About {

@@ -37,6 +37,14 @@ pub(crate) struct About {
     pub(crate) refuses: &'static [(u16, &'static str)],
 }
 
+impl About {
+    /// The names of all its query parameters.
+    pub(crate) fn query_names(&self) -> Vec<&'static str> {
+        let pages: &[&str] = if self.pages { &["limit", "cursor"] } else { &[] };
+        self.query.iter().map(|one| one.name).chain(pages.iter().copied()).collect()
+    }
+}
+
 /// An address about which nothing is said yet.
 pub(crate) const ABOUT: About = About {
     method: "GET",

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use utoipa::openapi::{
-    Content, ContentBuilder, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
+    Content, ContentBuilder, Header, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder,
     ResponsesBuilder, Schema,
     path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
     request_body::{RequestBody, RequestBodyBuilder},
@@ -66,11 +66,12 @@ pub(super) fn operation(path: &str, about: &About, need: Need, shapes: &mut Shap
         .parameters(Some(parameters(path, about, need, shapes)))
         .request_body(about.takes.as_ref().map(|takes| body(takes, shapes)));
     let mut responses = ResponsesBuilder::new();
+    let repeats = repeatable(about.method, need);
     for gives in about.gives {
-        responses = responses.response(gives.status.to_string(), answer(gives, shapes));
+        responses = responses.response(gives.status.to_string(), answer(gives, repeats, shapes));
     }
     for (status, codes) in refusals(path, about, need) {
-        responses = responses.response(status.to_string(), refusal(status, &codes));
+        responses = responses.response(status.to_string(), refusal(status, &codes, repeats));
     }
     let operation = operation.responses(responses);
     securities(about.method, need).into_iter().fold(operation, OperationBuilder::security).build()
@@ -172,8 +173,39 @@ fn body(takes: &Takes, shapes: &mut Shapes) -> RequestBody {
     RequestBodyBuilder::new().required(Some(required)).content(takes.kind, content).build()
 }
 
-fn answer(gives: &Gives, shapes: &mut Shapes) -> Response {
-    let response = ResponseBuilder::new().description(gives.says);
+/// Headers that come with some answers of their status only.
+#[cfg(test)]
+pub(super) const SOMETIMES: &[(u16, &str)] = &[
+    (409, "Retry-After"),
+    (200, REPLAYED),
+    (201, REPLAYED),
+    (202, REPLAYED),
+    (204, REPLAYED),
+    (400, REPLAYED),
+    (403, REPLAYED),
+    (404, REPLAYED),
+    (409, REPLAYED),
+];
+
+/// On what was answered before.
+const REPLAYED: &str = "Idempotency-Replayed";
+
+fn header(schema: Type, says: &str) -> Header {
+    let schema = ObjectBuilder::new().schema_type(SchemaType::Type(schema));
+    HeaderBuilder::new().schema(schema).description(Some(says)).build()
+}
+
+/// Answers of handlers are kept, those that never got to one and those that say that nothing was done are not.
+fn replayed(response: ResponseBuilder, status: u16, repeats: bool) -> ResponseBuilder {
+    if !repeats || status >= 500 || [401, 408, 413, 421, 422, 429].contains(&status) {
+        return response;
+    }
+    let says = "`true`: this is the answer of before, and nothing was done again.";
+    response.header(REPLAYED, header(Type::String, says))
+}
+
+fn answer(gives: &Gives, repeats: bool, shapes: &mut Shapes) -> Response {
+    let response = replayed(ResponseBuilder::new().description(gives.says), gives.status, repeats);
     match gives.shape {
         Some(shape) => response.content(gives.kind, Content::new(Some(shape(shapes)))).build(),
         None => response.build(),
@@ -197,7 +229,7 @@ pub(crate) fn refusals(path: &str, about: &About, need: Need) -> BTreeMap<u16, V
     if api && path.contains('{') {
         add(&[(404, "unknown_path")]);
     }
-    if about.pages || !about.query.is_empty() {
+    if need != Need::Open {
         add(&[(400, "filter_invalid")]);
     }
     if about.pages {
@@ -227,7 +259,7 @@ pub(crate) fn refusals(path: &str, about: &About, need: Need) -> BTreeMap<u16, V
     all
 }
 
-fn refusal(status: u16, codes: &[&'static str]) -> Response {
+fn refusal(status: u16, codes: &[&'static str], repeats: bool) -> Response {
     let lines = codes.iter().map(|code| format!("- `{code}`: {}", codes::says(status, code)));
     let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes.to_vec()));
     let schema =
@@ -235,16 +267,13 @@ fn refusal(status: u16, codes: &[&'static str]) -> Response {
     let response = ResponseBuilder::new()
         .description(lines.collect::<Vec<_>>().join("\n"))
         .content("application/problem+json", Content::new(Some(RefOr::T(Schema::AllOf(schema.build())))));
-    let header = |schema: Type, says: &str| {
-        HeaderBuilder::new()
-            .schema(ObjectBuilder::new().schema_type(SchemaType::Type(schema)))
-            .description(Some(says))
-            .build()
-    };
+    let response = replayed(response, status, repeats);
+    let wait = || header(Type::Integer, "Seconds until trying again makes sense.");
     match status {
         401 => response.header("WWW-Authenticate", header(Type::String, "The kind of credentials to send.")),
         405 => response.header("Allow", header(Type::String, "The methods that this address takes.")),
-        429 | 503 => response.header("Retry-After", header(Type::Integer, "Seconds until trying again makes sense.")),
+        429 | 503 => response.header("Retry-After", wait()),
+        409 if codes.contains(&"request_under_way") => response.header("Retry-After", wait()),
         _ => response,
     }
     .build()

@@ -10,6 +10,7 @@ mod live;
 mod matrix;
 mod metrics;
 mod people;
+mod queries;
 mod sign_in;
 mod webhooks;
 

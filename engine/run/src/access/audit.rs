@@ -88,6 +88,41 @@ impl AuditEntry {
     }
 }
 
+/// Which entries are wanted; what is absent says nothing.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AuditFilter {
+    /// Made by exactly this one.
+    pub who: Option<String>,
+    /// Of exactly this kind.
+    pub what: Option<String>,
+    /// About exactly this id or name.
+    pub target: Option<String>,
+    /// Concerning this store.
+    pub store: Option<StoreId>,
+    /// At that time or later.
+    pub since: Option<Timestamp>,
+    /// Before that time.
+    pub until: Option<Timestamp>,
+}
+
+impl AuditFilter {
+    /// Whether an entry is wanted.
+    pub fn fits(&self, entry: &AuditEntry) -> bool {
+        let is = |wanted: &Option<String>, text: &str| wanted.as_ref().is_none_or(|wanted| wanted == text);
+        is(&self.who, &entry.who)
+            && is(&self.what, &entry.what)
+            && is(&self.target, &entry.target)
+            && (self.store.is_none() || self.store == entry.store)
+            && self.since.is_none_or(|since| entry.at >= since)
+            && self.until.is_none_or(|until| entry.at < until)
+    }
+}
+
+/// What the keys of a millisecond begin with: newest first.
+fn place(at: Timestamp) -> String {
+    format!("{:016}", Timestamp::MAX.as_millis() - at.as_millis())
+}
+
 /// Entries looked at or removed in one step of retention.
 const PURGE_STEP: usize = 256;
 
@@ -112,9 +147,8 @@ impl AuditLog {
 
     /// The write that adds an entry, for the commit of the change it is about.
     pub fn write_of(&self, entry: &AuditEntry) -> RecordWrite {
-        let newest_first = Timestamp::MAX.as_millis() - entry.at.as_millis();
         let order = u32::MAX - self.count.fetch_add(1, Relaxed);
-        let key = format!("{newest_first:016}-{order:010}");
+        let key = format!("{}-{order:010}", place(entry.at));
         let value = serde_json::to_vec(entry).expect("texts and JSON always become JSON");
         RecordWrite { table: Table::Audit, key, expect: Expect::Any, value: Some(value) }
     }
@@ -156,16 +190,23 @@ impl AuditLog {
         Ok(!ended)
     }
 
-    /// Entries, newest first, with the cursor of the next page.
+    /// Those of the next `limit` entries that are wanted, newest first, with the cursor of the next page. Only entries
+    /// within the filter's times are looked at.
     pub async fn page(
         &self,
+        filter: &AuditFilter,
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<AuditEntry>, Option<String>), StorageError> {
-        let page = self.storage.records(Table::Audit, "", cursor, limit).await?;
-        let next = (page.len() == limit).then(|| page.last().map(|record| record.key.clone())).flatten();
-        let read = |bytes: &[u8]| serde_json::from_slice(bytes).ok();
-        Ok((page.iter().filter_map(|record| read(&record.value)).collect(), next))
+        // Behind all entries of `until` itself: `~` sorts after the `-` in keys.
+        let until = filter.until.map(|until| format!("{}~", place(until)));
+        let from = cursor.max(until.as_deref());
+        let page = self.storage.records(Table::Audit, "", from, limit).await?;
+        let is_over = |key: &str| filter.since.is_some_and(|since| *key > *format!("{}~", place(since)));
+        let last = page.last().map(|record| record.key.clone());
+        let next = last.filter(|key| page.len() == limit && !is_over(key));
+        let read = page.iter().filter_map(|record| serde_json::from_slice(&record.value).ok());
+        Ok((read.filter(|entry| filter.fits(entry)).collect(), next))
     }
 }
 
@@ -185,7 +226,7 @@ mod tests {
             steps += 1;
             assert!(steps < 50, "it ends");
         }
-        let page = log.page(None, 5000).await.expect("a page").0;
+        let page = log.page(&AuditFilter::default(), None, 5000).await.expect("a page").0;
         page.iter().map(|entry| entry.at.as_millis() / 10).collect()
     }
 
@@ -203,5 +244,53 @@ mod tests {
         ] {
             assert_eq!(kept(before, keep).await, newest(left), "before {before}, at most {keep}");
         }
+    }
+
+    /// The milliseconds of what a filter finds, page by page, and how many pages that took.
+    async fn found(log: &AuditLog, filter: &AuditFilter, limit: usize) -> (Vec<i64>, usize) {
+        let (mut all, mut cursor, mut pages) = (Vec::new(), None::<String>, 0);
+        loop {
+            let (entries, next) = log.page(filter, cursor.as_deref(), limit).await.expect("a page");
+            all.extend(entries.iter().map(|entry| entry.at.as_millis()));
+            (cursor, pages) = (next, pages + 1);
+            if cursor.is_none() {
+                return (all, pages);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn filters_find_all_that_they_name_and_look_at_no_other_times() {
+        let log = AuditLog::new(MemoryStorage::new());
+        let shop: StoreId = "shop".parse().expect("an id");
+        for n in 0..100 {
+            let (who, what) = (["admin", "user:ada"][n as usize % 2], ["run.retry", "store.add"][n as usize % 4 / 2]);
+            let entry = AuditEntry::new(Timestamp::from_millis(n / 2), who, what, &format!("run_{}", n % 5));
+            log.add(&entry.of_store((n % 10 == 0).then_some(&shop))).await.expect("added");
+        }
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        let text = |text: &str| Some(text.to_owned());
+        let any = AuditFilter::default;
+        for (filter, count) in [
+            (any(), 100),
+            (AuditFilter { who: text("user:ada"), ..any() }, 50),
+            (AuditFilter { who: text("ada"), ..any() }, 0),
+            (AuditFilter { what: text("run.retry"), ..any() }, 50),
+            (AuditFilter { who: text("admin"), what: text("store.add"), ..any() }, 25),
+            (AuditFilter { target: text("run_3"), ..any() }, 20),
+            (AuditFilter { store: Some(shop), ..any() }, 10),
+            (AuditFilter { since: at(40), ..any() }, 20),
+            (AuditFilter { until: at(40), ..any() }, 80),
+            (AuditFilter { since: at(10), until: at(12), ..any() }, 4),
+            (AuditFilter { since: at(49), ..any() }, 2),
+            (AuditFilter { until: at(0), ..any() }, 0),
+        ] {
+            let (whole, one_page) = found(&log, &filter, 1000).await;
+            assert_eq!((whole.len(), one_page), (count, 1), "{filter:?}");
+            assert!(whole.is_sorted_by(|a, b| a >= b), "{filter:?}: {whole:?}");
+            assert_eq!(found(&log, &filter, 3).await.0, whole, "{filter:?}");
+        }
+        let narrow = AuditFilter { since: at(10), until: at(12), ..any() };
+        assert_eq!(found(&log, &narrow, 2).await.1, 3, "two of the span, and one that sees its end");
     }
 }

@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 
 use crate::clock::Entropy;
 
-pub use audit::{AuditEntry, AuditLog, AuditPlace, By};
+pub use audit::{AuditEntry, AuditFilter, AuditLog, AuditPlace, By};
 pub use people::{INVITATION_LIFE, Invitation, PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN, Person, RoleAt};
 pub use sessions::{IDLE_LIFE, OpenSession, OwnSession, Session, WHOLE_LIFE};
 pub use tokens::{NewToken, TOKEN_MARK, Token, Usage};

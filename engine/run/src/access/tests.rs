@@ -189,12 +189,12 @@ async fn every_change_is_in_the_audit_log_newest_first_and_without_secrets() {
     let (made, text) = access.create_token(token("ci", "runs:read"), "user:ada", NOW).await.expect("made");
     let later = NOW.plus(Duration::from_secs(1));
     access.revoke_token(&made.id, "admin", later).await.expect("revoked");
-    let (entries, next) = access.audit.page(None, 10).await.expect("read");
+    let (entries, next) = access.audit.page(&AuditFilter::default(), None, 10).await.expect("read");
     let told: Vec<_> = entries.iter().map(|entry| (entry.who.as_str(), entry.what.as_str(), entry.at)).collect();
     assert_eq!(told, [("admin", "token.revoke", later), ("user:ada", "token.create", NOW)]);
     assert_eq!(entries[1].after["scopes"][0], "runs:read");
     assert!(next.is_none() && !serde_json::to_string(&entries).expect("JSON").contains(&text));
-    let (first, next) = access.audit.page(None, 1).await.expect("read");
-    let (second, _) = access.audit.page(next.as_deref(), 1).await.expect("read");
+    let (first, next) = access.audit.page(&AuditFilter::default(), None, 1).await.expect("read");
+    let (second, _) = access.audit.page(&AuditFilter::default(), next.as_deref(), 1).await.expect("read");
     assert_eq!((first[0].what.as_str(), second[0].what.as_str()), ("token.revoke", "token.create"));
 }

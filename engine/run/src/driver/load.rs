@@ -124,7 +124,8 @@ async fn load(inner: &Inner, run: &RunId) -> Result<Option<LoadedRun>, Stuck> {
     let journal = inner.storage.journal(run).await?;
     let Some(state) = fold(&journal)? else { return Ok(None) };
     let set = inner.workflows.load_full();
-    let found = inner.pinned.find(inner.storage.as_ref(), set.get(&state.workflow), &state.version).await?;
+    let (id, version) = (&state.workflow, &state.version);
+    let found = inner.pinned.find(inner.storage.as_ref(), id, set.get(id), version).await?;
     let Some(workflow) = found else {
         tracing::error!(%run, workflow = %state.workflow, version = %state.version, "the definition a run is pinned to is gone");
         return Ok(None);

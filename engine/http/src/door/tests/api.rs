@@ -54,7 +54,7 @@ async fn a_workflow_is_started_by_hand() {
     house.wait("a run", "/runs?workflow=a/low&status=succeeded", |runs| runs["items"][0].is_object()).await;
     for (path, body, status) in [
         ("/workflows/none/run", "{}", 404),
-        ("/workflows/a/low", "{}", 404),
+        ("/workflows/a/low", "{}", 405),
         ("/workflows/a/low/run", "{\"evnt\":1}", 400),
         ("/workflows/a/low/run", "", 400),
         ("/workflows/a/low/run", "{\"store\":\"none\"}", 400),
@@ -69,7 +69,8 @@ async fn workflows_are_listed_with_what_is_wrong() {
     let house = House::with(&[("a/low", BY_HAND)], |config| config.findings = findings.clone()).await;
     let parsed = parse("b".parse().expect("an id"), "on: {}\nstep: []\n", &|_: &str| Err(String::new()));
     let source = "on: {}\nstep: []\n".to_owned();
-    findings.set(vec![crate::FileFindings { file: "b.yaml".to_owned(), source, diagnostics: parsed.diagnostics }]);
+    let (workflow, diagnostics) = (Some("b".parse().expect("an id")), parsed.diagnostics);
+    findings.set(vec![crate::FileFindings { workflow, file: "b.yaml".to_owned(), source, diagnostics }]);
     let listed = house.get("/workflows").await;
     assert_eq!(listed["items"][0]["id"], "a/low");
     assert_eq!(listed["items"][0]["triggers"], json!(["event stock.low"]));

@@ -40,7 +40,10 @@ impl World {
             Some("tokens") => &self.token,
             _ => "shop",
         };
-        let path = route.path.replace("{id}", id).replace("{*path}", "shop/sync/run");
+        let path = route
+            .path
+            .replace("{id}", id)
+            .replace("{*path}", if route.method == "GET" { "shop/sync" } else { "shop/sync/run" });
         path.replace("/users/{name}", "/users/ada").replace("{name}", "name")
     }
 
