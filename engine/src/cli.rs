@@ -110,7 +110,7 @@ pub(crate) enum Command {
     /// Show who changed what
     #[command(subcommand)]
     Audit(Audit),
-    /// Ask the running engine whether it takes events; for health checks of containers
+    /// Ask the running engine whether it takes events, as containers do
     Health,
     /// Find out what is wrong with this installation
     Doctor {
