@@ -170,8 +170,8 @@ fn with_header(change: impl Fn(&mut [u8])) -> Vec<u8> {
 
 #[test]
 fn a_newer_format_and_a_cost_that_would_eat_the_machine_are_refused() {
-    let newer = with_header(|header| header[9] = 2);
-    assert!(matches!(payload(&newer), Err(BackupError::Newer { format: 2 })));
+    let newer = with_header(|header| header[9] = 3);
+    assert!(matches!(payload(&newer), Err(BackupError::Newer { format: 3 })));
     for place in [12, 16, 20] {
         let costly = with_header(|header| header[place] = 0xff);
         assert!(matches!(payload(&costly), Err(BackupError::Head)), "{place}");
