@@ -242,6 +242,7 @@ fn requests(text: &mut Exposition, door: &Door) {
         "Requests refused, by reason: the code of the problem that was answered.",
         refusals.iter().map(|(code, number)| ([("reason", *code)], *number)),
     );
+    text.gauge("cartwright_live_streams", "Live streams that are open.", door.places.taken() as f64);
 }
 
 /// Of traces; 0 while none are configured.

@@ -25,6 +25,11 @@ pub(super) struct Place {
 }
 
 impl Places {
+    /// Streams that are open now.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.lock().values().sum()
+    }
+
     /// A place for one more stream.
     pub(super) fn take(&self, name: &str) -> Result<Place, Problem> {
         let mut taken = self.0.lock();
@@ -66,6 +71,7 @@ mod tests {
         let refused = places.take("a").err().expect("too many");
         assert_eq!((refused.status.as_u16(), refused.code), (429, "too_many_streams"));
         assert!(places.take("b").is_ok(), "others go on");
+        assert_eq!(places.taken(), STREAMS_PER_PRINCIPAL_MAX);
         held.pop();
         assert!(places.take("a").is_ok());
     }
