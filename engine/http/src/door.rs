@@ -148,7 +148,10 @@ async fn unknown_path(State(door): State<Arc<Door>>, request: Request) -> Respon
 }
 
 async fn unknown_method(State(door): State<Arc<Door>>, request: Request) -> Response {
-    let problem = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "unknown_method", "this address takes another method");
+    let problem = match request.uri().path().strip_prefix("/workflows/") {
+        Some(path) => api::workflow_method(path),
+        None => Problem::new(StatusCode::METHOD_NOT_ALLOWED, "unknown_method", "this address takes another method"),
+    };
     door.refuse(peer(request.extensions()), problem)
 }
 

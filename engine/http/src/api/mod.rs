@@ -187,6 +187,11 @@ pub(crate) fn routes(door: &Arc<Door>) -> Router<Arc<Door>> {
     })
 }
 
+/// For another method than an address below `/workflows/` takes, which the router cannot tell.
+pub(crate) fn workflow_method(path: &str) -> Problem {
+    workflows::other_method(if path.ends_with("/run") { "POST" } else { "GET, HEAD" })
+}
+
 /// The addresses for those who are about to prove who they are.
 pub(crate) fn open_routes() -> Router<Arc<Door>> {
     let open = ROUTES.iter().filter(|route| route.need == Need::Open);

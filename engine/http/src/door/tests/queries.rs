@@ -183,8 +183,12 @@ async fn a_workflow_is_shown_with_what_it_may_and_does_and_what_is_wrong_with_it
 #[tokio::test]
 async fn addresses_of_one_workflow_say_which_method_they_take() {
     let house = House::new(&[("a/low", BY_HAND)]).await;
-    for (method, target, allow) in [("POST", "/workflows/a/low", "GET, HEAD"), ("GET", "/workflows/a/low/run", "POST")]
-    {
+    for (method, target, allow) in [
+        ("POST", "/workflows/a/low", "GET, HEAD"),
+        ("PUT", "/workflows/a/low", "GET, HEAD"),
+        ("GET", "/workflows/a/low/run", "POST"),
+        ("DELETE", "/workflows/a/low/run", "POST"),
+    ] {
         let refused = house.api(method, target, "{}").await;
         assert_eq!(refused.refusal(), (405, "unknown_method".to_owned()), "{method} {target}");
         assert_eq!(refused.headers["allow"], allow);
