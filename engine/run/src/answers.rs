@@ -7,19 +7,25 @@
 //!
 //! What is over is removed by the requests that come after it, a few for each, so that nothing has to wake up for it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use cartwright_core::time::Timestamp;
 use cartwright_storage::{CommitError, Expect, RecordWrite, Storage, StorageError, Table};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 /// How long an answer is kept.
 pub const ANSWER_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// Answers kept at once; the oldest go first.
 const ANSWERS_MAX: usize = 100_000;
-/// Answers removed for each one that is added: more than one, so that a backlog shrinks.
-const REMOVED_AT_ONCE: usize = 4;
+/// Answers removed in one commit: more than requests come at once beside the one that removes, so that a backlog shrinks.
+const REMOVED_AT_ONCE: usize = 64;
 /// Of an answer's body that is kept, in bytes.
 pub const ANSWER_BYTES_MAX: usize = 256 * 1024;
 
@@ -62,40 +68,54 @@ struct Kept {
 pub struct Answers {
     storage: Arc<dyn Storage>,
     /// How many there are, once somebody asked.
-    count: Mutex<Option<usize>>,
+    count: OnceCell<AtomicUsize>,
+    /// Held by a request that also removes old answers, from its look to its commit. Others do not wait for it, so that
+    /// requests with keys share flushes as all commits do.
+    sweeping: Mutex<()>,
 }
 
 impl Answers {
     pub(crate) fn new(storage: Arc<dyn Storage>) -> Self {
-        Self { storage, count: Mutex::new(None) }
+        Self { storage, count: OnceCell::new(), sweeping: Mutex::default() }
     }
 
     /// What is known about the request that `hash` names; if it is nothing, it is on stable storage when this resolves that
     /// the request began. The caller sees to it that no two requests of one hash are here at once.
     pub async fn begin(&self, hash: &[u8; 32], request: &[u8; 32], now: Timestamp) -> Result<Known, CommitError> {
         let (name, request) = (hex::encode(hash), hex::encode(request));
-        if let Some(kept) = self.read(&name).await?.filter(|kept| now < kept.until) {
-            return Ok(match (kept.request == request, kept.answer) {
-                (false, _) => Known::Other,
-                (true, None) => Known::Begun,
-                (true, Some(answer)) => Known::Answered(answer),
-            });
-        }
-        // Held to the end: what is removed is removed and counted once.
-        let mut count = self.count.lock().await;
-        let there = match *count {
-            Some(count) => count,
-            None => self.count().await?,
+        let old = match self.read(&name).await? {
+            Some(kept) if now < kept.until => {
+                return Ok(match (kept.request == request, kept.answer) {
+                    (false, _) => Known::Other,
+                    (true, None) => Known::Begun,
+                    (true, Some(answer)) => Known::Answered(answer),
+                });
+            }
+            old => old,
         };
+        // One whose time is over has the same name: nobody else may be about to remove it while it is replaced.
+        let sweep = match old {
+            Some(_) => Some(self.sweeping.lock().await),
+            None => self.sweeping.try_lock().ok(),
+        };
+        let count = self.count.get_or_try_init(|| self.count()).await?;
+        let mut writes = match sweep {
+            Some(_) => self.over(count.load(Relaxed), now).await?,
+            None => Vec::new(),
+        };
+        let mut removed = writes.len() / 2;
+        if let Some(old) = old {
+            let old_time = time_key(old.until, &name);
+            writes.retain(|write| write.key != answer_key(&name) && write.key != old_time);
+            removed = writes.len() / 2 + 1;
+            writes.push(gone(old_time));
+        }
         let until = now.plus(ANSWER_LIFE);
-        let mut writes = self.over(there, now).await?;
-        let removed = writes.len() / 2;
-        // One whose time is over has the same name, and is replaced.
-        writes.retain(|write| write.key != answer_key(&name));
         writes.push(put(answer_key(&name), &Kept { request, until, answer: None }));
         writes.push(RecordWrite { value: Some(Vec::new()), ..gone(time_key(until, &name)) });
         self.storage.write_records(writes).await?;
-        *count = Some((there + 1).saturating_sub(removed));
+        count.fetch_add(1, Relaxed);
+        count.fetch_sub(removed, Relaxed);
         Ok(Known::New)
     }
 
@@ -113,8 +133,8 @@ impl Answers {
         let name = hex::encode(hash);
         let Some(kept) = self.read(&name).await? else { return Ok(()) };
         self.storage.write_records(vec![gone(answer_key(&name)), gone(time_key(kept.until, &name))]).await?;
-        if let Some(count) = self.count.lock().await.as_mut() {
-            *count = count.saturating_sub(1);
+        if let Some(count) = self.count.get() {
+            count.fetch_sub(1, Relaxed);
         }
         Ok(())
     }
@@ -126,7 +146,7 @@ impl Answers {
     }
 
     /// Asked once, when the first request with a key comes.
-    async fn count(&self) -> Result<usize, StorageError> {
+    async fn count(&self) -> Result<AtomicUsize, StorageError> {
         const PAGE: usize = 1_000;
         let (mut count, mut after) = (0, None::<String>);
         loop {
@@ -134,7 +154,7 @@ impl Answers {
             count += page.len();
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(last.key.clone()),
-                _ => return Ok(count),
+                _ => return Ok(AtomicUsize::new(count)),
             }
         }
     }
@@ -234,6 +254,23 @@ mod tests {
         }
         let left = storage.records(Table::Answers, TIMES, None, 100).await.expect("records");
         assert_eq!(left.len(), 7, "{left:?}");
-        assert_eq!(*answers.count.lock().await, Some(7));
+        assert_eq!(answers.count.get().map(|count| count.load(Relaxed)), Some(7));
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_used_again_after_its_time_is_not_removed_with_the_old_one() {
+        let answers = Answers::new(MemoryStorage::new());
+        // The last by name, so that it is not among the first that are removed.
+        let (key, request) = ([250; 32], [9; 32]);
+        for n in 0..=250 {
+            assert_eq!(answers.begin(&[n; 32], &[0; 32], NOW).await.expect("begun"), Known::New);
+        }
+        let later = NOW.plus(ANSWER_LIFE);
+        assert_eq!(answers.begin(&key, &request, later).await.expect("begun"), Known::New);
+        for n in 100..180 {
+            assert_eq!(answers.begin(&[n; 32], &[0; 32], later).await.expect("begun"), Known::New);
+        }
+        assert_eq!(answers.begin(&key, &request, later).await.expect("asked"), Known::Begun);
+        assert_eq!(answers.count.get().map(|count| count.load(Relaxed)), Some(81));
     }
 }
