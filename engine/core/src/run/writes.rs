@@ -40,7 +40,7 @@ pub struct Write {
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Retried {
-    /// It was answered: it is not made again.
+    /// It is not made again: it was answered, or its step failed and the run went on past it.
     Kept,
     /// It did not do what it was to do: it is made again.
     Repeated,
@@ -69,8 +69,11 @@ pub fn writes(journal: &[Entry]) -> Result<Vec<Write>, Illegal> {
     let state = fold(journal)?;
     let fate = |Seen { mut write, answered, may_have_arrived }| {
         let is_known = answered && state.as_ref().is_none_or(|state| is_kept(state, &write.step, write.call));
+        let step = state.as_ref().and_then(|state| state.steps.get(&write.step));
+        let passed = matches!(step, Some(StepState::Failed { handled: true, .. }));
         write.retry = match (is_known, may_have_arrived) {
             (true, _) => Retried::Kept,
+            (false, false) if passed => Retried::Kept,
             // Made by a container that begins again as a whole: it happened, and is done again.
             (false, _) if answered => Retried::Repeated,
             (false, true) => Retried::InDoubt,

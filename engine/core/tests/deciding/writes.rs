@@ -60,6 +60,20 @@ fn what_nobody_knows_is_in_doubt_until_somebody_says() {
 }
 
 #[test]
+fn a_failure_that_the_run_went_past_is_not_made_again() {
+    let lenient = STEPS.replace("{ note: hello } }", "{ note: hello }, on_error: continue }");
+    let (mut bench, _) = Bench::new(&lenient);
+    bench.answers("note", 0, Err(CallError::r#final("status", "400")));
+    bench.now = bench.now.plus(Duration::from_secs(1));
+    bench.answers("look", 0, Ok(json!(1)));
+    bench.answers("mail", 0, Err(CallError::r#final("status", "400")));
+    bench.now = bench.now.plus(Duration::from_secs(1));
+    bench.answers("on_failure/tell", 0, Ok(json!(1)));
+    are(&bench, &[("note", Retried::Kept), ("mail", Retried::Repeated), ("on_failure/tell", Retried::Kept)]);
+    assert_eq!(call(&bench.retry(false).unwrap()).path.as_str(), "mail", "and so it is");
+}
+
+#[test]
 fn what_was_put_off_did_not_happen() {
     let (mut bench, _) = Bench::new(STEPS);
     bench.answers("note", 0, Err(deferred(None)));
