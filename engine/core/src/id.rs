@@ -166,6 +166,11 @@ impl Version {
     }
 }
 
+/// A text that sorts by a time, with something of `of` so that no two are the same.
+pub(crate) fn sortable_for(prefix: &str, at: Timestamp, of: &str) -> Arc<str> {
+    sortable_text(prefix, at, digest10(&[of]))
+}
+
 fn digest10(parts: &[&str]) -> [u8; 10] {
     let mut hash = Sha256::new();
     for part in parts {

@@ -17,6 +17,7 @@ pub mod grant;
 pub mod access;
 pub mod retry;
 pub mod run;
+pub mod slots;
 #[cfg(feature = "schema")]
 mod schema;
 

@@ -53,6 +53,45 @@ pub struct Workflow {
     pub output: Option<Expression>,
 }
 
+/// How many runs move at once.
+#[derive(Debug, Clone)]
+pub struct Concurrency {
+    /// Runs with the same key share slots; `None`: all runs of the workflow.
+    pub key: Option<Template>,
+    /// How many hold a slot at once.
+    pub limit: u32,
+    /// What a run does that finds no free slot.
+    pub on_limit: OnLimit,
+    /// How many may wait; `None`: any number.
+    pub queue_max: Option<u32>,
+    /// Who shares slots.
+    pub scope: SlotScope,
+    /// Whether a run keeps its slot while it waits for a time, an event, a person or a store.
+    pub hold_while_waiting: bool,
+}
+
+/// What a run does that finds no free slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnLimit {
+    /// It waits for its turn.
+    Queue,
+    /// It ends as cancelled.
+    Skip,
+    /// It cancels those before it and waits until they are over.
+    Replace,
+    /// It ends as failed.
+    Fail,
+}
+
+/// Who shares slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlotScope {
+    /// Runs of one store.
+    Store,
+    /// All runs of the workflow.
+    Workflow,
+}
+
 /// Steps run one after another.
 pub type Block = Vec<Step>;
 
