@@ -206,7 +206,10 @@ pub(crate) struct Run {
     pub(crate) workflow: String,
     /// The event's data as a JSON file, or a whole event `{topic, data}`; `-` reads standard input
     #[arg(long, value_name = "FILE")]
-    pub(crate) event: PathBuf,
+    pub(crate) event: Option<PathBuf>,
+    /// One of the workflow's inputs; may be repeated, for a list with the same name
+    #[arg(long = "input", value_name = "NAME=VALUE", conflicts_with_all = ["event", "topic"])]
+    pub(crate) inputs: Vec<String>,
     /// The event's topic [default: the workflow's first]
     #[arg(long)]
     pub(crate) topic: Option<String>,

@@ -16,7 +16,7 @@ use cartwright_core::{
     },
     secret::SecretMarks,
     time::Timestamp,
-    workflow::{StepKind, Workflow, parse},
+    workflow::{StepKind, Workflow, inputs, parse},
 };
 use cartwright_sandbox::{Immediate, Limits, Recorded, Resolved, Sandbox, ScriptOutcome};
 use cartwright_tests::{
@@ -128,6 +128,7 @@ pub(crate) struct Pure {
     pub(crate) workflow: Workflow,
     event: Prepared,
     store: Prepared,
+    inputs: Option<Prepared>,
     marks: SecretMarks,
     sandbox: Sandbox,
 }
@@ -140,7 +141,10 @@ impl Pure {
         let marks = SecretMarks::new([1; 32]);
         let sandbox = Sandbox::new(Limits::default(), marks.clone());
         let store = Prepared::new(json!({ "id": "shop", "tags": [] }));
-        Self { workflow, event: Prepared::new(event), store, marks, sandbox }
+        let event = Prepared::new(event);
+        let inputs = inputs::of_event(workflow.inputs.as_deref(), &event);
+        let inputs = inputs.map(|inputs| Prepared::new(inputs.expect("inputs that fit")));
+        Self { workflow, event, store, inputs, marks, sandbox }
     }
 
     fn context(&self) -> Context<'_> {
@@ -148,6 +152,7 @@ impl Pure {
             workflow: &self.workflow,
             event: &self.event,
             store: Some(&self.store),
+            inputs: Ok(self.inputs.as_ref()),
             evaluate: &self.sandbox,
             marks: &self.marks,
             now: Timestamp::from_millis(1_000_000_000_000),

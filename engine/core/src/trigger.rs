@@ -8,7 +8,7 @@ pub use why::{WhyNot, why_not};
 
 use crate::{
     event::{Event, Source},
-    workflow::{Expression, Trigger, TriggerKind, Workflow, WorkflowSet, set::Kinds},
+    workflow::{Expression, Trigger, TriggerKind, Workflow, WorkflowSet, inputs::MANUAL_TOPIC, set::Kinds},
 };
 
 /// The workflows that listen to an event, each with the first trigger that does, in order of id. See [`listeners`].
@@ -69,6 +69,7 @@ fn addressed<'a>(set: &'a WorkflowSet, event: &Event) -> Option<(&'a Arc<Workflo
         (TriggerKind::Schedule(schedules), Source::Schedule { cron, .. }) => {
             schedules.iter().any(|schedule| schedule.cron.source == *cron)
         }
+        (TriggerKind::Manual, Source::Manual { .. }) => event.topic == MANUAL_TOPIC,
         (TriggerKind::Woo { topics, .. } | TriggerKind::Event { topics }, Source::Manual { .. }) => {
             topics.iter().any(|pattern| crate::workflow::topic::matches(pattern, &event.topic))
         }

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use cartwright_core::workflow::inputs;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -26,6 +27,8 @@ pub struct Problem {
     pub retry_after: Option<u64>,
     /// The methods that the address takes, where another one was used.
     pub allow: Option<Box<str>>,
+    /// What is wrong in the body, place by place.
+    pub errors: Vec<Fault>,
     /// Whom it concerns, for the log only: a store's or a workflow's id.
     pub about: Option<Box<str>>,
 }
@@ -33,7 +36,16 @@ pub struct Problem {
 impl Problem {
     /// A refusal without further help.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), help: None, retry_after: None, allow: None, about: None }
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            help: None,
+            retry_after: None,
+            allow: None,
+            errors: Vec::new(),
+            about: None,
+        }
     }
 
     /// With a line that says what to do next.
@@ -57,6 +69,17 @@ impl Problem {
     /// 400 for a request that can never succeed as it is.
     pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 422 for inputs that do not fit; `at` is where they stand in the body.
+    pub fn inputs(at: &str, problems: &[inputs::Problem]) -> Self {
+        let fault = |problem: &inputs::Problem| {
+            let name = problem.name.as_deref().map(|name| format!("/{}", pointer_part(name))).unwrap_or_default();
+            Fault { pointer: format!("{at}{name}"), detail: problem.to_string() }
+        };
+        let errors = problems.iter().map(fault).collect();
+        let detail = inputs::in_one_line(problems);
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "inputs_invalid", detail) }
     }
 
     /// 404
@@ -83,6 +106,20 @@ impl Problem {
     }
 }
 
+/// Something wrong at one place of the body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Fault {
+    /// A JSON pointer into the body (RFC 6901); empty: the whole.
+    pub pointer: String,
+    /// In words for people.
+    pub detail: String,
+}
+
+/// `a/b` as a part of a JSON pointer.
+pub(crate) fn pointer_part(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 /// Why a request was refused (RFC 9457).
 #[derive(Serialize, ToSchema)]
 #[schema(as = Problem)]
@@ -100,6 +137,9 @@ pub(crate) struct Body<'a> {
     /// What to do next.
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<&'a str>,
+    /// What is wrong in the body, all of it.
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    errors: &'a [Fault],
 }
 
 impl IntoResponse for Problem {
@@ -117,6 +157,7 @@ impl IntoResponse for Problem {
             code: self.code,
             detail: &self.detail,
             help: self.help.as_deref(),
+            errors: &self.errors,
         };
         let body = serde_json::to_vec(&body).expect("texts and numbers always become JSON");
         let mut response = (self.status, body).into_response();

@@ -31,7 +31,7 @@ use crate::{
     driver::{Fresh, Start},
     inner::{Inner, Message},
     metrics::Metrics,
-    views::EventViews,
+    views::{EventViews, inputs_view},
     wait,
 };
 
@@ -354,7 +354,10 @@ fn decide_match(
         tracing::warn!(event = %event.id, topic = event.topic, workflow = %workflow.id, "a loop of emitted events was cut");
         return MatchOutcome::LoopCut;
     }
-    let scope = Scope { event: Some(&views.event), store: views.store.as_ref(), ..Scope::default() };
+    // What is wrong with inputs fails the run, where it is seen; here it would start nothing without a word.
+    let inputs = inputs_view(workflow, views).unwrap_or_default();
+    let (event_view, store) = (Some(&views.event), views.store.as_ref());
+    let scope = Scope { event: event_view, store, inputs: inputs.as_ref(), ..Scope::default() };
     for condition in trigger::conditions(workflow, trigger) {
         match inner.sandbox.condition(condition, &scope) {
             Ok(true) => {}

@@ -6,6 +6,7 @@ use cartwright_core::{
     event::Event,
     id::{EventId, RunId, WorkflowId},
     run::decide::{Input, Said, Which},
+    workflow::inputs,
 };
 use cartwright_storage::{NewEvent, StorageError};
 use tokio::sync::oneshot;
@@ -14,6 +15,7 @@ use crate::{
     accept::{AcceptError, Acceptance},
     engine::Engine,
     inner::Message,
+    views::EventViews,
 };
 
 /// Why something that a person asked of a run was not done.
@@ -28,6 +30,9 @@ pub enum OperatorError {
     /// It cannot be moved at all: its journal, its workflow or its event cannot be read.
     #[error("the run cannot be loaded: its journal, the workflow version it is pinned to or its event cannot be read")]
     Damaged,
+    /// The data does not fit the inputs that the run's workflow declares.
+    #[error("{}", inputs::in_one_line(.0))]
+    Inputs(Vec<inputs::Problem>),
     /// The engine is stopping.
     #[error("the engine is stopping; ask again when it runs")]
     Stopping,
@@ -50,7 +55,26 @@ impl Engine {
     /// Begins a parked or failed run anew, with `input` as its event's data and new identities of its calls. Refused while
     /// one of its calls may have happened without an answer. Durable when it resolves.
     pub async fn retry_with(&self, run: &RunId, by: &str, input: Json) -> Result<(), OperatorError> {
+        let input = self.fitting_input(run, input).await?;
         self.ask(run, Input::Anew { by: by.to_owned(), input }).await
+    }
+
+    /// The data as the inputs of the run's own workflow version, where they are inputs; else as it is.
+    pub async fn fitting_input(&self, run: &RunId, input: Json) -> Result<Json, OperatorError> {
+        let storage = self.inner.storage.as_ref();
+        let row = storage.run(run).await?.ok_or_else(|| OperatorError::NotFound(run.clone()))?;
+        let set = self.inner.workflows.load_full();
+        let found = self.inner.pinned.find(storage, &row.workflow, set.get(&row.workflow), &row.version).await?;
+        let (Some(workflow), Some(stored)) = (found, storage.event(&row.event).await?) else {
+            return Err(OperatorError::Damaged);
+        };
+        let views = EventViews::new(&stored.event, None);
+        match &workflow.inputs {
+            Some(spec) if inputs::are_given_by(&views.event) => {
+                inputs::read(spec, &input).map_err(OperatorError::Inputs)
+            }
+            _ => Ok(input),
+        }
     }
 
     /// Takes a person's word for what an unknown call did; the run goes on by itself. Durable when it resolves.

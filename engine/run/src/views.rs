@@ -7,6 +7,7 @@ use cartwright_core::{
     evaluate::Prepared,
     event::{Event, Source},
     run::{apply::fold, row::RunRow, state::RunState},
+    workflow::{Workflow, inputs},
 };
 use cartwright_storage::{Storage, StorageError};
 use serde_json::json;
@@ -80,6 +81,15 @@ pub(crate) async fn event_of(storage: &dyn Storage, row: &RunRow) -> Result<Opti
         };
     }
     Ok(storage.event(&row.event).await?.map(|stored| stored.event))
+}
+
+/// `inputs` of a workflow for an event, where it declares any; what is wrong with what was given, else.
+pub(crate) fn inputs_view(workflow: &Workflow, views: &EventViews) -> Result<Option<Prepared>, String> {
+    match inputs::of_event(workflow.inputs.as_deref(), &views.event) {
+        None => Ok(None),
+        Some(Ok(typed)) => Ok(Some(Prepared::new(typed))),
+        Some(Err(problems)) => Err(inputs::in_one_line(&problems)),
+    }
 }
 
 impl EventViews {

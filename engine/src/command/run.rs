@@ -1,6 +1,7 @@
 //! `cartwright run`: one workflow, one event, here and now, over storage in memory. A dry run reads for real and shows
 //! what it would have written.
 
+mod given;
 mod lend;
 mod plan;
 
@@ -42,9 +43,10 @@ const MAX_EVENT_BYTES: u64 = 16 * 1024 * 1024;
 
 pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
     let loaded = find(&command.workflow, context)?;
-    let event = read_event(&command.event)?;
-    let store = command.store.clone().or(event.store);
-    let topic = command.topic.clone().or(event.topic).unwrap_or_else(|| first_topic(&loaded.workflow));
+    let EventFile { topic, store, data } = given::event(&command, &loaded.workflow)?;
+    let topic = command.topic.clone().or(topic).unwrap_or_else(|| first_topic(&loaded.workflow));
+    let data = given::checked(&loaded.workflow, &topic, data)?;
+    let store = command.store.clone().or(store);
     let real = outside::outbound(&context.config)?;
     let plan = Arc::new(Plan::new(Arc::clone(&real)));
     let (outbound, stores): (Arc<dyn Outbound>, Arc<dyn Transport>) =
@@ -67,7 +69,7 @@ pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
         let added = engine.stores().add(store.clone(), &StoreSettings::default(), engine.now(), |_| None).await;
         added.or_environment("cannot set the store up")?;
     }
-    let incoming = Incoming { topic, store, source: Source::Manual { workflow }, data: event.data, dedupe: None };
+    let incoming = Incoming { topic, store, source: Source::Manual { workflow }, data, dedupe: None };
     let accepted = engine.accept(incoming).await.or_environment("cannot accept the event")?;
     let filter = RunFilter { event: Some(accepted.id.clone()), ..RunFilter::default() };
     let outcome = follow(&engine, &filter, &accepted.id, &context.terminal).await;

@@ -1,6 +1,7 @@
 //! What can be known before a run: steps that do not exist, and calls that are not granted. Looks only at what is
 //! written literally; the rest is refused when it happens.
 
+mod inputs;
 mod store;
 
 use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
@@ -31,6 +32,7 @@ pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span
             check_code(&place, None, &workflow.grants, ids, diagnostics);
         }
     });
+    inputs::check(file, workflow, diagnostics);
     workflow.visit_blocks(&mut |block| unreachable(block, diagnostics));
     workflow.visit_steps(&mut |step| match &step.kind {
         StepKind::Http(http) => {

@@ -55,6 +55,8 @@ codes! {
 
     /// An expression or a script that is not Rhai.
     CODE = "E0208";
+    /// `inputs.NAME` of an input that is not declared.
+    UNKNOWN_INPUT = "E0230";
 
     /// Not a duration.
     DURATION = "E0301";
@@ -84,6 +86,8 @@ codes! {
     WOO_PATH = "E0313";
     /// A call to a store that makes no sense: `all` with a write, `with` without one.
     WOO_CALL = "E0314";
+    /// An input's declaration that makes no sense.
+    INPUT = "E0330";
 
     /// A step without a kind.
     NO_KIND = "E0401";

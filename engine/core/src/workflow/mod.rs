@@ -25,10 +25,12 @@ pub mod topic;
 pub mod selector;
 pub mod duration;
 mod cron;
+pub mod inputs;
 pub mod set;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use duration::{format_duration, parse_duration};
+pub use inputs::{InputKind, InputSpec};
 pub use model::*;
 pub use parse::{Parsed, parse, parse_bytes};
 pub use render::render;

@@ -35,6 +35,8 @@ pub struct Workflow {
     pub triggers: Vec<Trigger>,
     /// `if`, for all triggers
     pub condition: Option<Expression>,
+    /// `inputs`, or those of `manual`; `None`: it declares none.
+    pub inputs: Option<Vec<crate::workflow::InputSpec>>,
     /// `vars`: a map, evaluated once when the run starts, with `event`, `store` and `run` in scope
     pub vars: Template,
     /// `grants`
@@ -173,6 +175,8 @@ pub enum TriggerKind {
     Schedule(Vec<Schedule>),
     /// A path below `/hooks/`.
     Http(HttpTrigger),
+    /// A start by hand; any workflow can be started so, this one says that it is meant to be.
+    Manual,
 }
 
 /// `"*"`, a store's id, or `tag:NAME`.

@@ -71,6 +71,10 @@ fn read(id: WorkflowId, source: &str, root: &Node, reader: &mut Reader<'_>) -> O
     }
     let fields = reader.fields("a workflow", root, &[WORKFLOW_FIELDS])?;
     let triggers = fields.value("on").map(|node| reader.triggers(node)).unwrap_or_default();
+    if let Some(entry) = fields.get("inputs") {
+        let specs = reader.inputs(&entry.value);
+        reader.declare_inputs(specs, &entry.key_span);
+    }
     let vars = match fields.value("vars") {
         None => Template::Literal(Json::Object(serde_json::Map::new())),
         Some(node) => {
@@ -88,6 +92,7 @@ fn read(id: WorkflowId, source: &str, root: &Node, reader: &mut Reader<'_>) -> O
         enabled: fields.value("enabled").and_then(|node| reader.boolean("`enabled`", node)).unwrap_or(true),
         triggers,
         condition: reader.expression(&fields, "if"),
+        inputs: reader.inputs.take(),
         vars,
         grants: fields.value("grants").map(|node| reader.grants(node)).unwrap_or_default(),
         retry: fields.value("retry").and_then(|node| reader.retry(node)),

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Block, Expression, OnUnknown, RetryPolicy, Span, Template, codes,
+    Block, Expression, InputSpec, OnUnknown, RetryPolicy, Span, Template, codes,
     diagnostic::Diagnostic,
     duration::{format_duration, parse_duration},
     node::{Entry, Node, Scalar, Value, shorten},
@@ -25,6 +25,8 @@ pub(crate) struct Reader<'s> {
     pub(crate) ids: BTreeMap<String, Span>,
     /// How many steps were seen.
     pub(crate) steps: usize,
+    /// What `inputs` declares.
+    pub(crate) inputs: Option<Vec<InputSpec>>,
 }
 
 /// The entries of one map whose keys were checked.
@@ -53,6 +55,7 @@ impl<'s> Reader<'s> {
             scripts: BTreeMap::new(),
             ids: BTreeMap::new(),
             steps: 0,
+            inputs: None,
         }
     }
 

@@ -53,12 +53,16 @@ pub enum Shape {
     Expression,
     /// Any value, with `${{ }}` inside.
     Template,
+    /// Any value as it stands.
+    Any,
     /// Steps.
     Steps,
     /// Text or a list of texts.
     Texts,
     /// A map with these keys.
     Map(&'static [Field]),
+    /// A map of names, each with a map of these keys or one word.
+    Named(&'static [Field]),
     /// A list of such maps.
     Maps(&'static [Field]),
     /// A form of its own, described by the doc line.
@@ -252,7 +256,11 @@ pub const WORKFLOW_FIELDS: &[Field] = &[
     required("on", Shape::Map(super::triggers::TRIGGER_FIELDS), "What starts it."),
     optional("if", Shape::Expression, "A condition for all triggers."),
     optional("vars", Shape::Template, "A map, evaluated once when the run starts."),
-    later("inputs", "What a manual start asks for."),
+    optional(
+        "inputs",
+        Shape::Named(super::triggers::INPUT_FIELDS),
+        "What a start by hand or a `call` gives; the same as `inputs` of `manual`.",
+    ),
     optional("grants", Shape::Map(super::grants::GRANT_FIELDS), "What it may do; nothing when absent."),
     later("concurrency", "How many runs at once."),
     optional("retry", Shape::Map(RETRY_FIELDS), "For steps that have none."),

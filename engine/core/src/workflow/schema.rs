@@ -47,7 +47,10 @@ fn shape(shape: Shape) -> Json {
         Shape::OneOf(words) => json!({ "enum": words }),
         Shape::Duration => json!({ "type": "string", "pattern": "^([0-9]+(w|d|h|ms|m|s))+$" }),
         Shape::Expression => json!({ "type": ["string", "boolean", "number"] }),
-        Shape::Template | Shape::Special => json!({}),
+        Shape::Template | Shape::Any | Shape::Special => json!({}),
+        Shape::Named(fields) => {
+            json!({ "type": "object", "additionalProperties": { "anyOf": [map(&[fields]), { "type": "string" }] } })
+        }
         Shape::Steps => json!({ "$ref": "#/$defs/steps" }),
         Shape::Texts => json!({ "anyOf": [
             { "type": ["string", "number"] },

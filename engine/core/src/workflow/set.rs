@@ -71,7 +71,7 @@ impl WorkflowSet {
                     TriggerKind::Woo { topics, stores } => set.woo.add(topics, stores, place),
                     TriggerKind::Event { topics } => set.event.add(topics, &[StoreSelector::All], place),
                     TriggerKind::Http(http) => set.add_route(workflow, trigger, http, place),
-                    TriggerKind::Schedule(_) => {}
+                    TriggerKind::Schedule(_) | TriggerKind::Manual => {}
                 }
             }
         }

@@ -1,9 +1,11 @@
 //! `on`: what starts a workflow.
 
 mod http;
+mod manual;
 
 use super::{
-    CronExpression, Expression, HttpAuth, HttpTrigger, Schedule, Span, StoreSelector, Trigger, TriggerKind, codes,
+    CronExpression, Expression, HttpAuth, HttpTrigger, InputSpec, Schedule, Span, StoreSelector, Trigger, TriggerKind,
+    codes,
     diagnostic::Diagnostic,
     node::{Entry, Node, Value, shorten},
     reader::Reader,
@@ -12,6 +14,7 @@ use super::{
 };
 
 pub use http::{DEFAULT_BEARER_SECRET, HTTP_FIELDS};
+pub use manual::{INPUT_FIELDS, MANUAL_FIELDS};
 
 /// Most triggers of a workflow.
 const MAX_TRIGGERS: usize = 100;
@@ -22,7 +25,7 @@ pub const TRIGGER_FIELDS: &[Field] = &[
     optional("schedule", Shape::Special, "A cron expression, a list of them, or of maps."),
     optional("http", Shape::Special, "A path below `/hooks/`, or a map."),
     optional("event", Shape::Special, "Topics that workflows emit: `[stock.low]`, or a map."),
-    later("manual", "A form in the dashboard, flags in the CLI; `cartwright run` starts any workflow."),
+    optional("manual", Shape::Special, "`true`, or `{ inputs }`: a form in the dashboard, flags in the CLI."),
 ];
 
 const CONDITION: Field = optional("if", Shape::Expression, "A condition for this trigger.");
@@ -86,10 +89,10 @@ impl Reader<'_> {
                     codes::EMPTY_VALUE,
                     &map.span,
                     "`on` is empty",
-                    "name a trigger: woo, schedule, http or event",
+                    "name a trigger: woo, schedule, http, event or manual",
                 );
             }
-            for key in ["woo", "event", "http", "schedule"] {
+            for key in ["woo", "event", "http", "schedule", "manual"] {
                 if let Some(entry) = fields.get(key) {
                     self.trigger(entry, &mut triggers);
                 }
@@ -145,6 +148,23 @@ impl Reader<'_> {
                     span,
                 );
             }
+            ("manual", Value::Map(_)) => {
+                let Some(fields) = self.fields("`manual`", node, &[MANUAL_FIELDS]) else { return };
+                let condition = self.expression(&fields, "if");
+                if let Some(inputs) = fields.get("inputs") {
+                    let span = inputs.key_span.clone();
+                    let specs = self.inputs(&inputs.value);
+                    self.declare_inputs(specs, &span);
+                }
+                push(Some(TriggerKind::Manual), condition, span);
+            }
+            ("manual", _) => match self.boolean("`manual`", node) {
+                Some(false) => {
+                    let help = "remove the key; whoever may start runs can start any workflow by hand";
+                    self.error(codes::BAD_VALUE, &node.span, "`manual` cannot be `false`", help);
+                }
+                said => push(said.map(|_| TriggerKind::Manual), None, span),
+            },
             (_, Value::List(items)) => {
                 if items.is_empty() {
                     self.error(
@@ -172,6 +192,16 @@ impl Reader<'_> {
                 push(kind, condition, span);
             }
         }
+    }
+
+    /// Inputs are declared once, wherever that is.
+    pub(crate) fn declare_inputs(&mut self, specs: Option<Vec<InputSpec>>, span: &Span) {
+        if self.inputs.is_some() {
+            let help = "`inputs` of the workflow and `inputs` of `manual` are the same: keep one";
+            self.error(codes::INPUT, span, "inputs are declared twice", help);
+            return;
+        }
+        self.inputs = specs;
     }
 
     fn schedule(&mut self, node: &Node) -> (Option<TriggerKind>, Option<Expression>) {

@@ -123,6 +123,7 @@ impl Bench {
 
     fn try_take(&mut self, input: Input) -> Result<Vec<Effect>, String> {
         let context = Context {
+            inputs: Ok(None),
             workflow: &self.workflow,
             event: &Prepared::new(json!({"id": "evt"})),
             store: None,

@@ -48,7 +48,8 @@ pub(super) struct Preview {
 }
 
 /// 200 with the writes that would be made again, and why it would be refused, where it would.
-pub(super) async fn preview(door: &Door, run: &RunId) -> Answer {
+pub(super) async fn preview(door: &Door, run: &RunId, input: Json) -> Answer {
+    door.engine.fitting_input(run, input).await?;
     let journal = door.engine.run_detail(run).await?.map(|detail| detail.journal).unwrap_or_default();
     let broken = |illegal: cartwright_core::run::apply::Illegal| {
         Problem::new(StatusCode::CONFLICT, "run_damaged", illegal.to_string())

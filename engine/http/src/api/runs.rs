@@ -139,7 +139,7 @@ pub(super) async fn retry(
     let (run, row) = to_change(&door, &caller, &id).await?;
     if let Some(input) = input {
         return match preview {
-            true => anew::preview(&door, &run).await,
+            true => anew::preview(&door, &run, input).await,
             false => anew::retry(&door, &caller, &row, input).await,
         };
     }
@@ -175,6 +175,7 @@ impl From<OperatorError> for Problem {
         match error {
             OperatorError::NotFound(_) => unknown(),
             OperatorError::Refused(why) => Self::new(StatusCode::CONFLICT, "run_refuses", why),
+            OperatorError::Inputs(problems) => Self::inputs("/input", &problems),
             OperatorError::Damaged => Self::new(StatusCode::CONFLICT, "run_damaged", error.to_string()).help(
                 "The engine's log says what cannot be read. `cartwright replay RUN` shows its journal as far as it can be \
                  followed, `cartwright doctor` looks at the storage; a backup may have what is lost.",
@@ -241,6 +242,7 @@ pub(super) const ABOUT: &[About] = &[
             (404, "run_unknown"),
             (409, "run_refuses"),
             (409, "run_damaged"),
+            (422, "inputs_invalid"),
         ],
         ..PLAIN
     },

@@ -11,7 +11,7 @@ use cartwright_core::{
     access::{Area, Right},
     event::Source,
     id::{StoreId, Version, WorkflowId},
-    workflow::{Diagnostic, StoreSelector, TriggerKind, Workflow, WorkflowSet},
+    workflow::{Diagnostic, InputSpec, StoreSelector, TriggerKind, Workflow, WorkflowSet, inputs},
 };
 use cartwright_run::Incoming;
 use serde::{Deserialize, Serialize};
@@ -43,6 +43,9 @@ pub(super) struct WorkflowBody<'a> {
     enabled: bool,
     /// One line for each: `woo order.created, order.updated`.
     triggers: Vec<String>,
+    /// What a start by hand asks for, in the file's order; `null`: it declares no inputs.
+    #[schema(required)]
+    inputs: Option<&'a [InputSpec]>,
     /// What is wrong between it and others.
     #[schema(value_type = Vec<Finding>)]
     diagnostics: Vec<Json>,
@@ -121,6 +124,7 @@ pub(super) fn row<'a>(set: &WorkflowSet, workflow: &'a Workflow) -> WorkflowBody
         description: workflow.description.as_deref(),
         enabled: workflow.enabled,
         triggers: workflow.triggers.iter().map(|trigger| describe(&trigger.kind)).collect(),
+        inputs: workflow.inputs.as_deref(),
         diagnostics: conflicts.map(|conflict| finding(&conflict.diagnostic)).collect(),
     }
 }
@@ -156,6 +160,7 @@ fn describe(kind: &TriggerKind) -> String {
             format!("schedule {}", crons.join(", "))
         }
         TriggerKind::Http(http) => format!("http {} /hooks/{}", http.method, http.path),
+        TriggerKind::Manual => "manual".to_owned(),
     }
 }
 
@@ -163,9 +168,13 @@ fn describe(kind: &TriggerKind) -> String {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewRun {
-    /// What the workflow sees as `event.data`; absent: `{}`.
+    /// What the workflow sees as `event.data`; absent: `{}`. With the topic `manual` it is read as the inputs that the
+    /// workflow declares, if it does.
     #[schema(value_type = Option<Value>)]
     event: Option<Box<RawValue>>,
+    /// What the workflow sees as `inputs`, read as it declares them, and as `event.data`; instead of `event`.
+    #[schema(value_type = Option<Value>)]
+    inputs: Option<Box<RawValue>>,
     /// The store it is about, which must be connected; absent: none.
     #[schema(value_type = Option<StoreId>)]
     store: Option<String>,
@@ -191,17 +200,38 @@ pub(super) async fn run(
     let new: NewRun = body(&door, request, false).await?;
     let store = events::store_for(&door, &caller, Area::Runs, new.store.as_deref())?;
     let topic = new.topic.map_or_else(|| Ok("manual".to_owned()), events::topic)?;
-    let event = Incoming {
-        topic,
-        store: store.clone(),
-        source: Source::Manual { workflow: id.clone() },
-        data: events::data(new.event)?,
-        dedupe,
-    };
+    let data = given(&workflow, &topic, new.event, new.inputs)?;
+    let event = Incoming { topic, store: store.clone(), source: Source::Manual { workflow: id.clone() }, data, dedupe };
     let event = ingest::accept(&door, event).await?.id;
     let entry = caller.did(&door, "workflow.run", id.as_str()).of_store(store.as_ref());
     door.audit(entry.after(json!({ "event": event }))).await?;
     events::accepted(&event)
+}
+
+/// The event's data: inputs as the workflow declares them, or what was sent.
+fn given(
+    workflow: &Workflow,
+    topic: &str,
+    event: Option<Box<RawValue>>,
+    inputs: Option<Box<RawValue>>,
+) -> Result<Arc<RawValue>, Problem> {
+    let by_hand = topic == inputs::MANUAL_TOPIC;
+    if inputs.is_some() && (event.is_some() || !by_hand) {
+        let detail = "`inputs` goes without `event`, and with no topic but `manual`";
+        return Err(Problem::bad_request("argument_invalid", detail));
+    }
+    let at = if inputs.is_some() { "/inputs" } else { "/event" };
+    let spec = match (&workflow.inputs, &inputs) {
+        (Some(spec), _) if by_hand => spec.as_slice(),
+        (None, Some(_)) => &[],
+        _ => return events::data(event),
+    };
+    let text = events::data(inputs.or(event))?;
+    let given: Json =
+        serde_json::from_str(text.get()).map_err(|error| Problem::bad_request("body_invalid", error.to_string()))?;
+    let typed = inputs::read(spec, &given).map_err(|problems| Problem::inputs(at, &problems).about(&workflow.id))?;
+    let typed = serde_json::value::to_raw_value(&typed);
+    typed.map(Arc::from).map_err(|error| Problem::bad_request("body_invalid", error.to_string()))
 }
 
 /// For an id that is not loaded.
@@ -233,15 +263,18 @@ pub(super) const ABOUT: &[About] = &[
         shown: "/workflows/{id}/run",
         id: "runWorkflow",
         summary: "Starts a workflow by hand",
-        text: "Whatever it listens to, and whether or not it is enabled. It takes a token without a limit to stores, or `store`.",
+        text: "Whatever it listens to, and whether or not it is enabled. What it declares as `inputs` is checked, and all that is \
+               wrong is told at once. It takes a token without a limit to stores, or `store`.",
         takes: takes(a::<NewRun>, r#"{"event": {"sku": "A-1"}, "store": "my-shop"}"#),
         gives: &[gives(202, "On stable storage; the run follows.", a::<events::Accepted<'_>>)],
         refuses: &[
+            (400, "argument_invalid"),
             (400, "store_unknown"),
             (400, "topic_invalid"),
             (400, "body_not_json"),
             (400, "body_too_deep"),
             (404, "workflow_unknown"),
+            (422, "inputs_invalid"),
         ],
         ..PLAIN
     },

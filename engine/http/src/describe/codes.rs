@@ -61,6 +61,7 @@ pub(crate) const CODES: &[(u16, &str, &str)] = &[
     (413, "body_too_large", "the body is over the limit"),
     (421, "host_unknown", "the engine is not known under the `Host` that was asked for"),
     (422, "idempotency_key_reused", "the `Idempotency-Key` came with another request before"),
+    (422, "inputs_invalid", "what was given does not fit the inputs that the workflow declares; `errors` names each"),
     (429, "rate_limited", "too many requests; wait as `Retry-After` says"),
     (429, "too_many_streams", "this token or person, or all together, have too many live streams"),
     (500, "access_unreadable", "who may use the API could not be read from storage"),

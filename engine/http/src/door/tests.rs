@@ -7,6 +7,7 @@ mod audited;
 mod hooks;
 mod idempotent;
 mod live;
+mod manual;
 mod matrix;
 mod metrics;
 mod people;

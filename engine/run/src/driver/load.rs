@@ -22,7 +22,7 @@ use super::{Driver, Fresh, Stuck, settle::Pending};
 use crate::{
     inner::{Inner, Message},
     trace::{RunTrace, trace_id},
-    views::EventViews,
+    views::{EventViews, inputs_view},
 };
 
 impl Driver {
@@ -87,6 +87,7 @@ impl Driver {
             inner,
             mailbox,
             unread: None,
+            inputs_view: inputs_view(&workflow, &views),
             workflow,
             views,
             run: state.run.clone(),

@@ -13,6 +13,7 @@ use std::{
 
 use cartwright_core::{
     call::CallOutcome,
+    evaluate::Prepared,
     id::{RunId, StepPath},
     run::{
         apply::Illegal,
@@ -39,7 +40,7 @@ use crate::{
     metrics::Metrics,
     script,
     trace::RunTrace,
-    views::EventViews,
+    views::{EventViews, inputs_view},
     wait,
 };
 
@@ -103,6 +104,8 @@ struct Driver {
     run: RunId,
     workflow: Arc<Workflow>,
     views: Arc<EventViews>,
+    /// `inputs`, or what is wrong with what was given.
+    inputs_view: Result<Option<Prepared>, String>,
     /// `None` only while a decision is being made.
     state: Option<RunState>,
     /// How many entries storage has.
@@ -268,6 +271,7 @@ impl Driver {
             return Ok(false);
         }
         self.views = Arc::new(EventViews::of_run(&self.inner, self.state()).await?.ok_or(Stuck::EventGone)?);
+        self.inputs_view = inputs_view(&self.workflow, &self.views);
         Ok(true)
     }
 
@@ -276,6 +280,7 @@ impl Driver {
             workflow: &self.workflow,
             event: &self.views.event,
             store: self.views.store.as_ref(),
+            inputs: self.inputs_view.as_ref().map(Option::as_ref).map_err(String::as_str),
             evaluate: &self.inner.sandbox,
             marks: &self.inner.marks,
             now: self.inner.clock.now(),

@@ -30,6 +30,9 @@ impl<'a> Decider<'a> {
             return Ok(None);
         }
         let workflow = self.context.workflow;
+        if let Err(problems) = self.context.inputs {
+            return Ok(Some(RunError { step: None, code: "inputs_invalid".into(), message: problems.to_owned() }));
+        }
         let run = StepPath::new("");
         if let (Some(timeout), false) =
             (workflow.timeout, self.state().timers.contains_key(&(run.clone(), TimerKind::RunTimeout)))

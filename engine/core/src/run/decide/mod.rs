@@ -51,6 +51,8 @@ pub struct Context<'a> {
     pub event: &'a Prepared,
     /// `store` as expressions see it, where the event has one.
     pub store: Option<&'a Prepared>,
+    /// `inputs` as expressions see it, where the workflow declares inputs; what is wrong with what was given, else.
+    pub inputs: Result<Option<&'a Prepared>, &'a str>,
     /// The expression language.
     pub evaluate: &'a dyn Evaluate,
     /// How secrets are marked in what is about to be sent.

@@ -140,6 +140,7 @@ pub fn scope_at<T>(context: &Context<'_>, state: &RunState, frame: &Frame, then:
         store: context.store,
         steps: Some(&steps),
         vars: state.vars.as_deref(),
+        inputs: context.inputs.ok().flatten(),
         run: Some(&state.view),
         item: frame.item.as_deref(),
         index: frame.index,
