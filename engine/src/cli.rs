@@ -68,6 +68,12 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Check workflow files and report every problem at once
     Check(Check),
+    /// Print the page about a code that `check` reports
+    Explain {
+        /// The code, such as E0104; without one, all codes are listed
+        #[arg(value_name = "CODE")]
+        code: Option<String>,
+    },
     /// Run one workflow here and now; nothing is stored
     Run(Run),
     /// Show step by step how a recorded run became what it is
@@ -190,14 +196,28 @@ pub(crate) struct Check {
     /// How to report
     #[arg(long, value_enum)]
     pub(crate) format: Option<CheckFormat>,
+    /// What ends the check with exit code 1 besides errors
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(crate) deny: Option<Denied>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CheckFormat {
     /// For people
-    Human,
+    #[value(alias = "human")]
+    Text,
     /// One JSON document
     Json,
+    /// SARIF 2.1.0, for code hosts and editors
+    Sarif,
+    /// Workflow commands of GitHub Actions
+    Github,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Denied {
+    /// Warnings count as errors do
+    Warnings,
 }
 
 #[derive(Debug, Args)]

@@ -15,7 +15,6 @@ mod data;
 mod assembly;
 mod outside;
 mod workflows;
-mod examine;
 mod reload;
 mod client;
 mod listen;

@@ -18,10 +18,7 @@ use cartwright_http::FileFindings;
 use cartwright_run::{Definition, Loaded};
 use cartwright_sandbox::Sandbox;
 
-use crate::{
-    examine,
-    failure::{OrFail as _, Result, environment},
-};
+use crate::failure::{OrFail as _, Result, environment};
 
 /// Of one workflow or script file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -73,8 +70,9 @@ pub(crate) fn read_file(root: &Path, path: &Path, sandbox: Option<&Sandbox>) -> 
     let parsed = parse(id.clone(), &source, &script);
     let mut diagnostics = parsed.diagnostics;
     let workflow = parsed.workflow.map(Arc::new);
-    if let (Some(workflow), Some(sandbox)) = (&workflow, sandbox) {
-        diagnostics.extend(examine::code(workflow, sandbox));
+    if let (Some(workflow), Some(sandbox)) = (workflow.as_deref().or(parsed.draft.as_ref()), sandbox) {
+        diagnostics.extend(sandbox.check_workflow(&source, workflow));
+        diagnostics.sort_by_key(|one| (one.span.start, one.span.end, one.code));
     }
     let broken = diagnostics.iter().any(|one| one.severity == Severity::Error);
     let definition = Definition { id: id.clone(), source: source.clone(), files: files.into_inner() };

@@ -200,3 +200,26 @@ fn a_store_that_cannot_be_reached_is_tested_with_and_without_an_engine() {
         assert!(!added.contains("address"), "{added}");
     }
 }
+
+#[test]
+fn check_reports_for_machines_and_can_deny_warnings() {
+    let warned = "on: { woo: [order.created] }\nsteps:\n  - stop: done\n  - stop: never\n";
+    let engine = Engine::new(&[("warned.yaml", warned)]);
+    for (arguments, code, part) in [
+        (&["check"][..], 0, "warning[E0412]"),
+        (&["check", "--deny", "warnings"], 1, "warning[E0412]"),
+        (&["check", "--format", "github"], 0, "::warning file="),
+        (&["check", "--format", "sarif"], 0, "\"version\": \"2.1.0\""),
+        (&["check", "--format", "json"], 0, "\"page\": \"engine/docs/errors/E0412.md\""),
+        (&["check", "--format", "xml"], 2, "sarif"),
+        (&["explain", "e0412"], 0, "E0412: "),
+        (&["explain"], 0, "E0104  unknown key"),
+        (&["explain", "E9999"], 2, "there is no code"),
+    ] {
+        let output = engine.command(arguments);
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+        assert!(text.contains(part), "{arguments:?}: `{part}` in {text}");
+        assert!(!text.contains('\x1b'), "no colours where no terminal is");
+    }
+}

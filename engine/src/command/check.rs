@@ -1,32 +1,66 @@
 //! `cartwright check`: every problem of every file at once, pointing at the place.
+//!
+//! Exit codes: 0 where nothing is wrong, 1 with errors (or warnings, with `--deny warnings`), 2 for a wrong command
+//! line, 3 where a path cannot be read.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use cartwright_core::workflow::{Severity, render};
+use cartwright_core::{
+    Json,
+    workflow::{
+        Severity,
+        render::{COLUMNS, Part, lines},
+        report::{Report, github, sarif},
+    },
+};
 use cartwright_http::FileFindings;
 use serde_json::json;
 
 use super::Context;
 use crate::{
-    cli::{Check, CheckFormat},
+    cli::{Check, CheckFormat, Denied},
     failure::{Result, environment, quiet},
     terminal::{Terminal, Tone},
     workflows::{conflicts, files_below, read_file},
 };
 
+/// Lines of diagnostics are no wider, however wide the terminal is.
+const MAX_COLUMNS: usize = 120;
+
 pub(super) fn run(command: Check, context: &Context) -> Result<()> {
     let terminal = &context.terminal;
     let paths = if command.paths.is_empty() { vec![context.config.workflows.clone()] } else { command.paths };
+    let checked = examined(&paths, &context.config.workflows)?;
+    let format = command.format.unwrap_or(if terminal.json { CheckFormat::Json } else { CheckFormat::Text });
+    checked.print(format, terminal)?;
+    let denied = command.deny == Some(Denied::Warnings) && checked.count(Severity::Warning) > 0;
+    let failed = denied || checked.count(Severity::Error) > 0;
+    match (failed, format) {
+        (true, _) => terminal.note(checked.summary()),
+        (false, CheckFormat::Text) => terminal.line(terminal.paint(Tone::Good, checked.summary())),
+        (false, _) => {}
+    }
+    if failed { Err(quiet()) } else { Ok(()) }
+}
+
+/// What a check found.
+struct Checked {
+    files: usize,
+    /// One entry a file, in order of path.
+    findings: Vec<FileFindings>,
+}
+
+fn examined(paths: &[PathBuf], workflows: &Path) -> Result<Checked> {
     let sandbox = crate::assembly::sandbox();
     let mut findings = Vec::new();
     let mut loaded = BTreeMap::new();
-    let mut count = 0;
-    for path in &paths {
-        for (root, file) in files_of(path, &context.config.workflows)? {
-            count += 1;
+    let mut files = 0;
+    for path in paths {
+        for (root, file) in files_of(path, workflows)? {
+            files += 1;
             let examined = read_file(&root, &file, Some(&sandbox));
             findings.extend(examined.finding);
             loaded.extend(examined.loaded.map(|one| (one.definition.id.clone(), (file, one))));
@@ -34,27 +68,65 @@ pub(super) fn run(command: Check, context: &Context) -> Result<()> {
     }
     let name = |id: &_| loaded.get(id).map(|(file, _): &(PathBuf, _)| file.display().to_string()).unwrap_or_default();
     findings.extend(conflicts(loaded.values().map(|(_, one)| one), name));
-    let count_of =
-        |severity| findings.iter().flat_map(|one| &one.diagnostics).filter(|one| one.severity == severity).count();
-    let (errors, warnings) = (count_of(Severity::Error), count_of(Severity::Warning));
-    let as_json = command.format.map_or(terminal.json, |format| format == CheckFormat::Json);
-    if as_json {
-        let all: Vec<_> =
-            findings.iter().flat_map(|one| one.diagnostics.iter().map(|d| d.to_json(&one.file, &one.source))).collect();
-        terminal.data(&json!({ "files": count, "errors": errors, "warnings": warnings, "diagnostics": all }))?;
-    } else {
-        print(&findings, terminal);
+    Ok(Checked { files, findings: merged(findings) })
+}
+
+/// One entry for each file, its findings in order of place.
+fn merged(findings: Vec<FileFindings>) -> Vec<FileFindings> {
+    let mut files: BTreeMap<String, FileFindings> = BTreeMap::new();
+    for one in findings {
+        match files.get_mut(&one.file) {
+            None => drop(files.insert(one.file.clone(), one)),
+            Some(file) => {
+                if file.source.is_empty() {
+                    file.source = one.source;
+                }
+                file.diagnostics.extend(one.diagnostics);
+                file.diagnostics.sort_by_key(|found| (found.span.start, found.span.end, found.code));
+                file.diagnostics.dedup();
+            }
+        }
     }
-    let summary =
-        format!("{} checked, {}, {}", plural(count, "file"), plural(errors, "error"), plural(warnings, "warning"));
-    if errors > 0 {
-        terminal.note(summary);
-        return Err(quiet());
+    files.into_values().collect()
+}
+
+impl Checked {
+    fn count(&self, severity: Severity) -> usize {
+        self.findings.iter().flat_map(|one| &one.diagnostics).filter(|one| one.severity == severity).count()
     }
-    if !as_json {
-        terminal.line(terminal.paint(Tone::Good, summary));
+
+    fn summary(&self) -> String {
+        let (errors, warnings) = (self.count(Severity::Error), self.count(Severity::Warning));
+        format!("{} checked, {}, {}", plural(self.files, "file"), plural(errors, "error"), plural(warnings, "warning"))
     }
-    Ok(())
+
+    fn print(&self, format: CheckFormat, terminal: &Terminal) -> Result<()> {
+        let reports: Vec<Report<'_>> = self.findings.iter().map(report).collect();
+        match format {
+            CheckFormat::Text => print(&self.findings, terminal),
+            CheckFormat::Json => terminal.data(&self.json())?,
+            CheckFormat::Sarif => terminal.data(&sarif(&reports, env!("CARGO_PKG_VERSION")))?,
+            CheckFormat::Github => github(&reports).lines().for_each(|line| terminal.line(line)),
+        }
+        Ok(())
+    }
+
+    /// As `engine/docs/check.md` describes it.
+    fn json(&self) -> Json {
+        let of_file = |one: &FileFindings| -> Vec<Json> {
+            one.diagnostics.iter().map(|found| found.to_json(&one.file, &one.source)).collect()
+        };
+        json!({
+            "files": self.files,
+            "errors": self.count(Severity::Error),
+            "warnings": self.count(Severity::Warning),
+            "diagnostics": self.findings.iter().flat_map(of_file).collect::<Vec<_>>(),
+        })
+    }
+}
+
+fn report(one: &FileFindings) -> Report<'_> {
+    Report { file: &one.file, source: &one.source, diagnostics: &one.diagnostics }
 }
 
 /// The workflow files that a path stands for, each with the folder its id is relative to.
@@ -74,23 +146,23 @@ fn files_of(path: &Path, workflows: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
 
 /// Prints findings as the compiler of a language would.
 pub(crate) fn print(findings: &[FileFindings], terminal: &Terminal) {
+    let columns = terminal.width().unwrap_or(COLUMNS).min(MAX_COLUMNS);
     for finding in findings {
-        for line in render(&finding.file, &finding.source, &finding.diagnostics).lines() {
-            terminal.line(painted(line, terminal));
+        for (part, line) in lines(&finding.file, &finding.source, &finding.diagnostics, columns) {
+            terminal.line(terminal.paint(tone(part), line));
         }
         terminal.line("");
     }
 }
 
-fn painted(line: &str, terminal: &Terminal) -> String {
-    let tone = match line.trim_start() {
-        text if text.starts_with("error[") => Tone::Bad,
-        text if text.starts_with("warning[") => Tone::Wait,
-        text if text.starts_with("= ") => Tone::Move,
-        text if text.starts_with("| ") && text.trim_end().ends_with('^') => Tone::Bad,
-        _ => Tone::Plain,
-    };
-    terminal.paint(tone, line)
+fn tone(part: Part) -> Tone {
+    match part {
+        Part::Headline(Severity::Error) | Part::Underline(Severity::Error) => Tone::Bad,
+        Part::Headline(Severity::Warning) | Part::Underline(Severity::Warning) => Tone::Wait,
+        Part::Help => Tone::Move,
+        Part::Place => Tone::Quiet,
+        Part::Source | Part::Blank => Tone::Plain,
+    }
 }
 
 fn plural(count: usize, word: &str) -> String {

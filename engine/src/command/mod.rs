@@ -5,6 +5,7 @@ mod audit;
 mod backup;
 mod bulk;
 mod check;
+mod explain;
 mod doctor;
 mod health;
 mod events;
@@ -133,6 +134,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Serve(_) => serve::run(context).await,
         Command::Health => health::run(context).await,
         Command::Check(check) => check::run(check, context),
+        Command::Explain { code } => explain::run(code.as_deref(), &context.terminal),
         Command::Run(run) => run::run(run, context).await,
         Command::Replay { run } => runs::replay(&run, context).await,
         Command::Runs(runs) => runs::run(runs, context).await,

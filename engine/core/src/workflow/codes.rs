@@ -7,7 +7,27 @@ macro_rules! codes {
 
         /// Every code there is.
         pub const ALL: &[&str] = &[$($code),*];
+
+        /// Each code with its page, as Markdown.
+        const PAGES: &[(&str, &str)] =
+            &[$(($code, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/errors/", $code, ".md")))),*];
     };
+}
+
+/// Where a code's page lies in the repository.
+pub fn page_path(code: &str) -> String {
+    format!("engine/docs/errors/{code}.md")
+}
+
+/// The page about a code, as Markdown: what it means, a file that has it, and the same file mended.
+pub fn page(code: &str) -> Option<&'static str> {
+    PAGES.iter().find(|(known, _)| *known == code).map(|(_, page)| *page)
+}
+
+/// What a code says in a few words: the headline of its page.
+pub fn title(code: &str) -> &'static str {
+    let headline = page(code).and_then(|page| page.lines().next());
+    headline.and_then(|line| line.split_once(": ")).map_or("", |(_, title)| title)
 }
 
 codes! {

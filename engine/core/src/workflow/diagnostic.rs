@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Span;
+use super::{Span, codes};
 use crate::Json;
 
 /// One finding in one file.
@@ -66,13 +66,15 @@ impl Diagnostic {
         self
     }
 
-    /// For `--format json`: `{code, severity, message, file, line, column, end_line, end_column, start, end, help,
+    /// For `--format json`: `{code, title, page, severity, message, file, line, column, end_line, end_column, start, end, help,
     /// did_you_mean}`; lines and columns count from 1, columns count characters, `start` and `end` are bytes.
     pub fn to_json(&self, file: &str, source: &str) -> Json {
         let start = position(source, self.span.start);
         let end = position(source, self.span.end.max(self.span.start));
         json!({
             "code": self.code,
+            "title": codes::title(self.code),
+            "page": codes::page_path(self.code),
             "severity": self.severity.as_str(),
             "message": self.message,
             "file": file,
@@ -97,12 +99,31 @@ pub struct Position {
     pub column: usize,
 }
 
-/// The line and column of a byte of `source`; a byte beyond its end counts as its end.
+/// The line and column of a byte of `source`; a byte beyond its end counts as its end. Lines end as YAML's do: with LF,
+/// CR LF or CR. A byte order mark takes no column.
 pub fn position(source: &str, byte: usize) -> Position {
-    let before = &source[..floor(source, byte)];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-    Position { line, column: before[line_start..].chars().count() + 1 }
+    let at = floor(source, byte);
+    let start = line_start(source, at);
+    let breaks = source.as_bytes()[..start].iter().enumerate();
+    let line = breaks.filter(|(index, _)| ends_line(source, *index)).count() + 1;
+    let text = &source[start..at];
+    Position { line, column: text.strip_prefix('\u{feff}').unwrap_or(text).chars().count() + 1 }
+}
+
+/// Whether the byte at `index` is the last one of its line.
+fn ends_line(source: &str, index: usize) -> bool {
+    let bytes = source.as_bytes();
+    bytes[index] == b'\n' || (bytes[index] == b'\r' && bytes.get(index + 1) != Some(&b'\n'))
+}
+
+/// Where the line begins that holds the character boundary `at`.
+pub(super) fn line_start(source: &str, at: usize) -> usize {
+    (0..at).rev().find(|index| ends_line(source, *index)).map_or(0, |index| index + 1)
+}
+
+/// Where the line of `at` ends, its line break left out.
+pub(super) fn line_end(source: &str, at: usize) -> usize {
+    source[at..].find(['\n', '\r']).map_or(source.len(), |offset| at + offset)
 }
 
 /// The nearest character boundary at or before `byte`.
@@ -145,6 +166,21 @@ mod tests {
         assert_eq!(position(source, 1), Position { line: 1, column: 1 });
         assert_eq!(position(source, 10), Position { line: 2, column: 3 });
         assert_eq!(position(source, 999), Position { line: 2, column: 6 });
+    }
+
+    #[test]
+    fn every_line_break_of_yaml_counts_and_a_byte_order_mark_does_not() {
+        for (source, byte, line, column) in [
+            ("a\r\nb", 3, 2, 1),
+            ("a\r\nb", 1, 1, 2),
+            ("a\rb", 2, 2, 1),
+            ("a\r\rb", 3, 3, 1),
+            ("\u{feff}on: 1", 3, 1, 1),
+            ("\u{feff}on: 1", 5, 1, 3),
+            ("\u{feff}", 0, 1, 1),
+        ] {
+            assert_eq!(position(source, byte), Position { line, column }, "{source:?} at {byte}");
+        }
     }
 
     #[test]

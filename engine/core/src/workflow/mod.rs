@@ -7,6 +7,7 @@ mod model;
 pub mod parse;
 pub mod diagnostic;
 pub mod render;
+pub mod report;
 pub mod codes;
 pub mod yaml;
 mod node;

@@ -21,6 +21,8 @@ pub const MAX_DIAGNOSTICS: usize = 500;
 pub struct Parsed {
     /// The workflow; `None` when any diagnostic is an error.
     pub workflow: Option<Workflow>,
+    /// What could be read of a workflow with errors: to find more that is wrong with it, never to run it.
+    pub draft: Option<Workflow>,
     /// Everything that was found, in order of place.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -30,20 +32,19 @@ pub struct Parsed {
 pub fn parse(id: WorkflowId, source: &str, files: &dyn Fn(&str) -> Result<String, String>) -> Parsed {
     let mut reader = Reader::new(source, files);
     let root = yaml::read(source, &mut reader.diagnostics);
-    let mut workflow = root.and_then(|root| read(id, source, &root, &mut reader));
+    let workflow = root.and_then(|root| read(id, source, &root, &mut reader));
     if let Some(workflow) = &workflow {
         let mut found = Vec::new();
         check::check(source, workflow, &reader.ids, &mut found);
         reader.diagnostics.append(&mut found);
     }
     let mut diagnostics = reader.diagnostics;
-    if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
-        workflow = None;
-    }
+    let broken = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end, diagnostic.code));
     diagnostics.dedup();
     diagnostics.truncate(MAX_DIAGNOSTICS);
-    Parsed { workflow, diagnostics }
+    let (workflow, draft) = if broken { (None, workflow) } else { (workflow, None) };
+    Parsed { workflow, draft, diagnostics }
 }
 
 /// The same for the bytes of a file, which may not be text at all.
@@ -56,7 +57,7 @@ pub fn parse_bytes(id: WorkflowId, bytes: &[u8], files: &dyn Fn(&str) -> Result<
             let message = format!("the file is not UTF-8: the bytes from {at} on are no text");
             let diagnostic =
                 Diagnostic::error(codes::NOT_UTF8, at..at, message).help("save the file with the encoding UTF-8");
-            Parsed { workflow: None, diagnostics: vec![diagnostic] }
+            Parsed { workflow: None, draft: None, diagnostics: vec![diagnostic] }
         }
     }
 }

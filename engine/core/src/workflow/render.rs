@@ -1,115 +1,84 @@
 //! Diagnostics as text for a terminal or a log: file, line and column, the source line with the span underlined, help.
 
-use std::fmt::Write as _;
+mod excerpt;
+mod wrap;
 
-use super::diagnostic::{Diagnostic, floor, position};
+use super::{
+    Severity,
+    diagnostic::{Diagnostic, floor, position},
+};
+use excerpt::excerpt;
+pub use wrap::wrap;
 
-/// A longer source line is cut around the span.
-const MAX_LINE_CHARS: usize = 120;
+/// How wide text is where nobody says otherwise.
+pub const COLUMNS: usize = 80;
 
-/// A tab is shown as this many spaces.
-const TAB: &str = "    ";
+/// What a line of rendered diagnostics is, for whoever colours it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// `error[E0104]: …` and what of it goes on.
+    Headline(Severity),
+    /// `--> file:line:column`
+    Place,
+    /// A line of the file.
+    Source,
+    /// The carets below it.
+    Underline(Severity),
+    /// What to do about it.
+    Help,
+    /// Nothing, between two diagnostics.
+    Blank,
+}
 
-/// All diagnostics of one file as text, in order of place. Empty without diagnostics.
+/// All diagnostics of one file as text of [`COLUMNS`] columns, in order of place. Empty without diagnostics.
 pub fn render(file: &str, source: &str, diagnostics: &[Diagnostic]) -> String {
+    let lines = lines(file, source, diagnostics, COLUMNS);
+    lines.into_iter().map(|(_, line)| line + "\n").collect()
+}
+
+/// The same line by line, in as many columns as there are. Code is never broken over lines.
+pub fn lines(file: &str, source: &str, diagnostics: &[Diagnostic], columns: usize) -> Vec<(Part, String)> {
     let mut sorted: Vec<_> = diagnostics.iter().collect();
     sorted.sort_by_key(|d| (d.span.start, d.span.end, d.code));
-    let mut out = String::new();
+    let mut out = Vec::new();
     for (index, diagnostic) in sorted.into_iter().enumerate() {
         if index > 0 {
-            out.push('\n');
+            out.push((Part::Blank, String::new()));
         }
-        one(&mut out, file, source, diagnostic);
+        one(&mut out, file, source, diagnostic, columns);
     }
     out
 }
 
-fn one(out: &mut String, file: &str, source: &str, d: &Diagnostic) {
+fn one(out: &mut Vec<(Part, String)>, file: &str, source: &str, d: &Diagnostic, columns: usize) {
     let start = floor(source, d.span.start);
     let at = position(source, start);
     let gutter = at.line.to_string().len();
-    // Writing to a String cannot fail.
-    let _ = writeln!(out, "{}[{}]: {}", d.severity.as_str(), d.code, d.message);
-    let _ = writeln!(out, "{:gutter$}--> {file}:{}:{}", "", at.line, at.column);
-    let (line, underline) = excerpt(source, start, d.span.end);
-    let _ = writeln!(out, "{:gutter$} |", "");
-    let _ = writeln!(out, "{} | {line}", at.line);
-    let _ = writeln!(out, "{:gutter$} | {underline}", "");
+    let blank = " ".repeat(gutter);
+    let headline = format!("{}[{}]: {}", d.severity.as_str(), d.code, d.message);
+    put(out, Part::Headline(d.severity), "", "  ", &headline, columns);
+    out.push((Part::Place, format!("{blank}--> {file}:{}:{}", at.line, at.column)));
+    let shown = excerpt(source, start, d.span.end, columns.saturating_sub(gutter + 3));
+    out.push((Part::Source, format!("{blank} |")));
+    out.push((Part::Source, format!("{} | {}", at.line, shown.line).trim_end().to_owned()));
+    out.push((Part::Underline(d.severity), format!("{blank} | {}", shown.underline)));
     if let Some(word) = &d.did_you_mean {
-        let _ = writeln!(out, "{:gutter$} = did you mean `{word}`?", "");
+        let text = format!("did you mean `{word}`?");
+        put(out, Part::Help, &format!("{blank} = "), &format!("{blank}   "), &text, columns);
     }
-    if let Some(help) = &d.help {
-        for (index, text) in help.lines().enumerate() {
-            let label = if index == 0 { "= help:" } else { "       " };
-            let _ = writeln!(out, "{:gutter$} {label} {text}", "");
-        }
-    }
-}
-
-/// The line around `start` and a line of carets under the part of the span that lies on it.
-fn excerpt(source: &str, start: usize, end: usize) -> (String, String) {
-    let line_start = source[..start].rfind('\n').map_or(0, |at| at + 1);
-    let line_end = source[start..].find('\n').map_or(source.len(), |at| start + at);
-    let end = floor(source, end.clamp(start, line_end));
-    let end = start + source[start..end].trim_end().len();
-    let before: Vec<char> = source[line_start..start].chars().collect();
-    let marked: Vec<char> = source[start..end].chars().collect();
-    let after: Vec<char> = source[end..line_end].trim_end_matches('\r').chars().collect();
-
-    // The span's start stays visible; what is cut shows as `…`.
-    let keep_before = before.len().min(MAX_LINE_CHARS / 2);
-    let cut_before = keep_before < before.len();
-    let keep_marked = marked.len().min(MAX_LINE_CHARS - keep_before);
-    let keep_after = after.len().min(MAX_LINE_CHARS - keep_before - keep_marked);
-    let cut_after = keep_marked < marked.len() || keep_after < after.len();
-
-    let mut line = String::new();
-    let mut underline = String::new();
-    if cut_before {
-        line.push('…');
-        underline.push(' ');
-    }
-    let mut put = |chars: &[char], mark: char| {
-        for c in chars {
-            let shown = shown(*c);
-            underline.extend(std::iter::repeat_n(mark, shown.chars().map(width).sum()));
-            line.push_str(&shown);
-        }
-    };
-    put(&before[before.len() - keep_before..], ' ');
-    put(&marked[..keep_marked], '^');
-    if keep_marked == marked.len() {
-        put(&after[..keep_after], ' ');
-    }
-    if cut_after {
-        line.push('…');
-    }
-    let mut underline = underline.trim_end().to_owned();
-    if marked.is_empty() {
-        let column =
-            before[before.len() - keep_before..].iter().flat_map(|c| shown(*c).chars().collect::<Vec<_>>()).map(width);
-        underline = " ".repeat(usize::from(cut_before) + column.sum::<usize>());
-        underline.push('^');
-    }
-    (line.trim_end().to_owned(), underline)
-}
-
-/// A character as a terminal can show it: control characters (terminal escapes) never pass.
-fn shown(c: char) -> String {
-    match c {
-        '\t' => TAB.to_owned(),
-        c if c.is_control() => "\u{fffd}".to_owned(),
-        c => c.to_string(),
+    let mut label = "= help:";
+    for text in d.help.iter().flat_map(|help| help.lines()) {
+        put(out, Part::Help, &format!("{blank} {label} "), &format!("{blank}         "), text, columns);
+        label = "       ";
     }
 }
 
-/// Columns a character takes on a terminal: two for East Asian wide ones and emoji, none for combining marks.
-fn width(c: char) -> usize {
-    match u32::from(c) {
-        0x0300..=0x036f | 0x200b..=0x200f | 0xfe00..=0xfe0f => 0,
-        0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff | 0xfe30..=0xfe6f | 0xff00..=0xff60 => 2,
-        0x1f300..=0x1faff | 0x20000..=0x3fffd => 2,
-        _ => 1,
+/// Text in lines of at most `columns`, the first after `first`, the others after `rest`.
+fn put(out: &mut Vec<(Part, String)>, part: Part, first: &str, rest: &str, text: &str, columns: usize) {
+    let narrowest = first.len().max(rest.len());
+    for (index, line) in wrap(text, columns.saturating_sub(narrowest)).into_iter().enumerate() {
+        let indent = if index == 0 { first } else { rest };
+        out.push((part, format!("{indent}{line}")));
     }
 }
 
@@ -132,23 +101,22 @@ mod tests {
     }
 
     #[test]
-    fn tabs_wide_characters_and_control_characters_keep_their_place() {
-        check(
-            "a:\t日本\u{1b} x\n",
-            11..12,
-            "error[E0104]: wrong\n --> a.yaml:1:8\n  |\n1 | a:    日本\u{fffd} x\n  |            ^\n  = help: mend it\n"
-                .replace("           ^", "            ^")
-                .as_str(),
-        );
+    fn an_empty_file_and_places_beyond_the_end_are_shown() {
+        check("", 0..0, "error[E0104]: wrong\n --> a.yaml:1:1\n  |\n1 |\n  | ^\n  = help: mend it\n");
+        check("a", 70..90, "error[E0104]: wrong\n --> a.yaml:1:2\n  |\n1 | a\n  |  ^\n  = help: mend it\n");
     }
 
     #[test]
-    fn long_lines_are_cut_and_empty_spans_shown() {
-        let source = format!("{}x{}", "a".repeat(500), "b".repeat(500));
-        let text = render("a.yaml", &source, &[Diagnostic::error("E0104", 500..501, "wrong")]);
-        assert!(text.lines().all(|line| line.chars().count() < 140), "{text}");
-        assert!(text.contains(&format!("…{}x", "a".repeat(60))), "{text}");
-        check("", 0..0, "error[E0104]: wrong\n --> a.yaml:1:1\n  |\n1 | \n  | ^\n  = help: mend it\n");
-        check("a", 70..90, "error[E0104]: wrong\n --> a.yaml:1:2\n  |\n1 | a\n  |  ^\n  = help: mend it\n");
+    fn nothing_is_wider_than_it_may_be() {
+        let source = format!("{}x{}", "a".repeat(500), "日".repeat(500));
+        let words = "so many words that they go on and on ".repeat(8);
+        for columns in [40, 60, 80, 120] {
+            for span in [0..0, 0..3, 500..501, 480..900, 1900..1903, 0..2001] {
+                let found = Diagnostic::error("E0104", span, &words).help(&words).suggest("stpes", ["steps"]);
+                for (_, line) in lines("a.yaml", &source, &[found], columns) {
+                    assert!(unicode_width::UnicodeWidthStr::width(line.as_str()) <= columns, "{columns}: {line}");
+                }
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 mod expressions;
 mod hostile;
 mod scripts;
+mod golden;
 mod support;
 mod templates;
 mod woo;
