@@ -2,6 +2,7 @@
 
 mod stores;
 mod access;
+mod files;
 mod groups;
 mod operate;
 
@@ -13,10 +14,11 @@ use cartwright_core::{
     run::row::RunStatus,
 };
 use cartwright_run::{Kind, outbound::Cidr};
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
+pub(crate) use files::{Check, CheckFormat, Denied, Fmt};
 pub(crate) use operate::{EventReplay, Resolve, Selection};
 pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
 
@@ -74,6 +76,8 @@ pub(crate) enum Command {
         #[arg(value_name = "CODE")]
         code: Option<String>,
     },
+    /// Write workflow files in one form; comments and what they mean stay
+    Fmt(Fmt),
     /// Run one workflow here and now; nothing is stored
     Run(Run),
     /// Show step by step how a recorded run became what it is
@@ -186,38 +190,6 @@ pub(crate) struct Outside {
     /// A file (PEM) with certificates of authorities to trust besides the system's
     #[arg(long, value_name = "FILE")]
     pub(crate) extra_ca_certificates: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Check {
-    /// Files and folders [default: the workflows folder]
-    #[arg(value_name = "PATH")]
-    pub(crate) paths: Vec<PathBuf>,
-    /// How to report
-    #[arg(long, value_enum)]
-    pub(crate) format: Option<CheckFormat>,
-    /// What ends the check with exit code 1 besides errors
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub(crate) deny: Option<Denied>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CheckFormat {
-    /// For people
-    #[value(alias = "human")]
-    Text,
-    /// One JSON document
-    Json,
-    /// SARIF 2.1.0, for code hosts and editors
-    Sarif,
-    /// Workflow commands of GitHub Actions
-    Github,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Denied {
-    /// Warnings count as errors do
-    Warnings,
 }
 
 #[derive(Debug, Args)]

@@ -109,6 +109,15 @@ fn read_script(root: &Path, folder: &Path, name: &str) -> Result<String, String>
 
 /// Every workflow file below a folder, in order of path: `*.yaml` and `*.yml`, without tests and hidden ones.
 pub(crate) fn files_below(root: &Path) -> Result<Vec<PathBuf>> {
+    named_below(root, is_workflow)
+}
+
+/// The same with tests.
+pub(crate) fn with_tests_below(root: &Path) -> Result<Vec<PathBuf>> {
+    named_below(root, |name| stem(name).is_some())
+}
+
+fn named_below(root: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>> {
     let mut found = BTreeSet::new();
     let mut folders = vec![(root.to_owned(), 0)];
     while let Some((folder, depth)) = folders.pop() {
@@ -124,7 +133,7 @@ pub(crate) fn files_below(root: &Path) -> Result<Vec<PathBuf>> {
                 if depth + 1 < MAX_DEPTH {
                     folders.push((path, depth + 1));
                 }
-            } else if is_workflow(&name) {
+            } else if wanted(&name) {
                 found.insert(path);
             }
             if found.len() > MAX_FILES {
@@ -135,9 +144,18 @@ pub(crate) fn files_below(root: &Path) -> Result<Vec<PathBuf>> {
     Ok(found.into_iter().collect())
 }
 
+fn stem(name: &str) -> Option<&str> {
+    name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"))
+}
+
 fn is_workflow(name: &str) -> bool {
-    let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"));
-    stem.is_some_and(|stem| !stem.ends_with(".test"))
+    stem(name).is_some_and(|stem| !stem.ends_with(".test"))
+}
+
+/// Whether a file holds tests of a workflow.
+pub(crate) fn is_test(path: &Path) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).and_then(stem);
+    name.is_some_and(|stem| stem.ends_with(".test"))
 }
 
 /// A folder that is read again and again.

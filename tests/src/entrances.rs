@@ -10,7 +10,7 @@ use cartwright_core::{
     secret::SecretMarks,
     time::Timestamp,
     woo::{WooMethod, WooRequest},
-    workflow::{Expression, parse},
+    workflow::{Expression, FileKind, format, parse},
 };
 use cartwright_http::{
     hook,
@@ -38,6 +38,10 @@ pub fn workflow(text: &str) {
         assert!(!diagnostic.message.is_empty());
     }
     assert!(parsed.workflow.is_some() || !parsed.diagnostics.is_empty(), "refused without a reason: {text}");
+    if let Ok(formatted) = format(text, FileKind::Workflow) {
+        let again = format(&formatted, FileKind::Workflow);
+        assert_eq!(again.as_ref(), Ok(&formatted), "formatting {text} again changes it");
+    }
 }
 
 /// An expression gives a value or an error that says why, soon.

@@ -7,6 +7,7 @@ mod bulk;
 mod check;
 mod explain;
 mod doctor;
+mod fmt;
 mod health;
 mod events;
 mod export;
@@ -135,6 +136,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Health => health::run(context).await,
         Command::Check(check) => check::run(check, context),
         Command::Explain { code } => explain::run(code.as_deref(), &context.terminal),
+        Command::Fmt(fmt) => fmt::run(&fmt, context),
         Command::Run(run) => run::run(run, context).await,
         Command::Replay { run } => runs::replay(&run, context).await,
         Command::Runs(runs) => runs::run(runs, context).await,

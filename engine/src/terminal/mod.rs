@@ -1,5 +1,6 @@
 //! How answers look: aligned and coloured on a terminal, plain elsewhere, JSON where asked for.
 
+mod diff;
 mod table;
 mod text;
 mod timeline;
@@ -13,6 +14,7 @@ use std::{
 
 use serde::Serialize;
 
+pub(crate) use diff::unified;
 pub(crate) use progress::Progress;
 pub(crate) use table::Table;
 pub(crate) use text::{ago, one_line, shorten, span};

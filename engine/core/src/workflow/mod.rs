@@ -21,6 +21,7 @@ pub mod grants;
 pub mod steps;
 mod check;
 pub mod schema;
+pub mod format;
 pub mod visit;
 pub mod topic;
 pub mod selector;
@@ -31,6 +32,7 @@ pub mod set;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use duration::{format_duration, parse_duration};
+pub use format::{FileKind, Unformatted, format};
 pub use inputs::{InputKind, InputSpec};
 pub use model::*;
 pub use parse::{Parsed, parse, parse_bytes};

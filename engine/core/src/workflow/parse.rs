@@ -51,15 +51,15 @@ pub fn parse(id: WorkflowId, source: &str, files: &dyn Fn(&str) -> Result<String
 pub fn parse_bytes(id: WorkflowId, bytes: &[u8], files: &dyn Fn(&str) -> Result<String, String>) -> Parsed {
     match std::str::from_utf8(bytes) {
         Ok(source) => parse(id, source, files),
-        Err(error) => {
-            // The position counts in the lossy text that a caller can show.
-            let at = error.valid_up_to();
-            let message = format!("the file is not UTF-8: the bytes from {at} on are no text");
-            let diagnostic =
-                Diagnostic::error(codes::NOT_UTF8, at..at, message).help("save the file with the encoding UTF-8");
-            Parsed { workflow: None, draft: None, diagnostics: vec![diagnostic] }
-        }
+        Err(error) => Parsed { workflow: None, draft: None, diagnostics: vec![diagnostic_of_bytes(error)] },
     }
+}
+
+/// What is wrong with a file that is no text. Its place counts in the lossy text that a caller can show.
+pub fn diagnostic_of_bytes(error: std::str::Utf8Error) -> Diagnostic {
+    let at = error.valid_up_to();
+    let message = format!("the file is not UTF-8: the bytes from {at} on are no text");
+    Diagnostic::error(codes::NOT_UTF8, at..at, message).help("save the file with the encoding UTF-8")
 }
 
 fn read(id: WorkflowId, source: &str, root: &Node, reader: &mut Reader<'_>) -> Option<Workflow> {

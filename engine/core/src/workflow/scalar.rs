@@ -52,6 +52,11 @@ impl Scalar {
     }
 }
 
+/// Whether a plain word is text, and nothing else.
+pub(crate) fn reads_as_text(scalar: &Scalar) -> bool {
+    matches!(scalar.json(), Ok(Json::String(_)))
+}
+
 /// The core schema's numbers as JSON writes them.
 fn json_number(text: &str) -> Option<String> {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
