@@ -4,7 +4,7 @@ use saphyr_parser::ScalarStyle;
 
 use super::{
     scalar,
-    scalar::simple_end,
+    scalar::{Where, simple_end},
     tree::{Kind, Node},
 };
 
@@ -76,7 +76,7 @@ pub(super) fn text(source: &str, node: &Node) -> Option<String> {
         Kind::Scalar(text, style) => {
             let raw = raw()?;
             let length = simple_end(&source[node.start..], *style, raw.len())?;
-            Some(scalar::one_line(text, *style, source.get(node.start..node.start + length)?, false))
+            Some(scalar::one_line(text, *style, source.get(node.start..node.start + length)?, Where::Flow))
         }
         Kind::Alias => raw().map(str::to_owned),
         Kind::List(items) if source[node.start..].starts_with('[') => {
@@ -98,7 +98,7 @@ pub(super) fn pair(source: &str, (key, value): &(Node, Node)) -> Option<(String,
         return None;
     }
     let length = simple_end(&source[key.start..], *style, raw.len())?;
-    let written = scalar::one_line(name, *style, source.get(key.start..key.start + length)?, true);
+    let written = scalar::one_line(name, *style, source.get(key.start..key.start + length)?, Where::Key);
     Some((written, text(source, value)?))
 }
 

@@ -5,7 +5,7 @@ use saphyr_parser::ScalarStyle;
 
 use super::{
     flow, scalar,
-    scalar::simple_end,
+    scalar::{Where, simple_end},
     tree::{Kind, Node},
 };
 
@@ -233,7 +233,7 @@ impl Cursor<'_> {
         let (text, written) = match &key.kind {
             Kind::Scalar(text, style) => {
                 self.at = start + simple_end(self.rest(), *style, key.end.checked_sub(start)?)?;
-                (text.clone(), scalar::one_line(text, *style, self.source[start..self.at].trim_end(), true))
+                (text.clone(), scalar::one_line(text, *style, self.source[start..self.at].trim_end(), Where::Key))
             }
             Kind::Alias | Kind::List(_) | Kind::Map(_) => return None,
         };
@@ -295,7 +295,7 @@ impl Cursor<'_> {
                 self.at += raw.len();
                 let lines = match raw.contains('\n') {
                     true => scalar::folded(&raw),
-                    false => vec![scalar::one_line(text, *style, &raw, false)],
+                    false => vec![scalar::one_line(text, *style, &raw, Where::Block)],
                 };
                 Some(Body::Text { lead, lines, comment: self.line_end()? })
             }

@@ -7,10 +7,21 @@ use super::super::{
     scalar::reads_as_text,
 };
 
+/// Where a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Where {
+    /// As a key.
+    Key,
+    /// Behind a key or a dash.
+    Block,
+    /// Between brackets, where words without quotes run together.
+    Flow,
+}
+
 /// A value of one line as it is written. `raw` is what stands in the file.
-pub(super) fn one_line(text: &str, style: ScalarStyle, raw: &str, is_key: bool) -> String {
+pub(super) fn one_line(text: &str, style: ScalarStyle, raw: &str, stands: Where) -> String {
     match style {
-        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted if needs_no_quotes(text, is_key) => text.to_owned(),
+        ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted if needs_no_quotes(text, stands) => text.to_owned(),
         ScalarStyle::SingleQuoted if !text.contains(['"', '\\']) && !text.contains(char::is_control) => {
             format!("\"{text}\"")
         }
@@ -20,15 +31,20 @@ pub(super) fn one_line(text: &str, style: ScalarStyle, raw: &str, is_key: bool) 
 
 /// Whether a text is the same without quotes wherever it stands, for readers of YAML 1.1 too. Expressions keep their
 /// quotes: the next edit may bring a sign that YAML knows.
-fn needs_no_quotes(text: &str, is_key: bool) -> bool {
+fn needs_no_quotes(text: &str, stands: Where) -> bool {
     const OLD_BOOLEANS: [&str; 6] = ["y", "n", "yes", "no", "on", "off"];
     let begins_well = text.starts_with(|c: char| c.is_alphabetic() || c == '_')
         || text.strip_prefix("./").is_some_and(|rest| !rest.is_empty());
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ' ' | '+' | '(' | ')' | ';');
     let word = Scalar { text: text.to_owned(), style: Style::Plain };
     // `on` is how every workflow file begins.
-    let old = OLD_BOOLEANS.iter().any(|old| text.eq_ignore_ascii_case(old)) && !(is_key && text == "on");
-    begins_well && text.chars().all(plain) && !text.ends_with(' ') && !old && reads_as_text(&word)
+    let old = OLD_BOOLEANS.iter().any(|old| text.eq_ignore_ascii_case(old)) && !(stands == Where::Key && text == "on");
+    begins_well
+        && text.chars().all(plain)
+        && !(stands == Where::Flow && text.contains(' '))
+        && !text.ends_with(' ')
+        && !old
+        && reads_as_text(&word)
 }
 
 /// The lines of a value that goes over several: those after the first without their indentation.
