@@ -90,6 +90,49 @@ output: steps.each.output
 "#,
     ),
     (
+        "sides",
+        "succeeded",
+        r#"
+on: { woo: [order.created] }
+grants: { http: ["127.0.0.1"] }
+steps:
+  - id: both
+    parallel:
+      left:
+        - id: first
+          http: PUT http://SINK/left
+        - id: second
+          script: steps.first.output.status + 1
+      right:
+        - id: nap
+          sleep: 5ms
+        - id: each
+          for_each: "[1, 2]"
+          steps:
+            - parallel:
+                one: [{ id: out, http: "PUT http://SINK/right" }]
+                two: [{ script: "item * 10" }]
+  - id: last
+    script: '#{ both: steps.both.output.left, second: steps.second.output, each: steps.both.output.right[1].two }'
+"#,
+    ),
+    (
+        "sides-fail",
+        "failed",
+        r#"
+on: { woo: [order.created] }
+grants: { http: ["127.0.0.1"] }
+steps:
+  - id: both
+    parallel:
+      left:
+        - { id: slow, http: "PUT http://SINK/slow" }
+        - { id: never, http: "PUT http://SINK/never" }
+      right:
+        - { id: bad, fail: "as wanted" }
+"#,
+    ),
+    (
         "fails",
         "failed",
         r#"

@@ -33,6 +33,20 @@ steps:
         http: POST http://sink.example.com/
         body: { effect: "each${{ item }}-${{ event.data.id }}" }
         IDEMPOTENT
+  - id: sides
+    parallel:
+      left:
+        - id: left
+          http: POST http://sink.example.com/
+          body: { effect: "left-${{ event.data.id }}" }
+          IDEMPOTENT
+      right:
+        - id: rest
+          sleep: 1s
+        - id: right
+          http: POST http://sink.example.com/
+          body: { effect: "right-${{ event.data.id }}" }
+          IDEMPOTENT
   - id: done
     emit: order.done
     data: { id: "${{ event.data.id }}" }
@@ -71,7 +85,8 @@ steps:
 "#;
 
 /// Effects of one order, whatever happens.
-pub(crate) const EFFECTS: [&str; 7] = ["first", "script", "again", "each1", "each2", "each3", "done"];
+pub(crate) const EFFECTS: [&str; 9] =
+    ["first", "script", "again", "each1", "each2", "each3", "left", "right", "done"];
 /// Happens once for each failure of an order's run.
 pub(crate) const FAILED: &str = "failed";
 /// Of these exactly one happens.

@@ -25,6 +25,7 @@ use crate::{
         writes::writes_outside,
     },
     time::Timestamp,
+    workflow::PARALLEL,
 };
 
 /// An entry that cannot follow the ones before it: a damaged journal, or a bug.
@@ -109,7 +110,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             show(state, path, json!({"status": "skipped", "output": null}));
             Ok(())
         }
-        What::StepStarted { path, attempt, .. } => start(state, path, *attempt, at),
+        What::StepStarted { path, attempt, kind } => start(state, path, *attempt, kind, at),
         What::BranchTaken { path, branch } => {
             active(state, path)?.inner = Inner::Branch(*branch);
             Ok(())
@@ -124,7 +125,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             state.doubts.forget(&format!("{path}[{index}]"));
             match &mut active(state, path)?.inner {
                 Inner::Loop { outputs, .. } => outputs.insert(*index, output.clone()),
-                Inner::None | Inner::Branch(_) => return Err("the step is no loop"),
+                Inner::None | Inner::Branch(_) | Inner::Parallel => return Err("the step is no loop"),
             };
             Ok(())
         }
@@ -224,7 +225,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             let attempt = active.attempt;
             match active.inner {
                 Inner::Loop { .. } => drop_below(state, path.as_str()),
-                Inner::None | Inner::Branch(_) => clear_timers(state, path.as_str()),
+                Inner::None | Inner::Branch(_) | Inner::Parallel => clear_timers(state, path.as_str()),
             }
             state.doubts.forget(path.as_str());
             let result =
@@ -301,7 +302,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
     }
 }
 
-fn start(state: &mut RunState, path: &StepPath, attempt: u32, at: Timestamp) -> Result<(), &'static str> {
+fn start(state: &mut RunState, path: &StepPath, attempt: u32, kind: &str, at: Timestamp) -> Result<(), &'static str> {
     let (before, tries, calls) = match state.steps.remove(path) {
         None => (0, 0, Vec::new()),
         Some(StepState::Retrying { attempt, tries, calls, .. }) => (attempt, tries, calls),
@@ -311,7 +312,9 @@ fn start(state: &mut RunState, path: &StepPath, attempt: u32, at: Timestamp) -> 
     if attempt != before + 1 {
         return Err("attempts count up by one");
     }
-    let active = Active { attempt, tries: tries + 1, calls, inner: Inner::None, begun: at };
+    // Branches side by side are all begun with their step: nothing more needs to be written.
+    let inner = if kind == PARALLEL { Inner::Parallel } else { Inner::None };
+    let active = Active { attempt, tries: tries + 1, calls, inner, begun: at };
     state.steps.insert(path.clone(), StepState::Active(active));
     Ok(())
 }

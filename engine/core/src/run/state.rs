@@ -191,6 +191,8 @@ pub enum Inner {
         /// What ended iterations gave, by index.
         outputs: BTreeMap<u32, Json>,
     },
+    /// Branches side by side; what they came to is in their steps.
+    Parallel,
 }
 
 /// A call as the journal knows it.
@@ -278,11 +280,14 @@ impl RunState {
 
     /// Whether a step below a container is doing something, rather than waiting for a time or an event.
     pub fn is_busy_below(&self, container: &StepPath) -> bool {
-        let prefix = format!("{container}[");
-        let below = self.steps.range(StepPath::new(prefix.as_str())..);
-        below.take_while(|(path, _)| path.as_str().starts_with(&prefix)).any(|(path, step)| match step {
+        let busy = |(path, step): (&StepPath, &StepState)| match step {
             StepState::Active(active) => matches!(active.inner, Inner::None) && !self.is_waiting(path, active),
             _ => false,
+        };
+        ["[", "."].into_iter().any(|sign| {
+            let prefix = format!("{container}{sign}");
+            let below = self.steps.range(StepPath::new(prefix.as_str())..);
+            below.take_while(|(path, _)| path.as_str().starts_with(&prefix)).any(busy)
         })
     }
 

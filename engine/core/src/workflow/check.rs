@@ -2,6 +2,7 @@
 //! written literally; the rest is refused when it happens.
 
 mod inputs;
+mod sides;
 mod store;
 
 use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
@@ -41,6 +42,7 @@ pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span
                 diagnostics.extend(denied.err().map(|missing| http_denied(&step.span, &host, &missing)));
             }
         }
+        StepKind::Parallel(branches) => sides::check(file, branches, diagnostics),
         StepKind::Woo(woo) => store::step(&step.span, woo, workflow, diagnostics),
         StepKind::Emit { topic: Template::Literal(Json::String(topic)), .. } => {
             let denied = workflow.grants.emit(topic);

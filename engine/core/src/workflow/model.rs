@@ -311,6 +311,9 @@ pub struct Step {
     pub span: Span,
 }
 
+/// The word of `parallel` steps; a journal's `step_started` has it, which is all that such a step remembers.
+pub(crate) const PARALLEL: &str = "parallel";
+
 /// What a step does. The registry in [`crate::workflow`] names every kind with its schema.
 #[derive(Debug, Clone)]
 pub enum StepKind {
@@ -338,6 +341,8 @@ pub enum StepKind {
     Choose(Vec<Branch>),
     /// Steps for each item of a list.
     ForEach(ForEach),
+    /// Branches side by side.
+    Parallel(Vec<Side>),
     /// Ends the run early as succeeded.
     Stop(Template),
     /// Ends the run as failed.
@@ -355,8 +360,19 @@ impl StepKind {
             Self::Sleep { .. } => "sleep",
             Self::Choose(_) => "choose",
             Self::ForEach(_) => "for_each",
+            Self::Parallel(_) => PARALLEL,
             Self::Stop(_) => "stop",
             Self::Fail(_) => "fail",
+        }
+    }
+
+    /// The lists of steps inside of it, in the order of the file.
+    pub fn blocks(&self) -> Vec<&Block> {
+        match self {
+            Self::Choose(branches) => branches.iter().map(|branch| &branch.steps).collect(),
+            Self::ForEach(each) => vec![&each.steps],
+            Self::Parallel(sides) => sides.iter().map(|side| &side.steps).collect(),
+            _ => Vec::new(),
         }
     }
 }
@@ -449,6 +465,15 @@ pub enum ParseBody {
 pub struct Branch {
     /// `None` is `else`, the last one.
     pub condition: Option<Expression>,
+    /// What to do.
+    pub steps: Block,
+}
+
+/// One branch of a `parallel`.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// Its name, and the key of its output.
+    pub name: String,
     /// What to do.
     pub steps: Block,
 }

@@ -57,6 +57,8 @@ pub enum Shape {
     Any,
     /// Steps.
     Steps,
+    /// A map of names to steps.
+    Branches,
     /// Text or a list of texts.
     Texts,
     /// A map with these keys.
@@ -213,7 +215,13 @@ pub const STEP_KINDS: &[StepKindSpec] = &[
         ],
         steps::for_each,
     ),
-    later_kind("parallel", "Runs branches side by side.", &[]),
+    kind(
+        "parallel",
+        Shape::Branches,
+        "Runs named branches side by side: `{ left: [steps], right: [steps] }`; gives the map of last outputs.",
+        &[],
+        steps::parallel,
+    ),
     later_kind("call", "Starts another workflow.", &[later("with", ""), later("await", "")]),
     later_kind("respond", "Answers a synchronous caller.", &[]),
     kind("stop", Shape::Template, "Ends the run early as succeeded; the text says why.", &[], steps::stop),

@@ -52,6 +52,12 @@ fn shape(shape: Shape) -> Json {
             json!({ "type": "object", "additionalProperties": { "anyOf": [map(&[fields]), { "type": "string" }] } })
         }
         Shape::Steps => json!({ "$ref": "#/$defs/steps" }),
+        Shape::Branches => json!({
+            "type": "object",
+            "minProperties": 1,
+            "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,63}$" },
+            "additionalProperties": { "$ref": "#/$defs/steps" },
+        }),
         Shape::Texts => json!({ "anyOf": [
             { "type": ["string", "number"] },
             { "type": "array", "items": { "type": ["string", "number"] } },
@@ -70,7 +76,7 @@ mod tests {
     fn holds_what_is_executed_and_nothing_else() {
         let schema = json_schema();
         let kinds = schema["$defs"]["steps"]["items"]["oneOf"].as_array().map(Vec::len);
-        assert_eq!(kinds, Some(9));
+        assert_eq!(kinds, Some(STEP_KINDS.iter().filter(|kind| kind.executed()).count()));
         assert_eq!(schema["required"], json!(["on", "steps"]));
         let text = schema.to_string();
         for key in ["wait_for", "undo", "concurrency", "dedupe", "commands"] {

@@ -16,11 +16,20 @@ use crate::Json;
 pub use calls::{DEFAULT_CALL_TIMEOUT, MAX_CALL_TIMEOUT, MAX_SCRIPT_BYTES};
 pub(crate) use calls::{PARSE_WORDS, emit, http, script};
 use flow::loop_word;
-pub(crate) use flow::{BRANCH, choose, fail, for_each, sleep, stop};
+pub(crate) use flow::{BRANCH, choose, fail, for_each, parallel, sleep, stop};
 pub(crate) use store::{WOO_METHODS, woo};
 
 /// Longest step id.
 const MAX_STEP_ID_BYTES: usize = 64;
+
+const STEP_ID_HELP: &str = "use up to 64 of a-z, A-Z, 0-9, `_` and `-`, beginning with a letter";
+
+/// Whether steps, and branches of `parallel`, may be called so.
+fn is_step_id(id: &str) -> bool {
+    let fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let starts = id.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    starts && id.chars().all(fine) && id.len() <= MAX_STEP_ID_BYTES
+}
 
 impl Reader<'_> {
     /// A list of steps.
@@ -135,12 +144,9 @@ impl Reader<'_> {
             None => (format!("step{number}"), step.clone()),
             Some(node) => {
                 let id = self.text("`id`", node)?;
-                let fine = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-                let starts = id.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-                if !starts || !id.chars().all(fine) || id.len() > MAX_STEP_ID_BYTES {
+                if !is_step_id(&id) {
                     let message = format!("`{}` cannot be a step id", shorten(&id));
-                    let help = "use up to 64 of a-z, A-Z, 0-9, `_` and `-`, beginning with a letter";
-                    self.error(codes::STEP_ID, &node.span, message, help);
+                    self.error(codes::STEP_ID, &node.span, message, STEP_ID_HELP);
                     return None;
                 }
                 (id, node.span.clone())
@@ -168,8 +174,9 @@ impl Reader<'_> {
             Some(node) => self.on_error(node, kind.key == "for_each"),
             None => None,
         };
-        if let Some(entry) =
-            fields.get("retry").filter(|_| matches!(kind.key, "choose" | "for_each" | "sleep" | "stop" | "fail"))
+        if let Some(entry) = fields
+            .get("retry")
+            .filter(|_| matches!(kind.key, "choose" | "for_each" | "parallel" | "sleep" | "stop" | "fail"))
         {
             let message = format!("`retry` has no effect on {}", a_step(kind));
             self.diagnostics.push(

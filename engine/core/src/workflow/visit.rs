@@ -41,11 +41,7 @@ impl Workflow {
     pub fn visit_blocks<'w>(&'w self, each: &mut dyn FnMut(&'w [Step])) {
         each(&self.steps);
         each(&self.on_failure);
-        self.visit_steps(&mut |step| match &step.kind {
-            StepKind::Choose(branches) => branches.iter().for_each(|branch| each(&branch.steps)),
-            StepKind::ForEach(loops) => each(&loops.steps),
-            _ => {}
-        });
+        self.visit_steps(&mut |step| step.kind.blocks().into_iter().for_each(|block| each(block)));
     }
 
     /// The names of the secrets that its HTTP triggers verify callers with.
@@ -64,18 +60,18 @@ impl Workflow {
     }
 }
 
-fn visit_block<'w>(steps: &'w Block, each: &mut dyn FnMut(&'w Step)) {
+/// Calls `each` for every step of a block, outer ones before inner ones.
+pub(crate) fn visit_block<'w>(steps: &'w Block, each: &mut dyn FnMut(&'w Step)) {
     for step in steps {
         each(step);
-        match &step.kind {
-            StepKind::Choose(branches) => branches.iter().for_each(|branch| visit_block(&branch.steps, each)),
-            StepKind::ForEach(each_of) => visit_block(&each_of.steps, each),
-            _ => {}
+        for inner in step.kind.blocks() {
+            visit_block(inner, each);
         }
     }
 }
 
-fn block<'w>(steps: &'w Block, each: &mut dyn FnMut(Code<'w>)) {
+/// Calls `each` for every expression and script of a block.
+pub(crate) fn block<'w>(steps: &'w Block, each: &mut dyn FnMut(Code<'w>)) {
     let mut all = Vec::new();
     visit_block(steps, &mut |step| all.push(step));
     for step in all {
@@ -108,6 +104,7 @@ fn block<'w>(steps: &'w Block, each: &mut dyn FnMut(Code<'w>)) {
                 }
             }
             StepKind::ForEach(loops) => each(Code::Expression { expression: &loops.items, secrets: false }),
+            StepKind::Parallel(_) => {}
             StepKind::Stop(text) | StepKind::Fail(text) => template(text, false, each),
         }
         if let Some(expression) = &step.output {

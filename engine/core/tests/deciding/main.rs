@@ -7,6 +7,7 @@ mod anew;
 mod deferral;
 mod doubt;
 mod model;
+mod parallel;
 mod people;
 mod rounds;
 mod woo;

@@ -142,12 +142,8 @@ fn add<'a>(steps: &'a Block, inside: Option<&'a str>, on_failure: bool, all: &mu
         let does = does(&step.kind).chars().take(DOES_MAX).collect();
         let (id, name, kind) = (step.id.as_str(), step.name.as_deref(), step.kind.word());
         all.push(StepBody { id, name, kind, does, inside, on_failure });
-        match &step.kind {
-            StepKind::Choose(branches) => {
-                branches.iter().for_each(|branch| add(&branch.steps, Some(id), on_failure, all));
-            }
-            StepKind::ForEach(each) => add(&each.steps, Some(id), on_failure, all),
-            _ => {}
+        for inner in step.kind.blocks() {
+            add(inner, Some(id), on_failure, all);
         }
     }
 }
@@ -167,6 +163,7 @@ fn does(kind: &StepKind) -> String {
             count => format!("{count} branches"),
         },
         StepKind::ForEach(each) => each.items.source.to_string(),
+        StepKind::Parallel(sides) => sides.iter().map(|side| side.name.as_str()).collect::<Vec<_>>().join(", "),
         StepKind::Stop(reason) | StepKind::Fail(reason) => text(reason),
     }
 }

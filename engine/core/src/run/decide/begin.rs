@@ -108,6 +108,8 @@ impl<'a> Decider<'a> {
                     Err(error) => self.fail_step(step, path, error, None)?,
                 }
             }
+            // That it was begun is all; the walk goes into its branches.
+            StepKind::Parallel(_) => {}
             StepKind::Stop(why) => return self.end_early(step, why, path, frame, true),
             StepKind::Fail(why) => return self.end_early(step, why, path, frame, false),
         }

@@ -11,6 +11,7 @@ mod fail;
 mod person;
 mod resume;
 mod scope;
+mod sides;
 mod walk;
 
 pub use begin::LOOP_ITEMS_MAX;
@@ -360,11 +361,20 @@ struct Decider<'a> {
     entries: Vec<Entry>,
     effects: Vec<Effect>,
     emits: Vec<Event>,
+    /// Looks at what there is and begins no step: a branch beside this one failed.
+    begins_nothing: bool,
 }
 
 impl<'a> Decider<'a> {
     fn new(state: RunState, context: &'a Context<'a>) -> Self {
-        Self { state: Some(state), context, entries: Vec::new(), effects: Vec::new(), emits: Vec::new() }
+        Self {
+            state: Some(state),
+            context,
+            entries: Vec::new(),
+            effects: Vec::new(),
+            emits: Vec::new(),
+            begins_nothing: false,
+        }
     }
 
     fn state(&self) -> &RunState {

@@ -11,7 +11,7 @@ use crate::{
     evaluate::{EvaluateError, Prepared, Scope},
     id::StepPath,
     run::state::{Inner, Phase, RunState, StepState},
-    workflow::{Block, Expression, Step, StepKind, Template, Workflow},
+    workflow::{Block, Expression, Side, Step, StepKind, Template, Workflow, visit::visit_block},
 };
 
 /// Where in the workflow a step stands, at run time.
@@ -25,11 +25,13 @@ pub struct Frame {
     index: Option<u64>,
     /// The prefixes of the iterations it stands in, outermost first.
     iterations: Vec<String>,
+    /// The ids of steps in branches beside those it stands in: whether they have ended is chance.
+    hidden: Vec<String>,
 }
 
 impl Frame {
     pub(super) fn root(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned(), item: None, index: None, iterations: Vec::new() }
+        Self { prefix: prefix.to_owned(), item: None, index: None, iterations: Vec::new(), hidden: Vec::new() }
     }
 
     pub(super) fn path(&self, step: &Step) -> StepPath {
@@ -44,7 +46,16 @@ impl Frame {
         let prefix = format!("{path}[{index}]/");
         let mut iterations = self.iterations.clone();
         iterations.push(prefix.clone());
-        Self { prefix, item: Some(item), index: Some(u64::from(index)), iterations }
+        Self { prefix, item: Some(item), index: Some(u64::from(index)), iterations, hidden: self.hidden.clone() }
+    }
+
+    /// In a branch of a `parallel`, where the steps of the others are not seen.
+    pub(super) fn side(&self, path: &StepPath, index: usize, sides: &[Side]) -> Self {
+        let mut inner = self.inside(format!("{path}.{index}/"));
+        for (_, other) in sides.iter().enumerate().filter(|(other, _)| *other != index) {
+            visit_block(&other.steps, &mut |step| inner.hidden.push(step.id.clone()));
+        }
+        inner
     }
 }
 
@@ -72,6 +83,11 @@ pub fn locate<'w>(workflow: &'w Workflow, state: &RunState, path: &StepPath) -> 
                 block = &each.steps;
                 frame = frame.iteration(&here, number, item(state, &here, number)?);
             }
+            StepKind::Parallel(sides) => {
+                let index = number as usize;
+                block = &sides.get(index)?.steps;
+                frame = frame.side(&here, index, sides);
+            }
             _ => return None,
         }
     }
@@ -86,7 +102,7 @@ fn item(state: &RunState, path: &StepPath, index: u32) -> Option<Arc<Prepared>> 
     match state.steps.get(path)? {
         StepState::Active(active) => match &active.inner {
             Inner::Loop { items, .. } => items.get(index as usize).cloned(),
-            Inner::None | Inner::Branch(_) => None,
+            Inner::None | Inner::Branch(_) | Inner::Parallel => None,
         },
         _ => None,
     }
@@ -151,7 +167,7 @@ pub fn scope_at<T>(context: &Context<'_>, state: &RunState, frame: &Frame, then:
 
 /// Steps by id: those outside loops, and over them those of the iterations the frame stands in, innermost last.
 fn visible<'s>(state: &'s RunState, frame: &Frame) -> Cow<'s, BTreeMap<String, Arc<Prepared>>> {
-    if frame.iterations.is_empty() {
+    if frame.iterations.is_empty() && frame.hidden.is_empty() {
         return Cow::Borrowed(&state.visible);
     }
     let mut steps = state.visible.clone();
@@ -167,6 +183,9 @@ fn visible<'s>(state: &'s RunState, frame: &Frame) -> Cow<'s, BTreeMap<String, A
                 steps.insert(id.to_owned(), view);
             }
         }
+    }
+    for id in &frame.hidden {
+        steps.remove(id);
     }
     Cow::Owned(steps)
 }

@@ -72,7 +72,7 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn run_block(&mut self, block: &'a Block, frame: &Frame) -> Result<Flow, Illegal> {
+    pub(super) fn run_block(&mut self, block: &'a Block, frame: &Frame) -> Result<Flow, Illegal> {
         let mut last = None;
         let mut next = 0;
         while let Some(step) = block.get(next) {
@@ -92,7 +92,8 @@ impl<'a> Decider<'a> {
 
     /// Looks at a step, begins it if it is next, and goes into it if it is a container.
     pub(super) fn run_step(&mut self, step: &'a Step, path: &StepPath, frame: &Frame) -> Result<Flow, Illegal> {
-        if matches!(self.state().steps.get(path), None | Some(StepState::Reopened { .. }))
+        if !self.begins_nothing
+            && matches!(self.state().steps.get(path), None | Some(StepState::Reopened { .. }))
             && let Some(stop) = self.begin(step, path, frame)?
         {
             return Ok(stop);
@@ -108,6 +109,10 @@ impl<'a> Decider<'a> {
                     let flow = self.run_loop(each, step, path, frame)?;
                     self.contain(step, path, flow)
                 }
+                (StepKind::Parallel(sides), Inner::Parallel) => {
+                    let flow = self.run_sides(sides, step, path, frame)?;
+                    self.contain(step, path, flow)
+                }
                 _ => Ok(Flow::Pending),
             },
             Some(_) => Ok(self.settled(step, path)),
@@ -116,9 +121,13 @@ impl<'a> Decider<'a> {
     }
 
     /// What an ended or waiting step means for its block.
-    fn settled(&self, step: &Step, path: &StepPath) -> Flow {
+    pub(super) fn settled(&self, step: &Step, path: &StepPath) -> Flow {
         match self.state().steps.get(path) {
             Some(StepState::Skipped) => Flow::Done(None),
+            // Looked at again only while branches beside it are waited for.
+            Some(StepState::Succeeded { result, .. }) if matches!(step.kind, StepKind::Stop(_)) => {
+                Flow::Stop(output_of(Some(result)))
+            }
             Some(StepState::Succeeded { result, .. }) => Flow::Done(Some(Arc::clone(result))),
             Some(StepState::Failed { handled: true, .. }) => match &step.on_error {
                 Some(OnError::Goto(id)) => Flow::Goto(id.clone()),
@@ -214,7 +223,7 @@ impl<'a> Decider<'a> {
         let Some(StepState::Active(active)) = self.state().steps.get(path) else { return Json::Null };
         match &active.inner {
             Inner::Loop { outputs, .. } => Json::Array(outputs.values().cloned().collect()),
-            Inner::None | Inner::Branch(_) => Json::Null,
+            Inner::None | Inner::Branch(_) | Inner::Parallel => Json::Null,
         }
     }
 
@@ -300,6 +309,6 @@ fn failed(step: &Step, path: &StepPath, error: &CallError) -> Flow {
 }
 
 /// What a step gave, out of what expressions see of it.
-fn output_of(view: Option<&Prepared>) -> Json {
+pub(super) fn output_of(view: Option<&Prepared>) -> Json {
     view.and_then(|view| view.json().get("output")).cloned().unwrap_or(Json::Null)
 }

@@ -1,12 +1,13 @@
-//! Kinds of step that steer: `sleep`, `choose`, `for_each`, `stop`, `fail`.
+//! Kinds of step that steer: `sleep`, `choose`, `for_each`, `parallel`, `stop`, `fail`.
 
 use super::super::{
-    Branch, Expression, ForEach, StepKind, Template, codes,
+    Branch, Expression, ForEach, Side, StepKind, Template, codes,
     duration::parse_duration,
-    node::{Node, Value},
+    node::{Node, Value, shorten},
     reader::{Fields, Reader},
     registry::{Field, MAX_PARALLEL, Shape, optional},
 };
+use super::{STEP_ID_HELP, is_step_id};
 use crate::{Json, time::Timestamp};
 
 /// Keys of a branch of `choose`.
@@ -99,6 +100,30 @@ pub(crate) fn for_each(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<S
     let continue_on_error = fields.value("on_error").and_then(loop_word).unwrap_or(false);
     let steps = reader.block(fields, "steps");
     Some(StepKind::ForEach(ForEach { items: items?, steps, parallel, continue_on_error }))
+}
+
+pub(crate) fn parallel(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepKind> {
+    let node = fields.value("parallel")?;
+    let Value::Map(entries) = &node.value else {
+        let message = format!("`parallel` must be a map of named branches, but this is {}", node.describe());
+        let help = "write `parallel: { left: [steps], right: [steps] }`; how many iterations of a `for_each` run at \
+                    once stands beside it";
+        reader.error(codes::WRONG_TYPE, &node.span, message, help);
+        return None;
+    };
+    if entries.is_empty() {
+        reader.error(codes::BRANCH, &node.span, "`parallel` has no branches", "name at least one, with its steps");
+    }
+    let mut sides = Vec::new();
+    for entry in entries {
+        if !is_step_id(&entry.key) {
+            let message = format!("`{}` cannot be the name of a branch", shorten(&entry.key));
+            reader.error(codes::BRANCH, &entry.key_span, message, STEP_ID_HELP);
+        }
+        let steps = reader.steps(&entry.key, &entry.value);
+        sides.push(Side { name: entry.key.clone(), steps });
+    }
+    Some(StepKind::Parallel(sides))
 }
 
 pub(crate) fn stop(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepKind> {
