@@ -119,11 +119,13 @@ fn effects_happen_once(history: &History) -> Vec<String> {
     }
     let times = |label: String| history.effects.get(&label).map_or(0, |effect| effect.times);
     for number in history.accepted.keys() {
-        if EITHER.iter().all(|name| times(format!("{name}-{number}")) == 1) {
-            wrong.push(format!("order {number}: its wait ended both ways"));
-        }
-        if times(format!("{}-{number}", EITHER[0])) > 0 && !history.updated.contains(number) {
-            wrong.push(format!("order {number}: its wait ended with a change that was never sent"));
+        for [came, late] in EITHER {
+            if times(format!("{came}-{number}")) > 0 && times(format!("{late}-{number}")) > 0 {
+                wrong.push(format!("order {number}: its wait ended both ways"));
+            }
+            if times(format!("{came}-{number}")) > 0 && !history.updated.contains(number) {
+                wrong.push(format!("order {number}: its wait ended with a change that was never sent"));
+            }
         }
     }
     wrong
@@ -151,8 +153,9 @@ fn ends_are_justified(history: &History, totals: &mut Totals) -> Vec<String> {
                 let Some(number) = numbers.get(&row.event) else { continue };
                 let fine = match row.workflow.as_str() {
                     // The last effect belongs to the run that the emitted event starts.
-                    "orders" => EFFECTS[..6].iter().all(|name| happened(format!("{name}-{number}"))),
-                    "waits" => EITHER.iter().any(|name| happened(format!("{name}-{number}"))),
+                    "orders" => EFFECTS[..8].iter().all(|name| happened(format!("{name}-{number}"))),
+                    "waits" => EITHER[0].iter().any(|name| happened(format!("{name}-{number}"))),
+                    "waits-step" => EITHER[1].iter().any(|name| happened(format!("{name}-{number}"))),
                     "shop-steps" | "shop-script" => goods::missing(&history.stock, *number).is_empty(),
                     _ => true,
                 };

@@ -84,26 +84,47 @@ steps:
       how
 "#;
 
+/// The same as a step.
+const WAITS_STEP: &str = r#"
+on: { woo: [order.created] }
+grants: { http: ["sink.example.com"] }
+retry: { attempts: 40, initial: 100ms, factor: 2, max: 5s }
+steps:
+  - id: number
+    script: event.data.id
+  - id: wait
+    wait_for: { event: order.updated, if: incoming.data.id == steps.number.output, timeout: 60s, lookback: 5s }
+  - http: POST http://sink.example.com/
+    body: { effect: '${{ if steps.wait.output == () { "steplate" } else { "stepcame" } }}-${{ event.data.id }}' }
+    IDEMPOTENT
+"#;
+
 /// Effects of one order, whatever happens.
-pub(crate) const EFFECTS: [&str; 9] =
-    ["first", "script", "again", "each1", "each2", "each3", "left", "right", "done"];
+pub(crate) const EFFECTS: [&str; 9] = ["first", "script", "again", "each1", "each2", "each3", "left", "right", "done"];
 /// Happens once for each failure of an order's run.
 pub(crate) const FAILED: &str = "failed";
-/// Of these exactly one happens.
-pub(crate) const EITHER: [&str; 2] = ["came", "late"];
+/// Of each of these pairs exactly one happens.
+pub(crate) const EITHER: [[&str; 2]; 2] = [["came", "late"], ["stepcame", "steplate"]];
 
 /// The workflows, as the loader would bring them.
 pub(crate) fn workflows(idempotent: bool) -> Vec<Loaded> {
-    [("orders", ORDERS), ("done", DONE), ("waits", WAITS), ("shop-steps", goods::STEPS), ("shop-script", goods::SCRIPT)]
-        .into_iter()
-        .map(|(id, text)| {
-            let source = text
-                .replace("IDEMPOTENT", if idempotent { "idempotent: true" } else { "name: once" })
-                .replace("OPTIONS", if idempotent { ", #{ idempotent: true }" } else { "" });
-            let definition = Definition { id: id.parse().expect("an id"), source, files: BTreeMap::new() };
-            let (workflow, diagnostics) = definition.parse();
-            let workflow = workflow.unwrap_or_else(|| panic!("{id}: {diagnostics:?}"));
-            Loaded { definition, workflow }
-        })
-        .collect()
+    [
+        ("orders", ORDERS),
+        ("done", DONE),
+        ("waits", WAITS),
+        ("waits-step", WAITS_STEP),
+        ("shop-steps", goods::STEPS),
+        ("shop-script", goods::SCRIPT),
+    ]
+    .into_iter()
+    .map(|(id, text)| {
+        let source = text
+            .replace("IDEMPOTENT", if idempotent { "idempotent: true" } else { "name: once" })
+            .replace("OPTIONS", if idempotent { ", #{ idempotent: true }" } else { "" });
+        let definition = Definition { id: id.parse().expect("an id"), source, files: BTreeMap::new() };
+        let (workflow, diagnostics) = definition.parse();
+        let workflow = workflow.unwrap_or_else(|| panic!("{id}: {diagnostics:?}"));
+        Loaded { definition, workflow }
+    })
+    .collect()
 }

@@ -41,6 +41,18 @@ fn sample_workflows_are_clean() {
     }
 }
 
+/// The examples of the language's page are whole files without a mistake.
+#[test]
+fn the_languages_page_shows_valid_files() {
+    let page = fs::read_to_string(repository().join("engine/docs/workflows.md")).unwrap();
+    let examples: Vec<&str> = page.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(!examples.is_empty());
+    for source in examples.into_iter().filter(|source| source.contains("\nsteps:")) {
+        let parsed = read(source);
+        assert!(parsed.diagnostics.is_empty(), "{}", render("workflows.md", source, &parsed.diagnostics));
+    }
+}
+
 /// A valid file to start from, and pieces that break files in interesting ways.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let pieces = [

@@ -1,6 +1,7 @@
 //! The words of the storage trait: what is accepted, what a commit holds, what queries ask.
 
 use cartwright_core::{
+    Json,
     event::{Event, Match},
     id::{EventId, RunId, StepPath, StoreId, WorkflowId},
     run::{
@@ -107,8 +108,11 @@ pub struct Wait {
     pub key: WaitKey,
     /// Events accepted before this do not end it.
     pub since: Timestamp,
-    /// An expression over `incoming` and `event`.
+    /// An expression over `incoming`, `event` and `scope`.
     pub condition: Option<String>,
+    /// What else the condition mentions, by name, as it was when the wait began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Json>,
 }
 
 /// Names a message to a run.
@@ -141,6 +145,13 @@ pub enum MailBody {
         index: u32,
         /// The event.
         event: EventId,
+    },
+    /// A wait was registered, and past events were not looked through for it yet.
+    LookBack {
+        /// The wait's step.
+        path: StepPath,
+        /// The wait's call.
+        index: u32,
     },
     /// A person asked to end the run.
     Cancel {

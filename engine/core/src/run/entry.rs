@@ -151,7 +151,7 @@ pub enum What {
         /// What it was for.
         timer: TimerKind,
     },
-    /// A script waits for an event (`events::wait_for`).
+    /// A `wait_for` step or a script (`events::wait_for`) waits for an event.
     WaitSet {
         /// Which step.
         path: StepPath,
@@ -167,6 +167,12 @@ pub enum What {
         condition: Option<String>,
         /// When it gives up.
         timeout: Option<Timestamp>,
+        /// Events accepted before this do not end it; journals of before do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+        /// What the condition mentions besides `incoming` and `event`, as it was when the wait began.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        scope: Option<Json>,
     },
     /// A step ended well.
     StepSucceeded {

@@ -337,6 +337,8 @@ pub enum StepKind {
         /// Evaluate the workflow's `if` again on waking; when false the run stops as succeeded.
         recheck: bool,
     },
+    /// Waits for an event.
+    WaitFor(Box<WaitFor>),
     /// The first branch whose condition holds.
     Choose(Vec<Branch>),
     /// Steps for each item of a list.
@@ -358,6 +360,7 @@ impl StepKind {
             Self::Woo(_) => "woo",
             Self::Emit { .. } => "emit",
             Self::Sleep { .. } => "sleep",
+            Self::WaitFor(_) => "wait_for",
             Self::Choose(_) => "choose",
             Self::ForEach(_) => "for_each",
             Self::Parallel(_) => PARALLEL,
@@ -436,6 +439,19 @@ pub struct WooStep {
     pub body: Option<Template>,
     /// Walk every page of a list.
     pub all: bool,
+}
+
+/// `wait_for`; its output is the event that came, `()` when none did in time.
+#[derive(Debug, Clone)]
+pub struct WaitFor {
+    /// A topic, no pattern.
+    pub topic: Template,
+    /// `if`: sees `incoming` beside what is in scope where the step stands.
+    pub condition: Option<Expression>,
+    /// How long; forever when absent. The step's own `timeout` fails it instead.
+    pub timeout: Option<Duration>,
+    /// How far back an event counts that came before the wait began.
+    pub lookback: Duration,
 }
 
 /// Statuses `from..=to`; `2xx` is 200..=299.

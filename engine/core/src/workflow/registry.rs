@@ -65,6 +65,8 @@ pub enum Shape {
     Map(&'static [Field]),
     /// A map of names, each with a map of these keys or one word.
     Named(&'static [Field]),
+    /// Text, or a map with these keys.
+    TextOr(&'static [Field]),
     /// A list of such maps.
     Maps(&'static [Field]),
     /// A form of its own, described by the doc line.
@@ -196,7 +198,13 @@ pub const STEP_KINDS: &[StepKindSpec] = &[
         )],
         steps::sleep,
     ),
-    later_kind("wait_for", "Waits for an event.", &[]),
+    kind(
+        "wait_for",
+        Shape::TextOr(steps::WAIT_FOR),
+        "Waits for an event of the run's store: a topic, or a map; gives the event, `()` when none came in time.",
+        &[],
+        steps::wait_for,
+    ),
     later_kind("approve", "Waits for a person's decision.", &[later("by", "")]),
     kind(
         "choose",

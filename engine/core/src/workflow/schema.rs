@@ -64,6 +64,7 @@ fn shape(shape: Shape) -> Json {
         ] }),
         // `on` may be a list of maps, `retry` a number: the map is what editors complete.
         Shape::Map(fields) => json!({ "anyOf": [map(&[fields]), { "type": ["array", "integer"] }] }),
+        Shape::TextOr(fields) => json!({ "anyOf": [{ "type": "string" }, map(&[fields])] }),
         Shape::Maps(fields) => json!({ "type": "array", "minItems": 1, "items": map(&[fields]) }),
     }
 }
@@ -79,7 +80,7 @@ mod tests {
         assert_eq!(kinds, Some(STEP_KINDS.iter().filter(|kind| kind.executed()).count()));
         assert_eq!(schema["required"], json!(["on", "steps"]));
         let text = schema.to_string();
-        for key in ["wait_for", "undo", "concurrency", "dedupe", "commands"] {
+        for key in ["undo", "concurrency", "dedupe", "commands"] {
             assert!(!text.contains(&format!("\"{key}\":")), "{key}");
         }
         assert_eq!(schema["properties"]["on_unknown"]["enum"], json!(["park", "retry", "fail"]));

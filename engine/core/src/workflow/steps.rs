@@ -3,6 +3,7 @@
 mod calls;
 mod flow;
 mod store;
+mod wait;
 
 use super::{
     Block, OnError, Span, Step, StepKind, Template, codes,
@@ -18,6 +19,7 @@ pub(crate) use calls::{PARSE_WORDS, emit, http, script};
 use flow::loop_word;
 pub(crate) use flow::{BRANCH, choose, fail, for_each, parallel, sleep, stop};
 pub(crate) use store::{WOO_METHODS, woo};
+pub(crate) use wait::{WAIT_FOR, wait_for};
 
 /// Longest step id.
 const MAX_STEP_ID_BYTES: usize = 64;
@@ -176,7 +178,7 @@ impl Reader<'_> {
         };
         if let Some(entry) = fields
             .get("retry")
-            .filter(|_| matches!(kind.key, "choose" | "for_each" | "parallel" | "sleep" | "stop" | "fail"))
+            .filter(|_| matches!(kind.key, "choose" | "for_each" | "parallel" | "sleep" | "wait_for" | "stop" | "fail"))
         {
             let message = format!("`retry` has no effect on {}", a_step(kind));
             self.diagnostics.push(

@@ -98,6 +98,12 @@ pub(crate) fn block<'w>(steps: &'w Block, each: &mut dyn FnMut(Code<'w>)) {
                 template(data, false, each);
             }
             StepKind::Sleep { until, .. } => template(until, false, each),
+            StepKind::WaitFor(wait) => {
+                template(&wait.topic, false, each);
+                if let Some(expression) = &wait.condition {
+                    each(Code::Expression { expression, secrets: false });
+                }
+            }
             StepKind::Choose(branches) => {
                 for expression in branches.iter().filter_map(|branch| branch.condition.as_ref()) {
                     each(Code::Expression { expression, secrets: false });

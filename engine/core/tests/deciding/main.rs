@@ -10,6 +10,7 @@ mod model;
 mod parallel;
 mod people;
 mod rounds;
+mod wait;
 mod woo;
 mod writes;
 

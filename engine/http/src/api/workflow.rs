@@ -158,6 +158,7 @@ fn does(kind: &StepKind) -> String {
         StepKind::Woo(woo) => format!("{} {}", woo.method.as_str(), text(&woo.path)),
         StepKind::Emit { topic, .. } => text(topic),
         StepKind::Sleep { until, .. } => text(until),
+        StepKind::WaitFor(wait) => text(&wait.topic),
         StepKind::Choose(branches) => match branches.len() {
             1 => "1 branch".to_owned(),
             count => format!("{count} branches"),

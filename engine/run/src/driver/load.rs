@@ -13,8 +13,10 @@ use cartwright_core::{
         entry::{Entry, What},
         state::RunState,
     },
+    time::Timestamp,
     workflow::Workflow,
 };
+use cartwright_storage::{Wait, WaitKey};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
@@ -52,10 +54,10 @@ impl Driver {
     ) -> Option<Self> {
         let permit = inner.room().await?;
         match load(&inner, run).await {
-            Ok(Some((state, workflow, views, wait_topics, journal))) => {
+            Ok(Some((state, workflow, views, waits, journal))) => {
                 let committed = state.len;
                 let mut driver = Self::new(inner, mailbox, workflow, views, state, committed, permit);
-                driver.wait_topics = wait_topics;
+                driver.waits = waits;
                 driver.trace_past(&journal);
                 driver.inputs.push_back(resume());
                 Some(driver)
@@ -100,7 +102,7 @@ impl Driver {
             calls: FuturesUnordered::new(),
             under_way: BTreeMap::new(),
             replies: Vec::new(),
-            wait_topics: BTreeMap::new(),
+            waits: BTreeMap::new(),
             claim: None,
             trace,
             _permit: permit,
@@ -118,7 +120,7 @@ pub(super) fn resume() -> Input {
     Input::Resume { under_way: BTreeSet::new() }
 }
 
-type LoadedRun = (RunState, Arc<Workflow>, Arc<EventViews>, BTreeMap<(StepPath, u32), String>, Vec<Entry>);
+type LoadedRun = (RunState, Arc<Workflow>, Arc<EventViews>, BTreeMap<(StepPath, u32), Wait>, Vec<Entry>);
 
 /// Reads a run from storage. `None`: there is none, or nothing can be done with it.
 async fn load(inner: &Inner, run: &RunId) -> Result<Option<LoadedRun>, Stuck> {
@@ -135,9 +137,15 @@ async fn load(inner: &Inner, run: &RunId) -> Result<Option<LoadedRun>, Stuck> {
         tracing::error!(%run, event = %state.event, "the event of a run is gone");
         return Ok(None);
     };
-    let topics = journal.iter().filter_map(|entry| match &entry.what {
-        What::WaitSet { path, index, topic, .. } => Some(((path.clone(), *index), topic.clone())),
-        _ => None,
-    });
-    Ok(Some((state, workflow, Arc::new(views), topics.collect(), journal)))
+    let waits = journal.iter().filter_map(|entry| wait_of(run, &entry.what)).collect();
+    Ok(Some((state, workflow, Arc::new(views), waits, journal)))
+}
+
+/// The wait that an entry registered; a later one at the same place replaces it.
+fn wait_of(run: &RunId, what: &What) -> Option<((StepPath, u32), Wait)> {
+    let What::WaitSet { path, index, topic, condition, since, scope, .. } = what else { return None };
+    let key = WaitKey { topic: topic.clone(), run: run.clone(), path: path.clone(), index: *index };
+    // A journal of before does not say since when: whoever sent the event looked at that.
+    let since = since.unwrap_or(Timestamp::from_millis(0));
+    Some(((path.clone(), *index), Wait { key, since, condition: condition.clone(), scope: scope.clone() }))
 }

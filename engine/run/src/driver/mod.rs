@@ -14,6 +14,7 @@ use std::{
 use cartwright_core::{
     call::CallOutcome,
     evaluate::Prepared,
+    event::Event,
     id::{RunId, StepPath},
     run::{
         apply::Illegal,
@@ -40,7 +41,7 @@ use crate::{
     metrics::Metrics,
     script,
     trace::RunTrace,
-    views::{EventViews, inputs_view},
+    views::{EventViews, event_view, inputs_view},
     wait,
 };
 
@@ -119,8 +120,8 @@ struct Driver {
     calls: FuturesUnordered<BoxFuture<'static, Answer>>,
     under_way: BTreeMap<(StepPath, u32), AbortHandle>,
     replies: Vec<Reply>,
-    /// The topics of registered waits, which their removal must name.
-    wait_topics: BTreeMap<(StepPath, u32), String>,
+    /// Its waits, as they were last registered.
+    waits: BTreeMap<(StepPath, u32), Wait>,
     claim: Option<Claim>,
     /// It was loaded while the engine was held, so nothing of it was begun.
     held: bool,
@@ -165,7 +166,7 @@ impl Driver {
                 continue;
             }
             self.commit().await?;
-            if !self.inputs.is_empty() || !self.effects.is_empty() {
+            if !self.inputs.is_empty() || !self.effects.is_empty() || !self.pending.is_empty() {
                 continue;
             }
             let run = self.state().run.clone();
@@ -231,17 +232,38 @@ impl Driver {
     async fn read_mail(&mut self) -> Result<(), Stuck> {
         let run = self.state().run.clone();
         for mail in self.inner.storage.mail_of(&run).await? {
-            let MailBody::Event { path, index, event } = mail.body else { continue };
-            if let Some(stored) = self.inner.storage.event(&event).await? {
-                let outcome = CallOutcome::Ok(crate::views::event_view(&stored.event));
-                let waits = self.state().waits.contains(&(path.clone(), index));
-                if waits && wait::is_for(&self.inner, self.state(), &path, index, &stored.event).await? {
-                    self.inputs.push_back(Input::Call { path, index, outcome });
+            match mail.body {
+                MailBody::Event { path, index, event } => {
+                    let stored = self.inner.storage.event(&event).await?;
+                    if let (Some(wait), Some(stored)) = (self.open_wait(path, index), stored) {
+                        self.came(&wait, &stored.event);
+                    }
                 }
+                MailBody::LookBack { path, index } => {
+                    if let Some(wait) = self.open_wait(path, index) {
+                        self.look_back(&wait).await?;
+                    }
+                }
+                MailBody::Cancel { .. } => continue,
             }
             self.pending.mail_done.push(mail.key);
         }
         Ok(())
+    }
+
+    /// A wait that is registered and has not ended.
+    fn open_wait(&self, path: StepPath, index: u32) -> Option<Wait> {
+        let key = (path, index);
+        if self.state().waits.contains(&key) { self.waits.get(&key).cloned() } else { None }
+    }
+
+    /// An event was sent to a wait of this run.
+    fn came(&mut self, wait: &Wait, event: &Event) {
+        let incoming = event_view(event);
+        if wait::is_for(&self.inner, wait, event, &incoming, &self.views) {
+            let (path, index) = (wait.key.path.clone(), wait.key.index);
+            self.inputs.push_back(Input::Call { path, index, outcome: CallOutcome::Ok(incoming) });
+        }
     }
 
     async fn decide(&mut self, input: Input) -> Result<(), Stuck> {
@@ -327,10 +349,10 @@ impl Driver {
                 self.decide(Input::Stored { path, call: host::resolved(index, call, outcome) }).await?;
                 self.commit().await?;
             }
-            Effect::Wait { path, index, topic, condition, since } => {
+            Effect::Wait { path, index, topic, condition, scope, since } => {
                 let key = WaitKey { topic, run: self.state().run.clone(), path: path.clone(), index };
-                self.wait_topics.insert((path.clone(), index), key.topic.clone());
-                let wait = Wait { key, since, condition };
+                let wait = Wait { key, since, condition, scope };
+                self.waits.insert((path.clone(), index), wait.clone());
                 self.pending.lookbacks.push(wait.clone());
                 self.pending.waits.insert((path, index), Some(wait));
             }

@@ -17,7 +17,7 @@ use cartwright_core::{
     time::Timestamp,
 };
 use cartwright_storage::{
-    Batch, CommitError, MailKey, NewEvent, RecordWrite, RunWrite, Timer, TimerKey, Wait, WaitKey,
+    Batch, CommitError, Mail, MailBody, MailKey, NewEvent, RecordWrite, RunWrite, Timer, TimerKey, Wait, WaitKey,
 };
 use futures_util::future::{AbortHandle, Abortable, FutureExt};
 
@@ -78,6 +78,7 @@ impl Driver {
                 self.make_calls();
                 for wait in after.lookbacks {
                     self.look_back(&wait).await?;
+                    self.pending.mail_done.push(look_back_mail(&wait).key);
                 }
                 Ok(())
             }
@@ -86,7 +87,10 @@ impl Driver {
         }
     }
 
-    pub(super) fn batch(&self, pending: Pending) -> (Batch, After) {
+    pub(super) fn batch(&self, mut pending: Pending) -> (Batch, After) {
+        // A wait that ended before it was registered is looked for no more.
+        let waits = &pending.waits;
+        pending.lookbacks.retain(|wait| matches!(waits.get(&(wait.key.path.clone(), wait.key.index)), Some(Some(_))));
         let state = self.state();
         let ended =
             pending.entries.iter().any(|entry| matches!(entry.what, What::RunFinished { .. } | What::RunParked { .. }));
@@ -106,22 +110,15 @@ impl Driver {
         for ((path, index), wait) in pending.waits {
             match wait {
                 Some(wait) => batch.waits_set.push(wait),
-                None => batch.waits_clear.extend(self.topic_of(&path, index).map(|topic| WaitKey {
-                    topic,
-                    run: state.run.clone(),
-                    path,
-                    index,
-                })),
+                None => batch.waits_clear.extend(self.waits.get(&(path, index)).map(|wait| wait.key.clone())),
             }
         }
         batch.outbox.extend(pending.outbox);
         batch.records.extend(pending.records);
         batch.mail_done.extend(pending.mail_done);
+        // Whoever takes the run up after a crash looks back, too: what came before the wait was registered is not lost.
+        batch.mail.extend(pending.lookbacks.iter().map(look_back_mail));
         (batch, After { ended, unknown, lookbacks: pending.lookbacks })
-    }
-
-    pub(super) fn topic_of(&self, path: &StepPath, index: u32) -> Option<String> {
-        self.wait_topics.get(&(path.clone(), index)).cloned()
     }
 
     pub(super) fn count(&self, moved_to_end: bool) {
@@ -164,8 +161,9 @@ impl Driver {
         }
     }
 
+    /// Looks for an event that came before a wait was registered.
     pub(super) async fn look_back(&mut self, wait: &Wait) -> Result<(), Stuck> {
-        if let Some(event) = wait::find_past(&self.inner, wait, &self.state().store, &self.views).await? {
+        if let Some(event) = wait::find_past(&self.inner, wait, self.state(), &self.views).await? {
             let outcome = CallOutcome::Ok(crate::views::event_view(&event));
             self.inputs.push_back(Input::Call { path: wait.key.path.clone(), index: wait.key.index, outcome });
         }
@@ -237,4 +235,10 @@ impl Driver {
         self.pending.entries.push(entry);
         Ok(())
     }
+}
+
+/// The message that says that past events are still to be looked through for a wait.
+fn look_back_mail(wait: &Wait) -> Mail {
+    let WaitKey { run, path, index, .. } = wait.key.clone();
+    Mail { key: MailKey { run, id: format!("look-back:{path}#{index}") }, body: MailBody::LookBack { path, index } }
 }

@@ -4,6 +4,7 @@ mod flow;
 mod keys;
 mod recovery;
 mod stores;
+mod waits;
 
 use std::{
     collections::{BTreeMap, VecDeque},

@@ -237,8 +237,8 @@ impl<S: Sink> Storage for Embedded<S> {
         let waits = self.view()?.scan(Range::prefix(&prefix), false, usize::MAX)?.into_iter();
         let read = |(key, value): (key::Key, Vec<u8>)| {
             let key = key::wait_of_key(key.get(prefix.len()..)?, topic)?;
-            let prepare::WaitValue { since, condition } = serde_json::from_slice(&value).ok()?;
-            Some(Wait { key, since, condition })
+            let prepare::WaitValue { since, condition, scope } = serde_json::from_slice(&value).ok()?;
+            Some(Wait { key, since, condition, scope })
         };
         waits.map(|item| read(item).ok_or_else(|| damaged("a wait"))).collect()
     }

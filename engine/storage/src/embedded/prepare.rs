@@ -72,6 +72,8 @@ pub(crate) struct OutboxValue {
 pub(crate) struct WaitValue {
     pub(crate) since: cartwright_core::time::Timestamp,
     pub(crate) condition: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<cartwright_core::Json>,
 }
 
 /// Tag of the event itself in its stream: length and JSON follow.
@@ -224,10 +226,10 @@ pub(crate) fn batch(shard: ShardId, batch: Batch) -> Result<BatchIn, CommitError
         Ok((run_id(&timer.key.run)?, timer))
     });
     let timers_clear = batch.timers_clear.into_iter().map(|timer| Ok((run_id(&timer.run)?, timer)));
-    let waits_set = batch.waits_set.into_iter().map(|Wait { key, since, condition }| {
+    let waits_set = batch.waits_set.into_iter().map(|Wait { key, since, condition, scope }| {
         key_text(&key.topic)?;
         key_text(key.path.as_str())?;
-        Ok((key::wait(shard, &run_id(&key.run)?, &key), json(&WaitValue { since, condition })?))
+        Ok((key::wait(shard, &run_id(&key.run)?, &key), json(&WaitValue { since, condition, scope })?))
     });
     let waits_clear = batch.waits_clear.iter().map(|wait| Ok(key::wait(shard, &run_id(&wait.run)?, wait)));
     let mail = batch.mail.iter().map(|mail| {

@@ -133,7 +133,7 @@ fn step(n: i64, of: &str, seen: u64, rows: &mut Vec<RunRow>) -> (Batch, Vec<cart
 
 fn wait_of(run: &RunId) -> Wait {
     let key = WaitKey { topic: "order.paid".into(), run: run.clone(), path: StepPath::new("w"), index: 0 };
-    Wait { key, since: at(0), condition: None }
+    Wait { key, since: at(0), condition: None, scope: None }
 }
 
 fn mail_of(run: &RunId) -> Mail {

@@ -81,6 +81,7 @@ pub async fn any_conflict_leaves_nothing(f: &mut dyn Fixture) {
             key: WaitKey { topic: "t".to_owned(), run: begun.id.clone(), path: StepPath::new("a"), index: 0 },
             since: at(0),
             condition: None,
+            scope: None,
         }],
         records: vec![record("fresh", Expect::Absent, Some("x"))],
         ..Batch::default()

@@ -106,6 +106,7 @@ pub async fn waits_are_found_by_topic(f: &mut dyn Fixture) {
         key: WaitKey { topic: topic.to_owned(), run: id.clone(), path: StepPath::new("s"), index },
         since: at(5),
         condition: condition.map(str::to_owned),
+        scope: condition.map(|_| serde_json::json!({"item": index})),
     };
     let waits = vec![wait("t", 0, Some("a == b")), wait("t", 1, None), wait("tt", 0, None), wait("", 0, None)];
     let batch = Batch { waits_set: waits.clone(), ..Batch::default() };

@@ -97,6 +97,7 @@ impl<'a> Decider<'a> {
                     Err(error) => self.fail_step(step, path, error, None)?,
                 }
             }
+            StepKind::WaitFor(wait) => self.wait_step(step, wait, path, frame)?,
             StepKind::Choose(branches) => match self.choose(branches, frame) {
                 Ok(branch) => self.record(What::BranchTaken { path: path.clone(), branch })?,
                 Err(error) => self.fail_step(step, path, expression_error("choose", &error), None)?,

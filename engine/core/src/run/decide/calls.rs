@@ -109,37 +109,7 @@ impl<'a> Decider<'a> {
         }
     }
 
-    fn script_waits(&mut self, path: &StepPath, index: u32, call: Call) -> Result<(), Illegal> {
-        let spec = call.args.first().unwrap_or(&Json::Null);
-        let Some(topic) = spec.get("event").and_then(Json::as_str).map(str::to_owned) else {
-            let error = CallError::r#final("invalid", "events::wait_for needs #{ event: \"topic\" }");
-            return self.resolve_and_rerun(path, index, &call, CallOutcome::Err(error));
-        };
-        let condition = spec.get("if").and_then(Json::as_str).map(str::to_owned);
-        let span = |key: &str| spec.get(key).and_then(Json::as_u64).map(Duration::from_millis);
-        let (timeout, lookback) = (span("timeout_ms"), span("lookback_ms").unwrap_or_default());
-        let now = self.context.now;
-        let since = crate::time::Timestamp::from_millis(
-            now.as_millis().saturating_sub(i64::try_from(lookback.as_millis()).unwrap_or(i64::MAX)),
-        );
-        let timeout = timeout.map(|timeout| now.plus(timeout));
-        self.record(What::WaitSet {
-            path: path.clone(),
-            index,
-            function: call.function,
-            fingerprint: call.fingerprint,
-            topic: topic.clone(),
-            condition: condition.clone(),
-            timeout,
-        })?;
-        if let Some(due) = timeout {
-            self.record(What::TimerSet { path: path.clone(), timer: TimerKind::Wait(index), due })?;
-        }
-        self.effects.push(Effect::Wait { path: path.clone(), index, topic, condition, since });
-        Ok(())
-    }
-
-    fn resolve_and_rerun(
+    pub(super) fn resolve_and_rerun(
         &mut self,
         path: &StepPath,
         index: u32,

@@ -12,6 +12,7 @@ mod person;
 mod resume;
 mod scope;
 mod sides;
+mod wait;
 mod walk;
 
 pub use begin::LOOP_ITEMS_MAX;
@@ -19,6 +20,7 @@ pub use calls::{EMIT_BYTES_MAX, HOPS_MAX};
 pub use person::why_not_anew;
 pub(crate) use scope::failed_view;
 pub use scope::{Frame, locate, scope_at};
+pub use wait::WAIT_SCOPE_BYTES_MAX;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -252,8 +254,10 @@ pub enum Effect {
         index: u32,
         /// What it waits for.
         topic: String,
-        /// An expression over `incoming` and `event`.
+        /// An expression over `incoming`, `event` and the scope.
         condition: Option<String>,
+        /// What else the condition mentions, by name.
+        scope: Option<Json>,
         /// How far back to look.
         since: Timestamp,
     },
@@ -338,10 +342,18 @@ fn finish(
         timers_set: changed(&timers_before, &state.timers),
         timers_clear: timers_before.into_keys().filter(|key| !state.timers.contains_key(key)).collect(),
         waits_clear: waits_before.into_iter().filter(|key| !state.waits.contains(key)).collect(),
+        effects: effects.into_iter().filter(|effect| is_wanted(&state, effect)).collect(),
         state,
         entries,
-        effects,
         emits,
+    }
+}
+
+/// A wait that began and ended in one decision is not registered: nothing would drop it.
+fn is_wanted(state: &RunState, effect: &Effect) -> bool {
+    match effect {
+        Effect::Wait { path, index, .. } => state.waits.contains(&(path.clone(), *index)),
+        _ => true,
     }
 }
 

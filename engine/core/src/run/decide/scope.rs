@@ -142,7 +142,7 @@ impl Decider<'_> {
         })
     }
 
-    fn with_scope<T>(&self, frame: &Frame, then: impl FnOnce(Scope<'_>) -> T) -> T {
+    pub(super) fn with_scope<T>(&self, frame: &Frame, then: impl FnOnce(Scope<'_>) -> T) -> T {
         scope_at(self.context, self.state(), frame, then)
     }
 }
