@@ -85,7 +85,8 @@ fn no_event_is_lost(history: &History) -> Vec<String> {
     for (number, event) in &history.accepted {
         let mut workflows = started.get(event).cloned().unwrap_or_default();
         workflows.sort_unstable();
-        let expect: Vec<&str> = ["orders"].into_iter().chain(goods::started_by(*number)).chain(["waits", "waits-step"]).collect();
+        let expect: Vec<&str> =
+            ["orders"].into_iter().chain(goods::started_by(*number)).chain(["waits", "waits-step"]).collect();
         if workflows != expect {
             wrong.push(format!("order {number} ({event}) was accepted and led to {workflows:?}"));
         }
