@@ -5,6 +5,7 @@ mod access;
 mod files;
 mod groups;
 mod operate;
+mod testing;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -20,6 +21,7 @@ use clap_complete::Shell;
 pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
 pub(crate) use files::{Check, CheckFormat, Denied, Fmt};
 pub(crate) use operate::{EventReplay, Resolve, Selection};
+pub(crate) use testing::Test;
 pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
 
 use crate::when::When;
@@ -78,6 +80,8 @@ pub(crate) enum Command {
     },
     /// Write workflow files in one form; comments and what they mean stay
     Fmt(Fmt),
+    /// Run the tests beside workflows, offline
+    Test(Test),
     /// Run one workflow here and now; nothing is stored
     Run(Run),
     /// Show step by step how a recorded run became what it is

@@ -112,7 +112,12 @@ pub(crate) fn files_below(root: &Path) -> Result<Vec<PathBuf>> {
     named_below(root, is_workflow)
 }
 
-/// The same with tests.
+/// Every test file below a folder: `*.test.yaml` and `*.test.yml`.
+pub(crate) fn tests_below(root: &Path) -> Result<Vec<PathBuf>> {
+    named_below(root, |name| is_test(Path::new(name)))
+}
+
+/// Workflow files and their tests.
 pub(crate) fn with_tests_below(root: &Path) -> Result<Vec<PathBuf>> {
     named_below(root, |name| stem(name).is_some())
 }

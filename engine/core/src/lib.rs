@@ -1,7 +1,7 @@
 //! Pure vocabulary and decisions of Cartwright: no async, clock, randomness, environment, filesystem or network.
 //!
 //! Read in this order: [`event`] (what happened), [`workflow`] (what to do about it), [`trigger`] (which workflow an
-//! event starts), [`run`] (how a run moves: `apply` folds its journal, `decide` says what comes next).
+//! event starts), [`testing`] (tests beside workflows), [`run`] (how a run moves: `apply` folds its journal, `decide` says what comes next).
 
 pub mod id;
 pub mod time;
@@ -12,6 +12,7 @@ pub mod woo;
 pub mod secret;
 pub mod evaluate;
 pub mod workflow;
+pub mod testing;
 pub mod trigger;
 pub mod grant;
 pub mod access;

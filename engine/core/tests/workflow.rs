@@ -18,6 +18,7 @@ fn repository() -> PathBuf {
 fn yaml_files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "yaml"));
+    files.retain(|file| !file.to_string_lossy().ends_with(".test.yaml"));
     files.sort();
     assert!(!files.is_empty(), "{} holds no files", folder.display());
     files

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use cartwright_core::{
     Json,
     call::{Again, Call, CallError, CallKind, CallOutcome, ErrorClass},
-    id::{StoreId, WorkflowId},
+    id::{RunId, StepPath, StoreId, WorkflowId},
     run::decide::ResolvedCall,
+    testing::Request,
     workflow::Workflow,
 };
 use cartwright_storage::{Expect, Record, RecordWrite, StorageError, Table};
@@ -18,6 +19,7 @@ use crate::{
     inner::Inner,
     metrics::Metrics,
     outbound::{Allow, OutboundRequest},
+    rehearse::{self, Asked},
     store_call,
 };
 
@@ -26,8 +28,17 @@ const STATE_VALUE_BYTES_MAX: usize = 64 * 1024;
 /// A key in a workflow's state.
 pub(crate) const STATE_KEY_BYTES_MAX: usize = 200;
 
+/// Where a call stands.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) run: RunId,
+    pub(crate) path: StepPath,
+    pub(crate) index: u32,
+}
+
 /// Makes an outbound call whose intent is durable. `own` is the run's store; `again` as in
 /// [`cartwright_core::run::decide::Effect::Call`].
+#[expect(clippy::too_many_arguments, reason = "the parts of one effect, each used once")]
 pub(crate) async fn make_call(
     inner: Arc<Inner>,
     workflow: Arc<Workflow>,
@@ -36,11 +47,12 @@ pub(crate) async fn make_call(
     key: String,
     again: Option<Again>,
     traceparent: Option<String>,
+    place: Place,
 ) -> CallOutcome {
     Metrics::add(&inner.metrics.calls);
     let made = match call.function.starts_with("woo::") {
-        true => store_call::make(&inner, &workflow, own.as_ref(), &call, &key, again).await,
-        false => send(&inner, &workflow, &call, key, traceparent).await,
+        true => store_call::make(&inner, &workflow, own.as_ref(), &call, &key, again, &place).await,
+        false => send(&inner, &workflow, &call, key, traceparent, &place).await,
     };
     match made {
         Ok(answer) => CallOutcome::Ok(answer),
@@ -60,6 +72,7 @@ async fn send(
     call: &Call,
     key: String,
     traceparent: Option<String>,
+    place: &Place,
 ) -> Result<Json, CallError> {
     let spec = call.args.first().unwrap_or(&Json::Null);
     let secrets = open_secrets(inner, workflow, spec).await?;
@@ -74,7 +87,25 @@ async fn send(
     let repeatable = !matches!(call.kind, CallKind::Outside { repeatable: false });
     let granted = Arc::clone(workflow);
     let allow: Allow = Arc::new(move |method, host, port| granted.grants.http(method, host, Some(port)));
-    inner.outbound.send(OutboundRequest { spec, idempotency_key: key, repeatable, secrets, allow }).await
+    let request = OutboundRequest { spec, idempotency_key: key, repeatable, secrets, allow };
+    match &inner.options.stand_in {
+        None => inner.outbound.send(request).await,
+        Some(stand_in) => rehearse::http(stand_in, request, asked(workflow, call, place, None)).await,
+    }
+}
+
+/// What somebody who answers in place of the world is told of a call; the request itself is filled in by who has it.
+pub(crate) fn asked(workflow: &Workflow, call: &Call, place: &Place, store: Option<&StoreId>) -> Asked {
+    Asked {
+        run: place.run.clone(),
+        workflow: workflow.id.clone(),
+        path: place.path.clone(),
+        index: place.index,
+        function: call.function.clone(),
+        fingerprint: call.fingerprint.clone(),
+        store: store.cloned(),
+        request: Request::default(),
+    }
 }
 
 /// Puts the trace among the call's headers, unless the workflow sends one of its own.

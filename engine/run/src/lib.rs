@@ -24,6 +24,7 @@ mod metrics;
 mod operate;
 pub mod outbound;
 mod recover;
+pub mod rehearse;
 mod retention;
 mod schedule;
 mod script;

@@ -8,7 +8,11 @@ use cartwright_core::{
     workflow::Workflow,
 };
 
-use crate::inner::Inner;
+use crate::{
+    host::{Place, asked},
+    inner::Inner,
+    rehearse,
+};
 
 /// Makes the call. `own` is the run's store, `key` the call's idempotency key; `again` as in
 /// [`cartwright_core::run::decide::Effect::Call`].
@@ -19,6 +23,7 @@ pub(crate) async fn make(
     call: &Call,
     key: &str,
     again: Option<Again>,
+    place: &Place,
 ) -> Result<Json, CallError> {
     let request = WooRequest::parse(call.args.first().unwrap_or(&Json::Null));
     let request = request.map_err(|problem| CallError::r#final("invalid", problem))?;
@@ -31,7 +36,13 @@ pub(crate) async fn make(
     let store = inner.stores.get(id).ok_or_else(unknown)?;
     workflow.grants.store(id, &store.tags, own).map_err(|missing| CallError::denied(&missing))?;
     let connection = store.connection.as_ref().ok_or_else(|| no_keys(id, store.store.url.as_deref()))?;
-    let made = inner.client.call(connection, &request, key, again).await;
+    let made = match &inner.options.stand_in {
+        None => inner.client.call(connection, &request, key, again).await,
+        Some(stand_in) => {
+            let asked = asked(workflow, call, place, Some(id));
+            rehearse::woo(stand_in, &connection.url, request.clone(), asked, again.is_some(), inner.clock.now()).await
+        }
+    };
     inner.metrics.store_call(made.as_ref().err().map(|error| error.class));
     inner.told.called(inner.clock.now(), id, made.as_ref().err());
     made

@@ -5,7 +5,7 @@ use clap::Command;
 /// Groups with their commands, in the order in which people meet them.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo", "serve", "doctor", "health"]),
-    ("Workflows", &["check", "explain", "fmt", "run"]),
+    ("Workflows", &["check", "explain", "fmt", "test", "run"]),
     ("History", &["runs", "events", "replay"]),
     ("Stores and secrets", &["store", "secret", "key"]),
     ("Who may do what", &["user", "token", "audit"]),

@@ -24,6 +24,7 @@ mod runs;
 mod secrets;
 pub(crate) mod serve;
 mod stores;
+mod test;
 mod tokens;
 mod users;
 mod watch;
@@ -111,6 +112,7 @@ fn flags(cli: &Cli) -> Flags {
             flags.log_format = serve.log_format;
             outside(&serve.outside, &mut flags);
         }
+        Command::Test(test) => flags.workflows.clone_from(&test.workflows),
         Command::Run(run) => {
             flags.workflows.clone_from(&run.workflows);
             outside(&run.outside, &mut flags);
@@ -137,6 +139,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Check(check) => check::run(check, context),
         Command::Explain { code } => explain::run(code.as_deref(), &context.terminal),
         Command::Fmt(fmt) => fmt::run(&fmt, context),
+        Command::Test(test) => test::run(&test, context),
         Command::Run(run) => run::run(run, context).await,
         Command::Replay { run } => runs::replay(&run, context).await,
         Command::Runs(runs) => runs::run(runs, context).await,

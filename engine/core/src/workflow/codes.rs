@@ -158,6 +158,25 @@ codes! {
     ROUTE_CONFLICT = "E0701";
     /// Two files with the same workflow id.
     DUPLICATE_WORKFLOW = "E0702";
+
+    /// A test names a step that its workflow does not have.
+    TEST_STEP = "E0901";
+    /// Not a call, in a stub or an expectation.
+    TEST_CALL = "E0902";
+    /// A stub that nothing used.
+    TEST_UNUSED_STUB = "E0903";
+    /// A test file without its workflow.
+    TEST_WORKFLOW = "E0904";
+    /// A fixture that cannot be read.
+    TEST_FIXTURE = "E0905";
+    /// Not a time.
+    TEST_TIME = "E0906";
+    /// Two cases with one name.
+    TEST_CASE_NAME = "E0907";
+    /// Not a matcher.
+    TEST_MATCHER = "E0908";
+    /// Nothing starts a case, or several things do, or not what the workflow listens to.
+    TEST_START = "E0909";
 }
 
 #[cfg(test)]

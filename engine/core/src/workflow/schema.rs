@@ -25,7 +25,7 @@ pub fn json_schema() -> Json {
 }
 
 /// A map with exactly these keys.
-fn map(fields: &[&[Field]]) -> Json {
+pub(crate) fn map(fields: &[&[Field]]) -> Json {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for field in fields.iter().flat_map(|fields| fields.iter()).filter(|field| field.status != Status::Later) {

@@ -7,6 +7,7 @@ use cartwright_core::{
     Json,
     call::{CallError, ErrorClass},
 };
+use cartwright_woo::transport::TransportFailure;
 use chrono::DateTime;
 use reqwest::{
     Response,
@@ -199,6 +200,20 @@ pub(super) fn failed(error: &reqwest::Error, host: &str, repeatable: bool) -> Ca
 pub(super) fn timed_out(host: &str, timeout: Duration, repeatable: bool) -> CallError {
     let message = format!("{host} gave no complete answer within {} ms", timeout.as_millis());
     maybe(CallError::retryable("timeout", message), repeatable)
+}
+
+/// The same as said by a test: no connection was there to look at.
+pub(super) fn unanswered(failure: TransportFailure, host: &str, timeout: Duration, repeatable: bool) -> CallError {
+    match failure {
+        TransportFailure::Timeout => timed_out(host, timeout, repeatable),
+        TransportFailure::Lost | TransportFailure::TooLarge | TransportFailure::NotHttp => {
+            let what = "the connection was lost after the request was sent, before an answer came";
+            maybe(CallError::retryable("connection", format!("{host}: {what}")), repeatable)
+        }
+        TransportFailure::Dns | TransportFailure::Denied | TransportFailure::Connect | TransportFailure::Tls => {
+            CallError::retryable("connection", format!("cannot connect to {host}"))
+        }
+    }
 }
 
 fn lost(error: &reqwest::Error, host: &str, what: &str, repeatable: bool) -> CallError {

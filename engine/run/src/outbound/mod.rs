@@ -9,6 +9,7 @@
 mod address;
 mod answer;
 mod redact;
+mod rehearse;
 mod resolve;
 mod send;
 mod spec;

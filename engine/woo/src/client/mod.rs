@@ -19,6 +19,7 @@ mod routes;
 mod headers;
 mod paging;
 mod look;
+mod rehearse;
 #[cfg(test)]
 mod tests;
 pub(crate) mod probe;
@@ -42,7 +43,11 @@ use self::{auth::Known, lane::Lane, look::Tally};
 
 pub(crate) use self::request::url as address;
 
-pub use self::{exchange::understand, look::LaneView};
+pub use self::{
+    exchange::understand,
+    look::LaneView,
+    rehearse::{checked, rehearse},
+};
 
 /// Of one whole reading exchange.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
@@ -226,22 +231,8 @@ impl Client {
 
     /// A read, or a write that may be repeated.
     async fn harmless(&self, store: &Connection, request: &WooRequest, again: bool) -> Result<Json, CallError> {
-        let failure = match self.exchange(store, request).await {
-            Ok(answer) => return Ok(answer.body),
-            Err(failure) => failure,
-        };
-        let is_route = failure.error.code == "rest_no_route";
-        let gone =
-            matches!(failure.error.status, Some(404 | 410)) && failure.error.class == ErrorClass::Final && !is_route;
-        if again && gone && request.method == WooMethod::Delete {
-            // The earlier try removed it: that is what was wanted.
-            return Ok(Json::Null);
-        }
-        if failure.may_have_happened && request.method == WooMethod::Delete {
-            // In doubt, not merely to be repeated: the next try has to know that "not there" may be this one's doing.
-            return Err(failure.error);
-        }
-        Err(repeatable(failure))
+        let made = self.exchange(store, request).await.map(|answer| answer.body);
+        settle_harmless(request, made, again)
     }
 
     /// One exchange with auth, lane, parsing, taxonomy; used by [`Client::call`], `once` and `examine`.
@@ -284,6 +275,25 @@ fn busy(back_in: Duration) -> CallError {
 /// A read of one page or object.
 pub(crate) fn read(path: &str, query: Map<String, Json>) -> WooRequest {
     WooRequest { method: WooMethod::Get, path: path.to_owned(), store: None, query, body: None, all: false }
+}
+
+/// What a read, or a write that may be repeated, comes to. `again`: an earlier try may have arrived.
+fn settle_harmless(request: &WooRequest, made: Result<Json, Failure>, again: bool) -> Result<Json, CallError> {
+    let failure = match made {
+        Ok(body) => return Ok(body),
+        Err(failure) => failure,
+    };
+    let is_route = failure.error.code == "rest_no_route";
+    let gone = matches!(failure.error.status, Some(404 | 410)) && failure.error.class == ErrorClass::Final && !is_route;
+    if again && gone && request.method == WooMethod::Delete {
+        // The earlier try removed it: that is what was wanted.
+        return Ok(Json::Null);
+    }
+    if failure.may_have_happened && request.method == WooMethod::Delete {
+        // In doubt, not merely to be repeated: the next try has to know that "not there" may be this one's doing.
+        return Err(failure.error);
+    }
+    Err(repeatable(failure))
 }
 
 /// What a failure means for a request that may be repeated.

@@ -1,0 +1,1 @@
+//! Workflows played against stubs, in virtual time.

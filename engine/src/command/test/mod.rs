@@ -1,0 +1,61 @@
+//! `cartwright test`: test files beside workflows are found, their cases played in parallel, and what is not as expected is
+//! shown. `engine/docs/testing.md` describes the files.
+//!
+//! Read in this order: [`suite`] (a test file with its workflow), [`play`] (its cases, in parallel), [`snapshot`] (outcomes
+//! kept beside tests), [`report`] (for people), [`junit`] and [`json`](report_json) (for machines).
+
+mod diff;
+mod find;
+mod junit;
+mod play;
+mod report;
+mod report_json;
+mod snapshot;
+mod suite;
+
+use std::{num::NonZeroUsize, time::Instant};
+
+use self::{play::Played, suite::Suite};
+use super::Context;
+use crate::{
+    assembly,
+    cli::Test,
+    failure::{OrFail as _, Result, not_fine, quiet},
+    terminal::Tone,
+};
+
+pub(super) fn run(command: &Test, context: &Context) -> Result<()> {
+    let begun = Instant::now();
+    let terminal = &context.terminal;
+    let (sandbox, marks) = assembly::sandbox_with_marks();
+    let files = find::test_files(&command.paths, &context.config.workflows)?;
+    if files.is_empty() {
+        if command.paths.is_empty() {
+            terminal.note("no test files: write one beside a workflow, NAME.test.yaml");
+            return Ok(());
+        }
+        return Err(not_fine("no test files there").help("Tests of NAME.yaml are in NAME.test.yaml beside it."));
+    }
+    let mut suites: Vec<Suite> = files.iter().map(|(root, file)| Suite::read(root, file, &sandbox)).collect();
+    let jobs = command.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let filter = command.filter.as_deref();
+    let mut played: Vec<Played> = play::all(&suites, filter, jobs, (&sandbox, &marks));
+    snapshot::compare(&suites, &mut played, command.bless)?;
+    suite::note_unused(&mut suites, &played, filter.is_some());
+    let report = report::Report::new(&suites, &played, begun.elapsed());
+    if let Some(path) = &command.junit {
+        let text = junit::document(&suites, &played, begun.elapsed());
+        std::fs::write(path, text).or_environment(format_args!("cannot write {}", path.display()))?;
+    }
+    let wants_coverage = command.coverage || command.coverage_min.is_some();
+    let too_little = command.coverage_min.filter(|min| report.coverage.iter().any(|one| one.coverage.percent() < *min));
+    if terminal.json {
+        terminal.data(&report_json::document(&report, wants_coverage))?;
+    } else {
+        report.print(wants_coverage, terminal);
+    }
+    if let Some(min) = too_little {
+        terminal.note(terminal.paint(Tone::Bad, format_args!("coverage is below {min} %")));
+    }
+    if report.is_fine() && too_little.is_none() { Ok(()) } else { Err(quiet()) }
+}
