@@ -21,8 +21,8 @@ use clap_complete::Shell;
 pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
 pub(crate) use files::{Check, CheckFormat, Denied, Fmt};
 pub(crate) use operate::{EventReplay, Resolve, Selection};
-pub(crate) use testing::Test;
 pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
+pub(crate) use testing::Test;
 
 use crate::when::When;
 

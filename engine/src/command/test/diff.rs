@@ -90,7 +90,8 @@ impl Painter<'_> {
         let mut pieces = characters.chunks(room);
         let first: String = pieces.next().unwrap_or_default().iter().collect();
         let pad = " ".repeat(self.indent);
-        self.lines.push(format!("{pad}{}", self.terminal.paint(tone, format_args!("{sign} {first}"))).trim_end().to_owned());
+        self.lines
+            .push(format!("{pad}{}", self.terminal.paint(tone, format_args!("{sign} {first}"))).trim_end().to_owned());
         for piece in pieces {
             let piece: String = piece.iter().collect();
             self.lines.push(format!("{pad}{}", self.terminal.paint(tone, format_args!("  {piece}"))));

@@ -43,8 +43,9 @@ pub(super) fn document(suites: &[Suite], played: &[Played], took: Duration) -> S
         }
         if suite.is_broken() {
             let findings = suite.findings.iter();
-            let error: String =
-                findings.map(|one| cartwright_core::workflow::render(&one.file, &one.source, &one.diagnostics)).collect();
+            let error: String = findings
+                .map(|one| cartwright_core::workflow::render(&one.file, &one.source, &one.diagnostics))
+                .collect();
             let name = "the file can be read".to_owned();
             cases.push(JunitCase { class, name, took: Duration::ZERO, failure: None, error: Some(error) });
         }
@@ -62,10 +63,12 @@ pub(crate) fn write(name: &str, suites: &[JunitSuite], took: Duration) -> String
     let counts = format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\"");
     push(&mut out, format_args!("<testsuites name=\"{}\" {counts} time=\"{}\">\n", escape(name), seconds(took)));
     for suite in suites {
-        let (failures, errors) = (count(suite, |case| case.failure.is_some()), count(suite, |case| case.error.is_some()));
+        let (failures, errors) =
+            (count(suite, |case| case.failure.is_some()), count(suite, |case| case.error.is_some()));
         let counts = format!("tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\"", suite.cases.len());
         let took: Duration = suite.cases.iter().map(|case| case.took).sum();
-        let line = format_args!("  <testsuite name=\"{}\" {counts} time=\"{}\">\n", escape(&suite.name), seconds(took)).to_string();
+        let line = format_args!("  <testsuite name=\"{}\" {counts} time=\"{}\">\n", escape(&suite.name), seconds(took))
+            .to_string();
         out.push_str(&line);
         suite.cases.iter().for_each(|case| write_case(case, &mut out));
         out.push_str("  </testsuite>\n");
@@ -136,7 +139,11 @@ mod tests {
             error: error.map(str::to_owned),
         };
         let cases = vec![case(None, None), case(Some(hostile), None), case(None, Some("broken"))];
-        let text = write("x", &[JunitSuite { name: hostile.into(), cases }, JunitSuite { name: "y".into(), cases: vec![] }], Duration::ZERO);
+        let text = write(
+            "x",
+            &[JunitSuite { name: hostile.into(), cases }, JunitSuite { name: "y".into(), cases: vec![] }],
+            Duration::ZERO,
+        );
         let document = roxmltree::Document::parse(&text).expect("it is XML");
         let root = document.root_element();
         assert_eq!(root.attribute("tests"), Some("3"));

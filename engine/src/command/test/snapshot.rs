@@ -25,8 +25,11 @@ pub(super) fn compare(suites: &[Suite], played: &mut [Played], bless: bool) -> R
         }
         let known = read(&path)?;
         // What was not played this time stays; what is not asked for any more goes.
-        let mut blessed: Snapshots =
-            known.iter().filter(|(name, _)| wanted.contains(&name.as_str())).map(|(name, one)| (name.clone(), one.clone())).collect();
+        let mut blessed: Snapshots = known
+            .iter()
+            .filter(|(name, _)| wanted.contains(&name.as_str()))
+            .map(|(name, one)| (name.clone(), one.clone()))
+            .collect();
         for one in played.iter_mut().filter(|one| one.suite == number) {
             let case = &tests.cases[one.case];
             let Some(outcome) = one.outcome.as_ref().filter(|_| case.snapshot) else { continue };

@@ -1,7 +1,8 @@
 //! One test file, read and checked together with its workflow.
 
 use std::{
-    fs, io::Read as _,
+    fs,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -76,17 +77,13 @@ impl Suite {
     }
 
     /// Loads the workflow that a test file is about.
-    fn find_workflow(
-        &mut self,
-        tests: &TestFile,
-        root: &Path,
-        sandbox: &Sandbox,
-        diagnostics: &mut Vec<Diagnostic>,
-    ) {
+    fn find_workflow(&mut self, tests: &TestFile, root: &Path, sandbox: &Sandbox, diagnostics: &mut Vec<Diagnostic>) {
         let named = tests.workflow.as_ref();
         let id = named.map_or_else(|| id_beside(root, &self.path), |at| Some(at.value.clone()));
         let place = |id: &WorkflowId, extension| root.join(format!("{id}.{extension}"));
-        let found = id.as_ref().and_then(|id| ["yaml", "yml"].map(|ext| place(id, ext)).into_iter().find(|path| path.is_file()));
+        let found = id
+            .as_ref()
+            .and_then(|id| ["yaml", "yml"].map(|ext| place(id, ext)).into_iter().find(|path| path.is_file()));
         let Some(path) = found else {
             let span = named.map_or(0..0, |at| at.span.clone());
             let name = id.map_or_else(|| "the file's name".to_owned(), |id| format!("`{id}`"));
@@ -160,7 +157,8 @@ pub(super) fn note_unused(suites: &mut [Suite], played: &[Played], filtered: boo
         }
         if !filtered && !mine.is_empty() {
             for (index, stub) in tests.ground.stubs.iter().enumerate() {
-                let is_used = |one: &&Played| one.used.iter().any(|used| !used.own && used.index == index && used.times > 0);
+                let is_used =
+                    |one: &&Played| one.used.iter().any(|used| !used.own && used.index == index && used.times > 0);
                 if !mine.iter().any(is_used) {
                     warn(&stub.span);
                 }
