@@ -58,9 +58,9 @@ pub struct Scope<'a> {
     pub item: Option<&'a Prepared>,
     /// `index`, in loops
     pub index: Option<u64>,
-    /// `failure`, in `on_failure`: `{step, code, message}`
+    /// `failure`, in `on_failure`, `on_cancel` and `undo`: `{step, code, message}`
     pub failure: Option<&'a Prepared>,
-    /// `output`, in a step's `output:` expression: what the step gave
+    /// `output`, in a step's `output:` expression and its `undo`: what the step gave
     pub output: Option<&'a Prepared>,
     /// The names of secrets that may be used; `None` where secrets may not appear.
     pub secrets: Option<&'a [String]>,

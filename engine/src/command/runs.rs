@@ -145,6 +145,11 @@ fn facts(run: &Json, context: &Context) {
     if let Some(why) = error_of(run) {
         terminal.error_fact("error", &why);
     }
+    for (name, key) in [("undone", "done"), ("remains", "left")] {
+        let paths = run.get("undo").and_then(|undo| undo.get(key)).and_then(Json::as_array);
+        let paths: Vec<&str> = paths.into_iter().flatten().filter_map(Json::as_str).collect();
+        terminal.fact(name, &shorten(&paths.join(", "), MAX_OUTPUT_CHARS));
+    }
     let output = run.get("output").filter(|output| !output.is_null()).map(one_line).unwrap_or_default();
     terminal.fact("output", &shorten(&output, MAX_OUTPUT_CHARS));
 }

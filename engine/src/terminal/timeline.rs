@@ -114,7 +114,7 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
             let limit = timeout.map(|timeout| format!(", at the longest until {timeout}")).unwrap_or_default();
             line(Some(path.as_str()), '◷', Tone::Wait, format!("waits for {topic}{limit}"))
         }
-        What::StepSucceeded { path, output } => {
+        What::StepSucceeded { path, output, .. } => {
             let output = if output.is_null() { String::new() } else { format!(": {}", answer(output)) };
             line(Some(path.as_str()), '✓', Tone::Good, format!("done{output}"))
         }
@@ -149,6 +149,10 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
             line(None, '■', Tone::Wait, format!("given up by {by}{reason}"))
         }
         What::CancelRequested { by } => line(None, '■', Tone::Wait, format!("cancelled by {by}")),
+        What::CancelHandling { error } => line(None, '■', Tone::Wait, format!("on_cancel runs: {}", error.message)),
+        What::UndoHandling { error } => {
+            line(None, '✗', Tone::Bad, format!("undoes what succeeded: {} ({})", error.message, error.code))
+        }
         What::FailureHandling { error, .. } => {
             line(None, '✗', Tone::Bad, format!("on_failure runs: {} ({})", error.message, error.code))
         }

@@ -174,7 +174,7 @@ impl Bench {
         row.status = RunStatus::Succeeded;
         row.finished = Some(at);
         let end = vec![
-            entry(What::StepSucceeded { path, output: json!({"ok": true}) }),
+            entry(What::StepSucceeded { path, output: json!({"ok": true}), undo: false }),
             entry(What::RunFinished { status: RunStatus::Succeeded, output: json!({"ok": true}), error: None }),
         ];
         let batch = Batch { runs: vec![RunWrite { row, expected_len: 4, append: end }], ..Batch::default() };

@@ -20,8 +20,10 @@ use crate::{
         entry::{Entry, TimerKind, What},
         person::{anew, give_outcome, retry},
         row::RunStatus,
+        stage::Stage,
         state::{Active, CallState, Deferral, Inner, Phase, RunState, StepState},
         unanswered::Unanswered,
+        undo::Undos,
         writes::writes_outside,
     },
     time::Timestamp,
@@ -77,6 +79,7 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
                 timers: BTreeMap::new(),
                 waits: BTreeSet::new(),
                 doubts: Doubts::default(),
+                undos: Undos::default(),
                 view: RunState::view_of(run, workflow, 0, entry.at),
                 phase: Phase::Main,
             });
@@ -106,6 +109,9 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
         What::StepSkipped { path } => {
             if state.steps.insert(path.clone(), StepState::Skipped).is_some() {
                 return Err("the step was begun");
+            }
+            if Stage::of(path) == Stage::Undo {
+                return state.undos.over(path, false);
             }
             show(state, path, json!({"status": "skipped", "output": null}));
             Ok(())
@@ -220,7 +226,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
         What::TimerFired { path, timer } => {
             state.timers.remove(&(path.clone(), *timer)).map(|_| ()).ok_or("the timer is not set")
         }
-        What::StepSucceeded { path, output } => {
+        What::StepSucceeded { path, output, undo } => {
             let active = active(state, path)?;
             let attempt = active.attempt;
             match active.inner {
@@ -228,6 +234,14 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 Inner::None | Inner::Branch(_) | Inner::Parallel => clear_timers(state, path.as_str()),
             }
             state.doubts.forget(path.as_str());
+            if Stage::of(path) == Stage::Undo {
+                // Told apart from the step by nothing but its place: nobody sees it in `steps`.
+                state.steps.remove(path);
+                return state.undos.over(path, true);
+            }
+            if *undo {
+                state.arm(path, output);
+            }
             let result =
                 show(state, path, Json::from_iter([("status", Json::from("succeeded")), ("output", output.clone())]));
             state.steps.insert(path.clone(), StepState::Succeeded { attempt, result });
@@ -253,7 +267,10 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             state
                 .steps
                 .insert(path.clone(), StepState::Failed { attempt, error: error.clone(), calls, handled: *handled });
-            Ok(())
+            match Stage::of(path) {
+                Stage::Undo if *handled => state.undos.over(path, false),
+                _ => Ok(()),
+            }
         }
         What::StepUnknown { path, index, message } => {
             let asked = active(state, path)?.calls.get(*index as usize).cloned().map(Box::new);
@@ -264,12 +281,8 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             Ok(())
         }
         What::RunParked { error } => {
-            let failure = match &state.phase {
-                Phase::Failing { error } => Some(error.clone()),
-                Phase::Main => None,
-                Phase::Parked { .. } | Phase::Ended { .. } => return Err("the run is not moving"),
-            };
-            state.phase = Phase::Parked { error: error.clone(), failure };
+            let stage = state.phase.stage().ok_or("the run is not moving")?;
+            state.phase = Phase::Parked { error: error.clone(), failure: state.phase.why().cloned(), stage };
             Ok(())
         }
         What::RunRetried { generation, input: Some(input), .. } => anew(state, *generation, input),
@@ -278,8 +291,25 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             give_outcome(state, path, *index, happened.then_some(result))
         }
         What::CancelRequested { .. } | What::FailRequested { .. } => Ok(()),
+        What::CancelHandling { error } => {
+            if matches!(state.phase, Phase::Cancelling { .. } | Phase::Parked { stage: Stage::Cancel, .. }) {
+                return Err("the end is handled already");
+            }
+            quiet(state, at);
+            state.phase = Phase::Cancelling { error: error.clone() };
+            Ok(())
+        }
+        What::UndoHandling { error } => {
+            if !matches!(state.phase, Phase::Main | Phase::Parked { stage: Stage::Main, .. }) {
+                return Err("a failure is handled already");
+            }
+            quiet(state, at);
+            state.undos.begin();
+            state.phase = Phase::Undoing { error: error.clone() };
+            Ok(())
+        }
         What::FailureHandling { error, round } => {
-            if !matches!(state.phase, Phase::Main | Phase::Parked { .. }) {
+            if !matches!(state.phase, Phase::Main | Phase::Undoing { .. } | Phase::Parked { .. }) {
                 return Err("a failure is handled already");
             }
             quiet(state, at);
@@ -422,7 +452,8 @@ fn quiet(state: &mut RunState, at: Timestamp) {
 fn show(state: &mut RunState, path: &StepPath, view: Json) -> Arc<Prepared> {
     let view = Arc::new(Prepared::new(view));
     let text = path.as_str();
-    if !text.contains('[') {
+    // An undo's path ends like its step's.
+    if !text.contains('[') && Stage::of(path) != Stage::Undo {
         let id = text.rsplit('/').next().unwrap_or(text);
         state.visible.insert(id.to_owned(), Arc::clone(&view));
     }

@@ -180,6 +180,9 @@ pub enum What {
         path: StepPath,
         /// What it gave, after `output:`.
         output: Json,
+        /// It is undone when the run fails.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        undo: bool,
     },
     /// An attempt failed; the step is tried again after a pause.
     AttemptFailed {
@@ -257,7 +260,17 @@ pub enum What {
         /// Who.
         by: String,
     },
-    /// Main steps are over, badly; `on_failure` runs.
+    /// A person's end of the run is answered: `on_cancel` runs.
+    CancelHandling {
+        /// Why.
+        error: RunError,
+    },
+    /// Main steps are over, badly: what succeeded is undone, the last first.
+    UndoHandling {
+        /// Why.
+        error: RunError,
+    },
+    /// Main steps and undos are over, badly; `on_failure` runs.
     FailureHandling {
         /// Why.
         error: RunError,

@@ -14,7 +14,9 @@ use crate::{
         doubt::Doubts,
         entry::TimerKind,
         row::RunStatus,
+        stage::Stage,
         state::{CallState, Inner, Phase, RunState, StepState},
+        undo::Undos,
     },
 };
 
@@ -46,22 +48,23 @@ pub(super) fn give_outcome(
 
 /// A person's word to go on: steps that failed, or whose outcome is unknown, may begin again.
 pub(super) fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool) -> Result<(), &'static str> {
-    if matches!(state.phase, Phase::Main | Phase::Failing { .. }) {
+    if state.phase.stage().is_some() {
         return wait_no_longer(state);
     }
-    let phase = match &state.phase {
-        Phase::Parked { failure: Some(error), .. } => Phase::Failing { error: error.clone() },
-        Phase::Parked { failure: None, .. } => Phase::Main,
+    let (stage, phase) = match &state.phase {
+        Phase::Parked { failure, stage, .. } => (*stage, stage.phase(failure.clone())),
+        Phase::Ended { status: RunStatus::Failed, .. } if state.has_undone() => {
+            return from_the_start(state, generation);
+        }
         Phase::Ended { status: RunStatus::Failed, .. } => {
-            drop_below(state, "on_failure/");
+            drop_below(state, Stage::Failure.prefix());
+            drop_below(state, Stage::Undo.prefix());
+            state.undos.put_off();
             state.revivals += 1;
-            Phase::Main
+            (Stage::Main, Phase::Main)
         }
-        Phase::Main | Phase::Failing { .. } | Phase::Ended { .. } => {
-            return Err("the run is neither parked nor failed");
-        }
+        _ => return Err("the run is neither parked nor failed"),
     };
-    let in_failure = matches!(phase, Phase::Failing { .. });
     // A parked run kept its timers: what waits goes on waiting. A failed run was stopped everywhere.
     let was_stopped = matches!(state.phase, Phase::Ended { .. });
     state.phase = phase;
@@ -73,7 +76,7 @@ pub(super) fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool)
     state.view = RunState::view_of(&state.run, &state.workflow, state.retries, state.started);
     state.timers.remove(&(StepPath::new(""), TimerKind::ParkExpiry));
     for (path, step) in &mut state.steps {
-        if path.as_str().starts_with("on_failure/") != in_failure {
+        if Stage::of(path) != stage {
             continue;
         }
         let again = match step {
@@ -100,20 +103,23 @@ pub(super) fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool)
 /// A person's word to begin anew with other input, under a new identity of every call. Nothing may be left that could
 /// still happen, or may have happened unseen.
 pub(super) fn anew(state: &mut RunState, generation: u32, input: &Json) -> Result<(), &'static str> {
+    state.input = Some(Arc::from(to_raw_value(input).map_err(|_| "the input cannot be written")?));
+    from_the_start(state, generation)
+}
+
+/// The run begins again under new identities: nothing of it is left but what it is about.
+fn from_the_start(state: &mut RunState, generation: u32) -> Result<(), &'static str> {
     let was_failed = match &state.phase {
         Phase::Parked { .. } => false,
         Phase::Ended { status: RunStatus::Failed, .. } => true,
-        Phase::Main | Phase::Failing { .. } | Phase::Ended { .. } => {
-            return Err("the run is neither parked nor failed");
-        }
+        _ => return Err("the run is neither parked nor failed"),
     };
     if generation <= state.generation {
-        return Err("other input needs a new generation");
+        return Err("a run that begins anew needs a new generation");
     }
     if state.unanswered.first().is_some() || !state.unknown_calls().is_empty() {
         return Err("a call may have happened");
     }
-    state.input = Some(Arc::from(to_raw_value(input).map_err(|_| "the input cannot be written")?));
     state.generation = generation;
     state.retries += 1;
     state.revivals += u32::from(was_failed);
@@ -124,6 +130,7 @@ pub(super) fn anew(state: &mut RunState, generation: u32, input: &Json) -> Resul
     state.timers.clear();
     state.waits.clear();
     state.doubts = Doubts::default();
+    state.undos = Undos::default();
     state.phase = Phase::Main;
     Ok(())
 }

@@ -16,7 +16,9 @@ use crate::{
         doubt::Doubts,
         entry::TimerKind,
         row::{RunError, RunRow, RunStatus},
+        stage::Stage,
         unanswered::Unanswered,
+        undo::Undos,
     },
     shard::ShardId,
     time::Timestamp,
@@ -68,6 +70,8 @@ pub struct RunState {
     pub waits: BTreeSet<(StepPath, u32)>,
     /// Calls that may have reached the other side although their answer is not known.
     pub doubts: Doubts,
+    /// What can be taken back, and what was.
+    pub undos: Undos,
     /// `run` as expressions see it: `{id, workflow, retries, started}`.
     pub view: Arc<Prepared>,
     /// Where the run as a whole is.
@@ -79,16 +83,28 @@ pub struct RunState {
 pub enum Phase {
     /// On its main steps.
     Main,
-    /// Waits for a person; `failure` when it was parked while handling that failure.
+    /// Waits for a person; `failure` when it was parked after its main steps.
     Parked {
         /// Why.
         error: RunError,
-        /// The failure that `on_failure` was handling.
+        /// Why it left its main steps.
         failure: Option<RunError>,
+        /// The part that it goes on with.
+        stage: Stage,
+    },
+    /// Takes back what its steps did.
+    Undoing {
+        /// Why.
+        error: RunError,
     },
     /// On its `on_failure` steps.
     Failing {
         /// Why.
+        error: RunError,
+    },
+    /// On its `on_cancel` steps.
+    Cancelling {
+        /// Who ended it.
         error: RunError,
     },
     /// Over.
@@ -257,16 +273,16 @@ impl RunState {
         match &self.phase {
             Phase::Ended { status, .. } => *status,
             Phase::Parked { .. } => RunStatus::Parked,
-            Phase::Main | Phase::Failing { .. } if self.steps.is_empty() => RunStatus::Queued,
-            Phase::Main | Phase::Failing { .. } if self.is_busy() => RunStatus::Running,
-            Phase::Main | Phase::Failing { .. } => RunStatus::Waiting,
+            Phase::Main if self.steps.is_empty() => RunStatus::Queued,
+            _ if self.is_busy() => RunStatus::Running,
+            _ => RunStatus::Waiting,
         }
     }
 
     /// Whether some step is doing something, rather than waiting for a time or an event.
     fn is_busy(&self) -> bool {
-        let mut waits = false;
-        for (path, step) in &self.steps {
+        let (mut waits, stage) = (false, self.phase.stage());
+        for (path, step) in self.steps.iter().filter(|(path, _)| Some(Stage::of(path)) == stage) {
             match step {
                 StepState::Active(active) if !matches!(active.inner, Inner::None) => {}
                 StepState::Active(active) if self.is_waiting(path, active) => waits = true,
@@ -301,16 +317,12 @@ impl RunState {
 
     /// The steps whose call was put off, of those that may move now.
     pub fn deferred(&self) -> impl Iterator<Item = &StepPath> {
-        let in_failure = match &self.phase {
-            Phase::Main => Some(false),
-            Phase::Failing { .. } => Some(true),
-            Phase::Parked { .. } | Phase::Ended { .. } => None,
-        };
+        let stage = self.phase.stage();
         let waits = |step: &StepState| match step {
             StepState::Active(active) => active.calls.last().is_some_and(CallState::is_deferred),
             _ => false,
         };
-        let here = move |path: &StepPath| Some(path.as_str().starts_with("on_failure/")) == in_failure;
+        let here = move |path: &StepPath| Some(Stage::of(path)) == stage;
         self.steps.iter().filter(move |(path, step)| here(path) && waits(step)).map(|(path, _)| path)
     }
 
@@ -327,7 +339,10 @@ impl RunState {
     pub fn row(&self) -> RunRow {
         let (finished, error) = match &self.phase {
             Phase::Ended { at, error, .. } => (Some(*at), error.clone()),
-            Phase::Parked { error, .. } | Phase::Failing { error } => (None, Some(error.clone())),
+            Phase::Parked { error, .. }
+            | Phase::Undoing { error }
+            | Phase::Failing { error }
+            | Phase::Cancelling { error } => (None, Some(error.clone())),
             Phase::Main => (None, None),
         };
         RunRow {

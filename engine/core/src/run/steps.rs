@@ -95,6 +95,7 @@ struct Steps {
     by_path: BTreeMap<StepPath, usize>,
     /// The run ended and was not retried since.
     over: bool,
+    generation: u32,
 }
 
 impl Steps {
@@ -109,7 +110,7 @@ impl Steps {
                 step.finished = None;
             }
             What::StepSkipped { path } => self.end(path, at, StepStatus::Skipped),
-            What::StepSucceeded { path, output } => {
+            What::StepSucceeded { path, output, .. } => {
                 self.end(path, at, StepStatus::Succeeded);
                 let step = self.open(path, at);
                 step.output = output.clone();
@@ -173,8 +174,14 @@ impl Steps {
                 step.mark(*index, if *happened { "ok" } else { "failed" });
             }
             // It begins anew; what was before stays in the journal.
-            What::RunRetried { input: Some(_), .. } => *self = Self::default(),
+            What::RunRetried { generation, .. } if *generation != self.generation => {
+                *self = Self { generation: *generation, ..Self::default() };
+            }
             What::RunRetried { .. } => self.over = false,
+            // What was under way was stopped.
+            What::CancelHandling { .. } | What::UndoHandling { .. } | What::FailureHandling { .. } => {
+                self.close_all(at)
+            }
             What::RunFinished { .. } => {
                 self.over = true;
                 self.close_all(at);

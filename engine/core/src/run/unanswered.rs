@@ -28,6 +28,11 @@ impl Unanswered {
         self.0.values().next().map(|open| (&open.path, open.index, open.summary.as_str()))
     }
 
+    /// The calling steps.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &StepPath> {
+        self.0.values().map(|open| &open.path)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -11,6 +11,7 @@ use crate::{
     run::{
         apply::{Illegal, fold},
         entry::{Entry, What},
+        stage::Stage,
         state::{Inner, Phase, RunState, StepState},
         steps::acts_outside,
     },
@@ -59,19 +60,25 @@ struct Seen {
 pub fn writes(journal: &[Entry]) -> Result<Vec<Write>, Illegal> {
     let mut seen: BTreeMap<(StepPath, u32), Seen> = BTreeMap::new();
     let mut past = Vec::new();
+    let mut last = 0;
     for entry in journal {
-        if let What::RunRetried { input: Some(_), .. } = &entry.what {
+        if let What::RunRetried { generation, .. } = &entry.what
+            && std::mem::replace(&mut last, *generation) != *generation
+        {
             // A new generation: nothing of the old one is asked for again under its identity.
             past.extend(std::mem::take(&mut seen).into_values().filter(|seen| seen.answered).map(|seen| seen.write));
         }
         take(&mut seen, entry);
     }
     let state = fold(journal)?;
+    let anew = state.as_ref().is_some_and(|state| matches!(state.phase, Phase::Ended { .. }) && state.has_undone());
     let fate = |Seen { mut write, answered, may_have_arrived }| {
         let is_known = answered && state.as_ref().is_none_or(|state| is_kept(state, &write.step, write.call));
         let step = state.as_ref().and_then(|state| state.steps.get(&write.step));
         let passed = matches!(step, Some(StepState::Failed { handled: true, .. }));
         write.retry = match (is_known, may_have_arrived) {
+            // What was undone is done again, and what undid it is over.
+            (true, _) if anew && Stage::of(&write.step) == Stage::Main => Retried::Repeated,
             (true, _) => Retried::Kept,
             (false, false) if passed => Retried::Kept,
             // Made by a container that begins again as a whole: it happened, and is done again.
@@ -148,8 +155,12 @@ pub(super) fn writes_outside(function: &str) -> bool {
 
 /// Whether an answered call is handed back, rather than made again, when the run goes on.
 fn is_kept(state: &RunState, path: &StepPath, index: u32) -> bool {
-    if path.as_str().starts_with("on_failure/") && matches!(state.phase, Phase::Ended { .. }) {
+    let stage = Stage::of(path);
+    if stage != Stage::Main && matches!(state.phase, Phase::Ended { .. }) {
         // A retry begins with the main steps; another failure would be handled by other calls.
+        return true;
+    }
+    if stage == Stage::Undo && !state.steps.contains_key(path) {
         return true;
     }
     match state.steps.get(path) {

@@ -4,6 +4,7 @@
 mod inputs;
 mod sides;
 mod store;
+mod undo;
 
 use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
 
@@ -35,6 +36,7 @@ pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span
     });
     inputs::check(file, workflow, diagnostics);
     workflow.visit_blocks(&mut |block| unreachable(block, diagnostics));
+    undo::check(workflow, diagnostics);
     workflow.visit_steps(&mut |step| match &step.kind {
         StepKind::Http(http) => {
             if let Some((host, port)) = literal_host(&http.url) {

@@ -51,6 +51,10 @@ pub struct Workflow {
     pub steps: Block,
     /// `on_failure`
     pub on_failure: Block,
+    /// `on_cancel`: before a run that a person ended is over
+    pub on_cancel: Block,
+    /// `undo_on_failure`: what succeeded is undone before `on_failure`
+    pub undo_on_failure: bool,
     /// `output`: what the run gives
     pub output: Option<Expression>,
 }
@@ -307,6 +311,8 @@ pub struct Step {
     pub on_unknown: Option<OnUnknown>,
     /// `output`: trims what is kept; sees `output`
     pub output: Option<Expression>,
+    /// `undo`: what takes it back. Its id is this step's, and it has no undo of its own.
+    pub undo: Option<Box<Step>>,
     /// Where it stands.
     pub span: Span,
 }

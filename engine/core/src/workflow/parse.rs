@@ -85,6 +85,7 @@ fn read(id: WorkflowId, source: &str, root: &Node, reader: &mut Reader<'_>) -> O
     };
     let steps = reader.block(&fields, "steps");
     let on_failure = reader.block(&fields, "on_failure");
+    let on_cancel = reader.block(&fields, "on_cancel");
     let workflow = Workflow {
         id,
         version: Version::of(&[source.as_bytes()]),
@@ -101,6 +102,10 @@ fn read(id: WorkflowId, source: &str, root: &Node, reader: &mut Reader<'_>) -> O
         on_unknown: fields.value("on_unknown").and_then(|node| reader.on_unknown(node)).unwrap_or(OnUnknown::Park),
         steps,
         on_failure,
+        on_cancel,
+        undo_on_failure: fields
+            .value("undo_on_failure")
+            .is_some_and(|node| reader.boolean("`undo_on_failure`", node).unwrap_or(true)),
         output: reader.expression(&fields, "output"),
     };
     Some(Workflow { version: version(source, reader), ..workflow })

@@ -59,6 +59,8 @@ pub enum Shape {
     Steps,
     /// A map of names to steps.
     Branches,
+    /// One step without an id, of the kinds that can undo.
+    Undo,
     /// Text or a list of texts.
     Texts,
     /// A map with these keys.
@@ -246,7 +248,11 @@ pub const COMMON_STEP_FIELDS: &[Field] = &[
     optional("on_error", Shape::Special, "`park`, `fail`, `continue` or `{ goto: ID }`; for `for_each` also `stop`."),
     optional("on_unknown", Shape::OneOf(ON_UNKNOWN_WORDS), "What to do when nobody can say whether a call happened."),
     optional("output", Shape::Expression, "Trims what is kept; sees `output`."),
-    later("undo", "What takes it back."),
+    optional(
+        "undo",
+        Shape::Undo,
+        "What takes it back when the run fails and `undo_on_failure` is set: a step without `id`.",
+    ),
 ];
 
 /// Keys of `retry`.
@@ -281,10 +287,14 @@ pub const WORKFLOW_FIELDS: &[Field] = &[
     later("concurrency", "How many runs at once."),
     optional("retry", Shape::Map(RETRY_FIELDS), "For steps that have none."),
     optional("timeout", Shape::Duration, "Of the whole run."),
-    later("undo_on_failure", "Takes back what was done when the run fails."),
+    optional(
+        "undo_on_failure",
+        Shape::Boolean,
+        "When the run fails, the `undo` of each step that succeeded runs, the last first.",
+    ),
     optional("on_unknown", Shape::OneOf(ON_UNKNOWN_WORDS), "For steps that have none."),
     optional("on_failure", Shape::Steps, "What to do when the run fails; sees `failure`."),
-    later("on_cancel", "What to do when the run is cancelled."),
+    optional("on_cancel", Shape::Steps, "What to do when the run is cancelled; `failure.message` says by whom."),
     required("steps", Shape::Steps, "What it does, one after another."),
     optional("output", Shape::Expression, "What the run gives."),
 ];

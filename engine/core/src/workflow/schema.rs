@@ -2,25 +2,30 @@
 
 use serde_json::{Map, json};
 
-use super::registry::{COMMON_STEP_FIELDS, Field, STEP_KINDS, Shape, Status, WORKFLOW_FIELDS};
+use super::{
+    registry::{COMMON_STEP_FIELDS, Field, STEP_KINDS, Shape, Status, StepKindSpec, WORKFLOW_FIELDS},
+    steps::{UNDO_FIELDS, undo_kinds},
+};
 use crate::Json;
 
 /// The whole schema (draft 2020-12). Keys and kinds that are not executed yet are left out, so that editors warn.
 pub fn json_schema() -> Json {
-    let kinds: Vec<Json> = STEP_KINDS
-        .iter()
-        .filter(|kind| kind.executed())
-        .map(|kind| {
-            let own = Field { key: kind.key, shape: kind.shape, doc: kind.doc, status: Status::Required };
-            let mut schema = map(&[&[own], kind.fields, COMMON_STEP_FIELDS]);
-            schema["description"] = json!(kind.doc);
-            schema
-        })
-        .collect();
+    let kinds: Vec<Json> =
+        STEP_KINDS.iter().filter(|kind| kind.executed()).map(|kind| of_kind(kind, COMMON_STEP_FIELDS)).collect();
     let mut schema = map(&[WORKFLOW_FIELDS]);
     schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
     schema["title"] = json!("Cartwright workflow");
-    schema["$defs"] = json!({ "steps": { "type": "array", "minItems": 1, "items": { "oneOf": kinds } } });
+    schema["$defs"] = json!({
+        "steps": { "type": "array", "minItems": 1, "items": { "oneOf": kinds } },
+        "undo": { "oneOf": undo_kinds().map(|kind| of_kind(kind, UNDO_FIELDS)).collect::<Vec<_>>() },
+    });
+    schema
+}
+
+fn of_kind(kind: &StepKindSpec, common: &[Field]) -> Json {
+    let own = Field { key: kind.key, shape: kind.shape, doc: kind.doc, status: Status::Required };
+    let mut schema = map(&[&[own], kind.fields, common]);
+    schema["description"] = json!(kind.doc);
     schema
 }
 
@@ -58,6 +63,7 @@ fn shape(shape: Shape) -> Json {
             "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_-]{0,63}$" },
             "additionalProperties": { "$ref": "#/$defs/steps" },
         }),
+        Shape::Undo => json!({ "$ref": "#/$defs/undo" }),
         Shape::Texts => json!({ "anyOf": [
             { "type": ["string", "number"] },
             { "type": "array", "items": { "type": ["string", "number"] } },
@@ -80,7 +86,7 @@ mod tests {
         assert_eq!(kinds, Some(STEP_KINDS.iter().filter(|kind| kind.executed()).count()));
         assert_eq!(schema["required"], json!(["on", "steps"]));
         let text = schema.to_string();
-        for key in ["undo", "concurrency", "dedupe", "commands"] {
+        for key in ["concurrency", "dedupe", "commands"] {
             assert!(!text.contains(&format!("\"{key}\":")), "{key}");
         }
         assert_eq!(schema["properties"]["on_unknown"]["enum"], json!(["park", "retry", "fail"]));

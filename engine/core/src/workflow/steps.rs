@@ -3,12 +3,13 @@
 mod calls;
 mod flow;
 mod store;
+mod undo;
 mod wait;
 
 use super::{
     Block, OnError, Span, Step, StepKind, Template, codes,
     diagnostic::Diagnostic,
-    node::{Node, Value, shorten},
+    node::{Entry, Node, Value, shorten},
     reader::{Fields, Reader},
     registry::{COMMON_STEP_FIELDS, Field, MAX_STEPS, STEP_KINDS, Shape, Status, StepKindSpec, required},
 };
@@ -19,6 +20,7 @@ pub(crate) use calls::{PARSE_WORDS, emit, http, script};
 use flow::loop_word;
 pub(crate) use flow::{BRANCH, choose, fail, for_each, parallel, sleep, stop};
 pub(crate) use store::{WOO_METHODS, woo};
+pub(crate) use undo::{UNDO_FIELDS, undo_kinds};
 pub(crate) use wait::{WAIT_FOR, wait_for};
 
 /// Longest step id.
@@ -74,17 +76,52 @@ impl Reader<'_> {
             return None;
         }
         let entries = self.entries("a step", node)?;
+        let (entry, kind) = self.kind_of("step", node, entries)?;
+        let Some(parse) = kind.parse else {
+            let id = entries.iter().find(|entry| entry.key == "id");
+            self.step_id(id.map(|entry| &entry.value), number, &node.span);
+            self.later_kind(entry, kind, &executed_kinds());
+            return None;
+        };
+        let own = [Field { key: kind.key, shape: kind.shape, doc: kind.doc, status: Status::Required }];
+        let fields = self.fields(&a_step(kind), node, &[&own, kind.fields, COMMON_STEP_FIELDS])?;
+        let id = self.step_id(fields.value("id"), number, &node.span);
+        let common = self.common(&fields, kind);
+        let undo = fields.value("undo").map(|node| self.undo(node, id.as_deref().unwrap_or_default()));
+        let kind = parse(self, &fields)?;
+        // An undo that cannot be read was reported; its step does not stand without it.
+        Some(Step {
+            id: id?,
+            kind,
+            undo: undo.map_or(Some(None), |undo| undo.map(Some))?,
+            span: node.span.clone(),
+            ..common
+        })
+    }
+
+    fn later_kind(&mut self, entry: &Entry, kind: &StepKindSpec, instead: &str) {
+        let message = format!("`{}` steps are not available in this version yet", kind.key);
+        self.error(codes::LATER_STEP, &entry.key_span, message, &format!("available are: {instead}"));
+    }
+
+    /// The one kind that a step or an undo is of, with the key that says so.
+    fn kind_of<'n>(
+        &mut self,
+        what: &str,
+        node: &Node,
+        entries: &'n [Entry],
+    ) -> Option<(&'n Entry, &'static StepKindSpec)> {
         let kinds: Vec<_> = entries
             .iter()
             .filter_map(|entry| Some((entry, STEP_KINDS.iter().find(|kind| kind.key == entry.key)?)))
             .collect();
         // `parallel` is a kind and also a key of `for_each`, as `woo`'s and others' keys may be.
-        let (entry, kind) = match kinds[..] {
+        match kinds[..] {
             [] => {
-                self.no_kind(node);
-                return None;
+                self.no_kind(what, node);
+                None
             }
-            [(entry, kind)] => (entry, kind),
+            [(entry, kind)] => Some((entry, kind)),
             _ => {
                 let owner = kinds.iter().find(|(_, kind)| {
                     kinds.iter().all(|(entry, other)| {
@@ -92,48 +129,41 @@ impl Reader<'_> {
                     })
                 });
                 match owner {
-                    Some((entry, kind)) => (*entry, *kind),
+                    Some((entry, kind)) => Some((*entry, *kind)),
                     None => {
                         let names: Vec<_> = kinds.iter().map(|(_, kind)| format!("`{}`", kind.key)).collect();
-                        let message = format!("this step is of several kinds: {}", names.join(", "));
+                        let message = format!("this {what} is of several kinds: {}", names.join(", "));
                         self.error(
                             codes::TWO_KINDS,
                             &kinds[1].0.key_span,
                             message,
-                            "make a step of each: begin each with `- `",
+                            if what == "undo" {
+                                "an undo does one thing; a script can make several calls"
+                            } else {
+                                "make a step of each: begin each with `- `"
+                            },
                         );
-                        return None;
+                        None
                     }
                 }
             }
-        };
-        let Some(parse) = kind.parse else {
-            let id = entries.iter().find(|entry| entry.key == "id");
-            self.step_id(id.map(|entry| &entry.value), number, &node.span);
-            let message = format!("`{}` steps are not available in this version yet", kind.key);
-            self.error(codes::LATER_STEP, &entry.key_span, message, &format!("available are: {}", executed_kinds()));
-            return None;
-        };
-        let own = [Field { key: kind.key, shape: kind.shape, doc: kind.doc, status: Status::Required }];
-        let fields = self.fields(&a_step(kind), node, &[&own, kind.fields, COMMON_STEP_FIELDS])?;
-        let id = self.step_id(fields.value("id"), number, &node.span);
-        let common = self.common(&fields, kind);
-        let kind = parse(self, &fields)?;
-        Some(Step { id: id?, kind, span: node.span.clone(), ..common })
+        }
     }
 
-    fn no_kind(&mut self, node: &Node) {
+    fn no_kind(&mut self, what: &str, node: &Node) {
         let Value::Map(entries) = &node.value else { return };
         let known: Vec<&str> = STEP_KINDS.iter().map(|kind| kind.key).collect();
         let common = |key: &str| COMMON_STEP_FIELDS.iter().any(|field| field.key == key);
         let span = entries.first().map_or(&node.span, |entry| &entry.key_span).clone();
         let stranger = entries.iter().find(|entry| !common(&entry.key));
         let (span, message) = match stranger {
-            Some(entry) => (entry.key_span.clone(), format!("`{}` is not a kind of step", shorten(&entry.key))),
-            None => (span, "this step does not say what to do".to_owned()),
+            Some(entry) => (entry.key_span.clone(), format!("`{}` is not a kind of {what}", shorten(&entry.key))),
+            None => (span, format!("this {what} does not say what to do")),
         };
-        let mut diagnostic =
-            Diagnostic::error(codes::NO_KIND, span, message).help(format!("a step has one of: {}", executed_kinds()));
+        let mut diagnostic = Diagnostic::error(codes::NO_KIND, span, message).help(match what {
+            "undo" => format!("an undo is one of: {}", undo::kinds_in_words()),
+            _ => format!("a step has one of: {}", executed_kinds()),
+        });
         if let Some(entry) = stranger {
             diagnostic = diagnostic.suggest(&entry.key, known);
         }
@@ -160,7 +190,7 @@ impl Reader<'_> {
                 codes::DUPLICATE_ID,
                 &span,
                 message,
-                "ids are unique in the whole workflow, inner steps and `on_failure` included",
+                "ids are unique in the whole workflow, inner steps, `on_failure` and `on_cancel` included",
             );
             return None;
         }
@@ -196,6 +226,7 @@ impl Reader<'_> {
             on_error,
             on_unknown: fields.value("on_unknown").and_then(|node| self.on_unknown(node)),
             output: self.expression(fields, "output"),
+            undo: None,
             span: fields.span.clone(),
         }
     }

@@ -26,21 +26,37 @@ impl Workflow {
         template(&self.vars, false, each);
         block(&self.steps, each);
         block(&self.on_failure, each);
+        block(&self.on_cancel, each);
         if let Some(expression) = &self.output {
             each(Code::Expression { expression, secrets: false });
         }
     }
 
-    /// Calls `each` for every step, outer ones before inner ones, `on_failure` last.
+    /// Calls `each` for every step, outer ones before inner ones, each one's undo right behind it, `on_failure` and
+    /// `on_cancel` last.
     pub fn visit_steps<'w>(&'w self, each: &mut dyn FnMut(&'w Step)) {
         visit_block(&self.steps, each);
         visit_block(&self.on_failure, each);
+        visit_block(&self.on_cancel, each);
     }
 
-    /// Calls `each` for every list of steps, the main one, `on_failure`, then inner ones.
+    /// The step with this id.
+    pub fn step(&self, id: &str) -> Option<&Step> {
+        let mut found = None;
+        // An undo has its step's id and comes behind it.
+        self.visit_steps(&mut |step| {
+            if found.is_none() && step.id == id {
+                found = Some(step);
+            }
+        });
+        found
+    }
+
+    /// Calls `each` for every list of steps, the main one, `on_failure`, `on_cancel`, then inner ones.
     pub fn visit_blocks<'w>(&'w self, each: &mut dyn FnMut(&'w [Step])) {
         each(&self.steps);
         each(&self.on_failure);
+        each(&self.on_cancel);
         self.visit_steps(&mut |step| step.kind.blocks().into_iter().for_each(|block| each(block)));
     }
 
@@ -60,10 +76,11 @@ impl Workflow {
     }
 }
 
-/// Calls `each` for every step of a block, outer ones before inner ones.
+/// Calls `each` for every step of a block, outer ones before inner ones, each one's undo right behind it.
 pub(crate) fn visit_block<'w>(steps: &'w Block, each: &mut dyn FnMut(&'w Step)) {
     for step in steps {
         each(step);
+        step.undo.iter().for_each(|undo| each(undo));
         for inner in step.kind.blocks() {
             visit_block(inner, each);
         }

@@ -4,12 +4,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod anew;
+mod cancelling;
 mod deferral;
 mod doubt;
 mod model;
 mod parallel;
 mod people;
 mod rounds;
+mod undoing;
 mod wait;
 mod woo;
 mod writes;
@@ -39,12 +41,21 @@ use serde_json::json;
 
 const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
-/// Expressions are JSON, or a text that stands for itself; `bad` cannot be evaluated.
+/// Expressions are JSON, or a text that stands for itself; `bad` cannot be evaluated, and `item`, `index`, `output`,
+/// `failure` and `steps` are what is in scope.
 struct Words;
 
 impl Evaluate for Words {
-    fn expression(&self, expression: &Expression, _: &Scope<'_>) -> Result<Json, EvaluateError> {
+    fn expression(&self, expression: &Expression, scope: &Scope<'_>) -> Result<Json, EvaluateError> {
+        let seen = |value: Option<&Prepared>| Ok(value.map_or(Json::Null, |value| value.json().clone()));
         match &*expression.source {
+            "item" => seen(scope.item),
+            "output" => seen(scope.output),
+            "failure" => seen(scope.failure),
+            "index" => Ok(json!(scope.index)),
+            "steps" => {
+                Ok(scope.steps.into_iter().flatten().map(|(id, step)| (id.clone(), step.json().clone())).collect())
+            }
             "bad" => Err(EvaluateError { message: "bad".into(), offset: None }),
             source => Ok(serde_json::from_str(source).unwrap_or_else(|_| json!(source))),
         }

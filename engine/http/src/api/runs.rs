@@ -11,9 +11,11 @@ use cartwright_core::{
     access::{Area, Right},
     id::{EventId, RunId, StoreId, WorkflowId},
     run::{
+        apply::fold,
         entry::{Entry, What},
         row::{RunRow, RunStatus},
         steps::StepView,
+        undo::UndoView,
     },
 };
 use cartwright_run::{OperatorError, RunDetail, access::AuditEntry, storage::RunFilter};
@@ -69,6 +71,9 @@ struct Shown {
     #[serde(flatten)]
     row: RunRow,
     steps: Vec<StepView>,
+    /// What was taken back, where the run failed and its workflow has `undo_on_failure`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<UndoView>,
     /// What the run gave; null until it ended well.
     output: Json,
     journal: Vec<Entry>,
@@ -89,7 +94,9 @@ pub(super) async fn show(State(door): State<Arc<Door>>, caller: Caller, Segment(
     if !caller.reaches(&door, Area::Runs, Right::Read, row.store.as_ref()) {
         return Err(unknown());
     }
-    json(StatusCode::OK, &Shown { row, steps, output: output(&journal), journal })
+    // A journal that cannot be folded is shown as it is.
+    let undo = fold(&journal).ok().flatten().and_then(|state| state.undos.view());
+    json(StatusCode::OK, &Shown { row, steps, undo, output: output(&journal), journal })
 }
 
 /// `POST /runs/{id}/cancel` → 202

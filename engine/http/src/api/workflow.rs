@@ -7,7 +7,8 @@ use cartwright_core::{
     Json,
     access::Area,
     id::WorkflowId,
-    workflow::{Block, GrantedStores, Grants, HttpGrant, StepKind, Template, TextPart, Workflow},
+    run::stage::Stage,
+    workflow::{Block, GrantedStores, Grants, HttpGrant, Step, StepKind, Template, TextPart, Workflow},
 };
 use cartwright_run::Definition;
 use serde::Serialize;
@@ -79,6 +80,11 @@ struct StepBody<'a> {
     inside: Option<&'a str>,
     /// It is part of `on_failure`.
     on_failure: bool,
+    /// It is part of `on_cancel`.
+    on_cancel: bool,
+    /// What takes it back, in a few words; null: nothing does.
+    #[schema(required)]
+    undo: Option<String>,
 }
 
 /// `GET /workflows/{id}`; the id may hold slashes
@@ -131,19 +137,23 @@ fn grants(Grants { http, secrets, emit, stores, woo }: &Grants) -> GrantsBody<'_
 
 fn steps(workflow: &Workflow) -> Vec<StepBody<'_>> {
     let mut all = Vec::new();
-    add(&workflow.steps, None, false, &mut all);
-    add(&workflow.on_failure, None, true, &mut all);
+    add(&workflow.steps, None, Stage::Main, &mut all);
+    add(&workflow.on_failure, None, Stage::Failure, &mut all);
+    add(&workflow.on_cancel, None, Stage::Cancel, &mut all);
     all
 }
 
 /// Adds a list of steps, with what is inside each right behind it. As deep as files may nest, which the parser bounds.
-fn add<'a>(steps: &'a Block, inside: Option<&'a str>, on_failure: bool, all: &mut Vec<StepBody<'a>>) {
+fn add<'a>(steps: &'a Block, inside: Option<&'a str>, stage: Stage, all: &mut Vec<StepBody<'a>>) {
     for step in steps {
         let does = does(&step.kind).chars().take(DOES_MAX).collect();
+        let (on_failure, on_cancel) = (stage == Stage::Failure, stage == Stage::Cancel);
+        let in_words = |undo: &Step| format!("{}: {}", undo.kind.word(), self::does(&undo.kind));
+        let undo = step.undo.as_deref().map(|undo| in_words(undo).chars().take(DOES_MAX).collect());
         let (id, name, kind) = (step.id.as_str(), step.name.as_deref(), step.kind.word());
-        all.push(StepBody { id, name, kind, does, inside, on_failure });
+        all.push(StepBody { id, name, kind, does, inside, on_failure, on_cancel, undo });
         for inner in step.kind.blocks() {
-            add(inner, Some(id), on_failure, all);
+            add(inner, Some(id), stage, all);
         }
     }
 }

@@ -62,8 +62,8 @@ impl Root {
             Self::Steps => "it exists only in steps, not in conditions of triggers",
             Self::Vars | Self::Inputs | Self::Run => "it exists only inside a run",
             Self::Item | Self::Index => "it exists only inside `for_each`",
-            Self::Failure => "it exists only in `on_failure`",
-            Self::Output => "it exists only in a step's `output:`",
+            Self::Failure => "it exists only in `on_failure`, `on_cancel` and `undo`",
+            Self::Output => "it exists only in a step's `output:` and `undo`",
             Self::Secrets => {
                 "secrets can be used only in the url, headers, query, body and form of `http` steps, and in scripts \
                  through secrets::get"

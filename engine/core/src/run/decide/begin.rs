@@ -140,7 +140,7 @@ impl<'a> Decider<'a> {
     ) -> Result<Option<Flow>, Illegal> {
         match self.render(why, frame) {
             Ok(why) if well => {
-                self.record(What::StepSucceeded { path: path.clone(), output: why.clone() })?;
+                self.record(What::StepSucceeded { path: path.clone(), output: why.clone(), undo: false })?;
                 Ok(Some(Flow::Stop(why)))
             }
             Ok(why) => {
@@ -182,7 +182,10 @@ impl<'a> Decider<'a> {
             Some(expression) => self.trim(expression, &Arc::new(crate::evaluate::Prepared::new(output)), frame),
         };
         match output {
-            Ok(output) => self.record(What::StepSucceeded { path: path.clone(), output }),
+            Ok(output) => {
+                let undo = self.is_undone_on_failure(step, path);
+                self.record(What::StepSucceeded { path: path.clone(), output, undo })
+            }
             Err(error) => self.fail_step(step, path, expression_error("output", &error), None),
         }
     }

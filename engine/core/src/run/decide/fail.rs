@@ -146,8 +146,8 @@ impl Decider<'_> {
         match holds {
             Ok(true) => self.succeed(step, path, Json::Null, &frame),
             Ok(false) => {
-                self.record(What::StepSucceeded { path: path.clone(), output: Json::Null })?;
-                self.end_well(Json::String("the workflow's `if` holds no longer".into()))
+                self.record(What::StepSucceeded { path: path.clone(), output: Json::Null, undo: false })?;
+                self.end_early_enough(Json::String("the workflow's `if` holds no longer".into()))
             }
             Err(error) => self.fail_step(step, path, expression_error("if", &error), None),
         }

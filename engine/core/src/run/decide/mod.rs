@@ -12,6 +12,7 @@ mod person;
 mod resume;
 mod scope;
 mod sides;
+mod undo;
 mod wait;
 mod walk;
 

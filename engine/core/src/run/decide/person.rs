@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decider, Effect, Said, Stop, Which};
+use super::{Decider, Said, Stop, Which};
 use crate::{
     Json,
     id::StepPath,
@@ -11,6 +11,7 @@ use crate::{
         apply::Illegal,
         entry::What,
         row::{RunError, RunStatus},
+        stage::Stage,
         state::{Phase, RunState, StepState},
     },
 };
@@ -23,13 +24,34 @@ impl Decider<'_> {
         if let Phase::Ended { status, .. } = &self.state().phase {
             return refused(format!("the run is over: it {}", past(*status)));
         }
-        let message = format!("cancelled by {by}");
+        let error = RunError { step: None, code: "cancelled".into(), message: format!("cancelled by {by}") };
         self.record(What::CancelRequested { by })?;
-        self.effects.clear();
-        self.effects.push(Effect::Abort { path: StepPath::new("") });
-        let error = RunError { step: None, code: "cancelled".into(), message };
-        let status = RunStatus::Cancelled;
-        Ok(self.record(What::RunFinished { status, output: Json::Null, error: Some(error) })?)
+        Ok(self.end_by_hand(error)?)
+    }
+
+    /// Stops everything; `on_cancel` follows, then the end. What has not begun has nothing to clean up, and whoever asks
+    /// twice means at once.
+    pub(super) fn end_by_hand(&mut self, error: RunError) -> Result<(), Illegal> {
+        let error = self.with_what_was_undone(error);
+        self.stop_everything();
+        let state = self.state();
+        let has_begun = state.vars.is_some() || !state.steps.is_empty();
+        let first = match &state.phase {
+            Phase::Cancelling { error } | Phase::Parked { failure: Some(error), stage: Stage::Cancel, .. } => {
+                Some(error)
+            }
+            _ => None,
+        };
+        if let Some(first) = first {
+            let message = format!("{}; then {} before on_cancel was over", first.message, error.message);
+            let error = RunError { message, ..first.clone() };
+            return self.end(RunStatus::Cancelled, Json::Null, Some(error));
+        }
+        if self.context.workflow.on_cancel.is_empty() || !has_begun {
+            return self.end(RunStatus::Cancelled, Json::Null, Some(error));
+        }
+        self.record(What::CancelHandling { error })?;
+        if self.context.hold { Ok(()) } else { self.advance() }
     }
 
     pub(super) fn retry(&mut self, by: String, repeat_unknown: bool) -> Result<(), Stop> {
@@ -63,6 +85,9 @@ impl Decider<'_> {
 
     fn go_on(&mut self, by: String, repeat_unknown: bool, moving: bool) -> Result<(), Stop> {
         let generation = self.state().generation;
+        if matches!(self.state().phase, Phase::Ended { .. }) && self.state().has_undone() {
+            return self.from_the_start(by);
+        }
         self.record(What::RunRetried { by, generation, repeat_unknown, input: None })?;
         if self.context.hold {
             return Ok(());
@@ -72,6 +97,21 @@ impl Decider<'_> {
             false => self.resume(&BTreeSet::new())?,
         }
         Ok(self.advance()?)
+    }
+
+    /// What was undone cannot be gone on from: the run begins again under new identities of its calls. The first step is
+    /// for the next [`Input::Resume`](super::Input::Resume), as with other input.
+    fn from_the_start(&mut self, by: String) -> Result<(), Stop> {
+        if let Some((path, index, summary)) = self.state().unanswered.first() {
+            return refused(format!(
+                "steps of this run were undone, so it would begin again from the start, and call {index} of step `{path}` \
+                 (`{summary}`) may have happened although no answer came: it would be made a second time. Look at the \
+                 receiver; `events replay` starts another run"
+            ));
+        }
+        let generation = self.state().generation + 1;
+        self.stop_everything();
+        Ok(self.record(What::RunRetried { by, generation, repeat_unknown: false, input: None })?)
     }
 
     /// Takes a person's word for what an unknown call did. A parked run goes on by itself when nothing is unknown any
@@ -90,8 +130,8 @@ impl Decider<'_> {
             Phase::Ended { .. } => Ok(()),
             Phase::Parked { .. } if self.blind_step().is_none() => self.go_on(by, false, false),
             Phase::Parked { .. } => Ok(()),
-            Phase::Main | Phase::Failing { .. } if self.context.hold => Ok(()),
-            Phase::Main | Phase::Failing { .. } => Ok(self.advance()?),
+            _ if self.context.hold => Ok(()),
+            _ => Ok(self.advance()?),
         }
     }
 
@@ -139,16 +179,27 @@ impl Decider<'_> {
     }
 
     /// A parked run fails. One that was parked while it handled a failure fails with that failure: going into its
-    /// `on_failure` again would only park it again.
+    /// `on_failure` again would only park it again. One that could not undo something leaves it as it is.
     pub(super) fn give_up(&mut self, why: &str) -> Result<(), Illegal> {
-        let Phase::Parked { error, failure } = self.state().phase.clone() else { return Ok(()) };
-        match failure {
-            None => self.fail_run(RunError { message: format!("{why}: {}", error.message), ..error }),
-            Some(first) => {
-                let at = error.step.unwrap_or_default();
-                let message = format!("{}; then on_failure stopped at `{at}`, {why}: {}", first.message, error.message);
-                self.end(RunStatus::Failed, Json::Null, Some(RunError { message, ..first }))
+        let Phase::Parked { error, failure, stage } = self.state().phase.clone() else { return Ok(()) };
+        let Some(first) = failure else {
+            return self.fail_run(RunError { message: format!("{why}: {}", error.message), ..error });
+        };
+        let at = error.step.unwrap_or_default();
+        let part = match stage {
+            Stage::Main | Stage::Failure => "on_failure",
+            Stage::Undo => "undoing",
+            Stage::Cancel => "on_cancel",
+        };
+        let message = format!("{}; then {part} stopped at `{at}`, {why}: {}", first.message, error.message);
+        let error = RunError { message, ..first };
+        match stage {
+            Stage::Main | Stage::Failure => self.end(RunStatus::Failed, Json::Null, Some(error)),
+            Stage::Undo => {
+                self.stop_everything();
+                self.handle_failure(error)
             }
+            Stage::Cancel => self.end(RunStatus::Cancelled, Json::Null, Some(error)),
         }
     }
 

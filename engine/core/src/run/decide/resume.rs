@@ -9,6 +9,7 @@ use crate::{
     run::{
         apply::Illegal,
         entry::{TimerKind, What},
+        stage::Stage,
         state::{Active, Inner, Phase, StepState},
     },
     workflow::{Step, StepKind},
@@ -17,17 +18,14 @@ use crate::{
 impl<'a> Decider<'a> {
     /// Drives every step that was begun and does not wait.
     pub(super) fn resume(&mut self, under_way: &BTreeSet<StepPath>) -> Result<(), Illegal> {
-        if self.context.hold || matches!(self.state().phase, Phase::Ended { .. } | Phase::Parked { .. }) {
-            return Ok(());
-        }
-        let in_failure = matches!(self.state().phase, Phase::Failing { .. });
+        let Some(stage) = self.state().phase.stage().filter(|_| !self.context.hold) else { return Ok(()) };
         let begun: Vec<StepPath> = self
             .state()
             .steps
             .iter()
             .filter(|(path, step)| {
                 matches!(step, StepState::Active(active) if matches!(active.inner, Inner::None))
-                    && path.as_str().starts_with("on_failure/") == in_failure
+                    && Stage::of(path) == stage
                     && !under_way.contains(*path)
             })
             .map(|(path, _)| path.clone())
@@ -35,18 +33,18 @@ impl<'a> Decider<'a> {
         for path in begun {
             self.resume_step(&path)?;
         }
-        self.resume_retries(in_failure)
+        self.resume_retries(stage)
     }
 
     /// A step that waits for its next attempt without a timer (a person retried the run) begins it now.
-    fn resume_retries(&mut self, in_failure: bool) -> Result<(), Illegal> {
+    fn resume_retries(&mut self, stage: Stage) -> Result<(), Illegal> {
         let state = self.state();
         let due: Vec<StepPath> = state
             .steps
             .iter()
             .filter(|(path, step)| {
                 matches!(step, StepState::Retrying { .. })
-                    && path.as_str().starts_with("on_failure/") == in_failure
+                    && Stage::of(path) == stage
                     && !state.timers.contains_key(&((*path).clone(), TimerKind::Retry))
             })
             .map(|(path, _)| path.clone())

@@ -10,7 +10,11 @@ use crate::{
     call::CallError,
     evaluate::{EvaluateError, Prepared, Scope},
     id::StepPath,
-    run::state::{Inner, Phase, RunState, StepState},
+    run::{
+        stage::Stage,
+        state::{Inner, RunState, StepState},
+        undo::Armed,
+    },
     workflow::{Block, Expression, Side, Step, StepKind, Template, Workflow, visit::visit_block},
 };
 
@@ -27,11 +31,20 @@ pub struct Frame {
     iterations: Vec<String>,
     /// The ids of steps in branches beside those it stands in: whether they have ended is chance.
     hidden: Vec<String>,
+    /// Of an undo: what was kept for it.
+    armed: Option<Arc<Armed>>,
 }
 
 impl Frame {
     pub(super) fn root(prefix: &str) -> Self {
-        Self { prefix: prefix.to_owned(), item: None, index: None, iterations: Vec::new(), hidden: Vec::new() }
+        let (iterations, hidden) = (Vec::new(), Vec::new());
+        Self { prefix: prefix.to_owned(), item: None, index: None, iterations, hidden, armed: None }
+    }
+
+    /// Where the undo of a step stands: it sees what its step saw.
+    pub(super) fn undo(armed: &Arc<Armed>) -> Self {
+        let (item, index) = (armed.item.clone(), armed.index);
+        Self { item, index, armed: Some(Arc::clone(armed)), ..Self::root(Stage::Undo.prefix()) }
     }
 
     pub(super) fn path(&self, step: &Step) -> StepPath {
@@ -46,7 +59,8 @@ impl Frame {
         let prefix = format!("{path}[{index}]/");
         let mut iterations = self.iterations.clone();
         iterations.push(prefix.clone());
-        Self { prefix, item: Some(item), index: Some(u64::from(index)), iterations, hidden: self.hidden.clone() }
+        let (item, index) = (Some(item), Some(u64::from(index)));
+        Self { prefix, item, index, iterations, hidden: self.hidden.clone(), armed: None }
     }
 
     /// In a branch of a `parallel`, where the steps of the others are not seen.
@@ -61,10 +75,15 @@ impl Frame {
 
 /// Finds the step a path names, and where it stands. `None`: the workflow has no such step.
 pub fn locate<'w>(workflow: &'w Workflow, state: &RunState, path: &StepPath) -> Option<(&'w Step, Frame)> {
-    let (mut block, mut frame, rest) = match path.as_str().strip_prefix("on_failure/") {
-        Some(rest) => (&workflow.on_failure, Frame::root("on_failure/"), rest),
-        None => (&workflow.steps, Frame::root(""), path.as_str()),
+    let stage = Stage::of(path);
+    let mut block = match stage {
+        Stage::Main => &workflow.steps,
+        Stage::Undo => return locate_undo(workflow, state, path),
+        Stage::Failure => &workflow.on_failure,
+        Stage::Cancel => &workflow.on_cancel,
     };
+    let mut frame = Frame::root(stage.prefix());
+    let rest = &path.as_str()[stage.prefix().len()..];
     let mut segments = rest.split('/').peekable();
     while let Some(segment) = segments.next() {
         let id = segment.split(['[', '.']).next().unwrap_or(segment);
@@ -92,6 +111,12 @@ pub fn locate<'w>(workflow: &'w Workflow, state: &RunState, path: &StepPath) -> 
         }
     }
     None
+}
+
+fn locate_undo<'w>(workflow: &'w Workflow, state: &RunState, path: &StepPath) -> Option<(&'w Step, Frame)> {
+    let armed = state.undos.of(path)?;
+    let id = armed.path.as_str().rsplit('/').next()?;
+    Some((workflow.step(id)?.undo.as_deref()?, Frame::undo(armed)))
 }
 
 fn find<'w>(block: &'w Block, id: &str) -> Option<&'w Step> {
@@ -160,6 +185,7 @@ pub fn scope_at<T>(context: &Context<'_>, state: &RunState, frame: &Frame, then:
         run: Some(&state.view),
         item: frame.item.as_deref(),
         index: frame.index,
+        output: frame.armed.as_deref().map(|armed| &armed.output),
         failure: failure.as_ref(),
         ..Scope::default()
     })
@@ -167,27 +193,39 @@ pub fn scope_at<T>(context: &Context<'_>, state: &RunState, frame: &Frame, then:
 
 /// Steps by id: those outside loops, and over them those of the iterations the frame stands in, innermost last.
 fn visible<'s>(state: &'s RunState, frame: &Frame) -> Cow<'s, BTreeMap<String, Arc<Prepared>>> {
-    if frame.iterations.is_empty() && frame.hidden.is_empty() {
+    let kept = frame.armed.as_deref().map(|armed| &armed.steps).filter(|steps| !steps.is_empty());
+    if frame.iterations.is_empty() && frame.hidden.is_empty() && kept.is_none() {
         return Cow::Borrowed(&state.visible);
     }
     let mut steps = state.visible.clone();
+    for (id, view) in kept.into_iter().flatten() {
+        steps.insert(id.clone(), Arc::clone(view));
+    }
     for prefix in &frame.iterations {
-        let below = state.steps.range(StepPath::new(prefix.as_str())..);
-        for (path, step) in below.take_while(|(path, _)| path.as_str().starts_with(prefix.as_str())) {
-            let rest = &path.as_str()[prefix.len()..];
-            if rest.contains('[') {
-                continue;
-            }
-            let id = rest.rsplit('/').next().unwrap_or(rest);
-            if let Some(view) = view(step) {
-                steps.insert(id.to_owned(), view);
-            }
-        }
+        state.seen_below(prefix, &mut |id, view| {
+            steps.insert(id.to_owned(), view);
+        });
     }
     for id in &frame.hidden {
         steps.remove(id);
     }
     Cow::Owned(steps)
+}
+
+impl RunState {
+    /// Tells what expressions see of the steps of an iteration, those of inner loops left out.
+    pub(in crate::run) fn seen_below(&self, prefix: &str, tell: &mut dyn FnMut(&str, Arc<Prepared>)) {
+        let below = self.steps.range(StepPath::new(prefix)..);
+        for (path, step) in below.take_while(|(path, _)| path.as_str().starts_with(prefix)) {
+            let rest = &path.as_str()[prefix.len()..];
+            if rest.contains('[') {
+                continue;
+            }
+            if let Some(view) = view(step) {
+                tell(rest.rsplit('/').next().unwrap_or(rest), view);
+            }
+        }
+    }
 }
 
 fn view(step: &StepState) -> Option<Arc<Prepared>> {
@@ -208,6 +246,6 @@ pub(crate) fn failed_view(error: &CallError) -> Json {
 }
 
 fn failure_view(state: &RunState) -> Option<Prepared> {
-    let (Phase::Failing { error } | Phase::Parked { failure: Some(error), .. }) = &state.phase else { return None };
+    let error = state.phase.why()?;
     Some(Prepared::new(json!({"step": error.step, "code": error.code, "message": error.message})))
 }

@@ -13,6 +13,7 @@ use crate::{
         apply::Illegal,
         entry::{TimerKind, What},
         row::{RunError, RunStatus},
+        stage::Stage,
         state::{Inner, Phase, StepState},
     },
     workflow::{Block, Branch, ForEach, OnError, Step, StepKind},
@@ -55,6 +56,12 @@ impl<'a> Decider<'a> {
                         Flow::Parked(error) => self.park(error)?,
                     }
                 }
+                Phase::Undoing { error } => match self.undo()? {
+                    Flow::Pending => return Ok(()),
+                    Flow::Parked(error) => self.park(error)?,
+                    Flow::Failed(second) => self.handle_failure(then(error, "an undo", &second))?,
+                    Flow::Done(_) | Flow::Goto(_) | Flow::Stop(_) => self.handle_failure(error)?,
+                },
                 Phase::Failing { error } => match self.run_block(&workflow.on_failure, &Frame::root("on_failure/"))? {
                     Flow::Pending => return Ok(()),
                     Flow::Parked(error) => self.park(error)?,
@@ -62,10 +69,17 @@ impl<'a> Decider<'a> {
                         self.end(RunStatus::Failed, Json::Null, Some(error))?;
                     }
                     Flow::Failed(second) => {
-                        let at = second.step.unwrap_or_default();
-                        let message =
-                            format!("{}; then on_failure failed at `{at}`: {}", error.message, second.message);
-                        self.end(RunStatus::Failed, Json::Null, Some(RunError { message, ..error }))?;
+                        self.end(RunStatus::Failed, Json::Null, Some(then(error, "on_failure", &second)))?;
+                    }
+                },
+                Phase::Cancelling { error } => match self.run_block(&workflow.on_cancel, &Frame::root("on_cancel/"))? {
+                    Flow::Pending => return Ok(()),
+                    Flow::Parked(error) => self.park(error)?,
+                    Flow::Done(_) | Flow::Goto(_) | Flow::Stop(_) => {
+                        self.end(RunStatus::Cancelled, Json::Null, Some(error))?;
+                    }
+                    Flow::Failed(second) => {
+                        self.end(RunStatus::Cancelled, Json::Null, Some(then(error, "on_cancel", &second)))?;
                     }
                 },
             }
@@ -268,6 +282,16 @@ impl<'a> Decider<'a> {
 
     pub(super) fn fail_run(&mut self, error: RunError) -> Result<(), Illegal> {
         self.stop_everything();
+        let in_main = matches!(self.state().phase, Phase::Main | Phase::Parked { stage: Stage::Main, .. });
+        if in_main && self.context.workflow.undo_on_failure && !self.state().undos.is_empty() {
+            let error = self.with_what_stays_unknown(error);
+            return self.record(What::UndoHandling { error });
+        }
+        self.handle_failure(error)
+    }
+
+    /// What was to be undone is: `on_failure` follows, then the end.
+    pub(super) fn handle_failure(&mut self, error: RunError) -> Result<(), Illegal> {
         if self.context.workflow.on_failure.is_empty() {
             return self.end(RunStatus::Failed, Json::Null, Some(error));
         }
@@ -281,8 +305,13 @@ impl<'a> Decider<'a> {
         self.record(What::TimerSet { path: StepPath::new(""), timer: TimerKind::ParkExpiry, due })
     }
 
-    pub(super) fn end_well(&mut self, output: Json) -> Result<(), Illegal> {
-        self.end(RunStatus::Succeeded, output, None)
+    /// Nothing more is to be done: the run ends as it would have after its last step.
+    pub(super) fn end_early_enough(&mut self, output: Json) -> Result<(), Illegal> {
+        match self.state().phase.clone() {
+            Phase::Failing { error } => self.end(RunStatus::Failed, Json::Null, Some(error)),
+            Phase::Cancelling { error } => self.end(RunStatus::Cancelled, Json::Null, Some(error)),
+            _ => self.end(RunStatus::Succeeded, output, None),
+        }
     }
 
     pub(super) fn end(&mut self, status: RunStatus, output: Json, error: Option<RunError>) -> Result<(), Illegal> {
@@ -295,6 +324,13 @@ impl<'a> Decider<'a> {
         self.effects.clear();
         self.effects.push(Effect::Abort { path: StepPath::new("") });
     }
+}
+
+/// A failure that was being handled, and what became of that.
+fn then(error: RunError, part: &str, second: &RunError) -> RunError {
+    let at = second.step.as_deref().unwrap_or_default();
+    let message = format!("{}; then {part} failed at `{at}`: {}", error.message, second.message);
+    RunError { message, ..error }
 }
 
 /// A failed step without a handler parks the run where trying again later may help, and fails it otherwise.

@@ -157,6 +157,7 @@ async fn a_workflow_is_shown_with_what_it_may_and_does_and_what_is_wrong_with_it
     let step = |place: usize| &shown["steps"][place];
     assert_eq!((&step(0)["kind"], &step(0)["does"]), (&json!("for_each"), &json!("event.data.items")));
     let tell = json!({ "id": "tell", "name": "Tell", "kind": "http", "inside": "each", "on_failure": false,
+        "on_cancel": false, "undo": null,
         "does": "POST https://hooks.example.com:8443/x/${{ item }}" });
     assert_eq!((step(1), &step(2)["does"]), (&tell, &json!("GET orders")));
     assert_eq!((&step(3)["does"], &step(3)["on_failure"]), (&json!("stock.failed"), &json!(true)));
