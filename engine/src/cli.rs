@@ -22,7 +22,7 @@ pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
 pub(crate) use files::{Check, CheckFormat, Denied, Fmt};
 pub(crate) use operate::{EventReplay, Resolve, Selection};
 pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
-pub(crate) use testing::Test;
+pub(crate) use testing::{ReplayCheck, Test};
 
 use crate::when::When;
 
@@ -89,7 +89,12 @@ pub(crate) enum Command {
         /// The run
         #[arg(value_name = "RUN")]
         run: RunId,
+        /// Show what it would do otherwise with the workflows of this folder; nothing is sent
+        #[arg(long, value_name = "DIR")]
+        with: Option<PathBuf>,
     },
+    /// Hold changed workflows against recorded runs
+    ReplayCheck(ReplayCheck),
     /// List and show runs; retry, resolve, fail and cancel them
     #[command(subcommand)]
     Runs(Runs),
@@ -333,6 +338,9 @@ pub(crate) enum Events {
         /// The file to make; it must not be there yet [default: standard output]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
+        /// Replace names, mails, phones and addresses by fakes
+        #[arg(long)]
+        redact: bool,
     },
 }
 

@@ -148,6 +148,11 @@ pub(crate) fn resolved(index: u32, call: Call, outcome: CallOutcome) -> Resolved
     ResolvedCall { index, function: call.function, fingerprint: call.fingerprint, outcome }
 }
 
+/// What a call on the workflow's own state gave when it was made for real, in a replay.
+pub(crate) fn known(inner: &Inner, run: &RunId, path: &StepPath, index: u32, call: &Call) -> Option<CallOutcome> {
+    inner.options.stand_in.as_ref()?.0.stored(run, path, index, &call.fingerprint)
+}
+
 /// Holds off other runs of this engine that want to change the same key.
 pub(crate) async fn lock_state<'a>(inner: &'a Inner, workflow: &WorkflowId, call: &Call) -> MutexGuard<'a, ()> {
     let mut hash = Sha256::new();

@@ -2,6 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
+use cartwright_core::id::WorkflowId;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -30,4 +31,23 @@ pub(crate) struct Test {
     /// The workflows folder
     #[arg(long, value_name = "DIR")]
     pub(crate) workflows: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplayCheck {
+    /// The folder with the changed workflows
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: PathBuf,
+    /// Runs that `cartwright export` wrote: a file, or a folder of `*.jsonl` [default: the engine's]
+    #[arg(long, value_name = "PATH", conflicts_with = "last")]
+    pub(crate) runs: Option<PathBuf>,
+    /// The newest runs of the engine, at most so many
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) last: u32,
+    /// Only runs of one workflow
+    #[arg(long, value_name = "ID")]
+    pub(crate) workflow: Option<WorkflowId>,
+    /// Write a report as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
 }

@@ -22,7 +22,9 @@ pub(super) async fn run(command: Events, context: &Context) -> Result<()> {
             list(&session.end(events).await?, context)
         }
         Events::Replay(which) => replay_events::replay(which, context).await,
-        Events::Export { event, output } => replay_events::export(&event, output.as_deref(), context).await,
+        Events::Export { event, output, redact } => {
+            replay_events::export(&event, output.as_deref(), redact, context).await
+        }
         Events::Show { event, workflow } => {
             let session = context.look().await?;
             let mut pairs = url::form_urlencoded::Serializer::new(String::new());

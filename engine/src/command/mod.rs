@@ -16,6 +16,8 @@ mod keys;
 mod manual;
 mod operate;
 mod replay;
+mod redact;
+mod replay_check;
 mod replay_events;
 mod restore;
 mod resume;
@@ -141,7 +143,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Fmt(fmt) => fmt::run(&fmt, context),
         Command::Test(test) => test::run(&test, context),
         Command::Run(run) => run::run(run, context).await,
-        Command::Replay { run } => runs::replay(&run, context).await,
+        Command::Replay { run, with: None } => runs::replay(&run, context).await,
+        Command::Replay { run, with: Some(folder) } => replay_check::one(&run, &folder, context).await,
+        Command::ReplayCheck(check) => replay_check::many(check, context).await,
         Command::Runs(runs) => runs::run(runs, context).await,
         Command::Events(events) => events::run(events, context).await,
         Command::Store(stores) => stores::run(stores, context).await,

@@ -126,7 +126,7 @@ fn show(preview: &Json, terminal: &Terminal) {
 const SECRET_WORDS: [&str; 10] =
     ["password", "passwd", "secret", "token", "authorization", "api_key", "apikey", "order_key", "card_number", "cvv"];
 
-pub(super) async fn export(event: &EventId, output: Option<&Path>, context: &Context) -> Result<()> {
+pub(super) async fn export(event: &EventId, output: Option<&Path>, hide: bool, context: &Context) -> Result<()> {
     let session = context.look().await?;
     let shown = session.client.get(&format!("/api/v1/events/{event}")).await;
     let shown = session.end(shown).await?;
@@ -136,6 +136,9 @@ pub(super) async fn export(event: &EventId, output: Option<&Path>, context: &Con
     }
     let mut exported = Json::Object(exported);
     scrub(&mut exported);
+    if hide {
+        super::redact::redact(&mut exported["data"]);
+    }
     let Some(path) = output else { return context.terminal.data(&exported) };
     let text = serde_json::to_string_pretty(&exported).map_err(bug)?;
     let mut options = OpenOptions::new();
@@ -147,7 +150,8 @@ pub(super) async fn export(event: &EventId, output: Option<&Path>, context: &Con
     file.write_all(text.as_bytes())
         .and_then(|()| file.write_all(b"\n"))
         .or_environment(format_args!("cannot write {}", path.display()))?;
-    context.terminal.note(format_args!("{} holds the event as it came, personal data included", path.display()));
+    let what = if hide { "with personal data replaced" } else { "as it came, personal data included" };
+    context.terminal.note(format_args!("{} holds the event {what}", path.display()));
     Ok(())
 }
 

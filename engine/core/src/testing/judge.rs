@@ -57,11 +57,16 @@ impl fmt::Display for Difference {
 
 /// Everything of a case's outcome that is not as expected.
 pub fn judge(case: &TestCase, outcome: &Outcome) -> Vec<Difference> {
+    judge_expect(&case.expect, outcome)
+}
+
+/// The same by the expectation alone.
+pub(super) fn judge_expect(expect: &Expect, outcome: &Outcome) -> Vec<Difference> {
     let mut judge = Judge { found: Vec::new() };
-    judge.case(&case.expect, outcome);
-    judge_calls::judge(&case.expect, &outcome.calls, &mut judge.found);
-    judge.emitted(&case.expect, outcome);
-    for (key, wanted) in &case.expect.state {
+    judge.case(expect, outcome);
+    judge_calls::judge(expect, &outcome.calls, &mut judge.found);
+    judge.emitted(expect, outcome);
+    for (key, wanted) in &expect.state {
         let there = outcome.state.get(&key.value).cloned().unwrap_or_default();
         value::differences(wanted, &there, &format!("state.{}", key.value), &key.span, &mut judge.found);
     }

@@ -16,6 +16,7 @@ mod outcome;
 mod value;
 mod judge;
 mod judge_calls;
+mod same;
 mod coverage;
 mod schema;
 
@@ -26,5 +27,6 @@ pub use model::*;
 pub use outcome::*;
 pub use parse::{Parsed, parse};
 pub use pattern::{Glob, Pattern};
+pub use same::changes;
 pub use schema::json_schema;
 pub use value::{canonical, fits};

@@ -344,7 +344,10 @@ impl Driver {
                 let inner = Arc::clone(&self.inner);
                 // Nothing else of this engine may come between reading the state and committing its change.
                 let _held = host::lock_state(&inner, &self.workflow.id, &call).await;
-                let (outcome, write) = host::store_call(&inner, &self.workflow.id, &call).await?;
+                let (outcome, write) = match host::known(&inner, &self.run, &path, index, &call) {
+                    Some(outcome) => (outcome, None),
+                    None => host::store_call(&inner, &self.workflow.id, &call).await?,
+                };
                 self.pending.records.extend(write);
                 self.decide(Input::Stored { path, call: host::resolved(index, call, outcome) }).await?;
                 self.commit().await?;

@@ -7,17 +7,17 @@
 
 mod look;
 mod play;
+mod recorded;
 mod scene;
 mod stand_in;
 mod stubs;
 mod time;
-#[cfg(test)]
-mod tests;
 
 pub(crate) use stand_in::{http, woo};
 
 pub use look::outcome;
 pub use play::{PlayError, Played, play};
+pub use recorded::{Recording, Replayed, Unplayable, replay};
 pub use scene::{Happens, Scene, SceneError, scene};
 pub use stand_in::{Asked, Given, StandIn, Stands};
 pub use stubs::{Stubs, Used};

@@ -12,7 +12,7 @@ use cartwright_core::{
 };
 use cartwright_sandbox::Sandbox;
 use cartwright_storage::{
-    EventFilter, Expect, MemoryStorage, RecordWrite, RunFilter, Storage, StorageError, StoredEvent, Table,
+    EventFilter, Expect, MemoryStorage, NewEvent, RecordWrite, RunFilter, Storage, StorageError, StoredEvent, Table,
 };
 use cartwright_woo::{Secret, StoreSettings, Vault};
 
@@ -186,6 +186,9 @@ impl Stage<'_> {
             Happens::Event { topic, store, source, data } => {
                 let incoming = Incoming { topic, store, source, data, dedupe: None };
                 self.engine.accept(incoming).await?;
+            }
+            Happens::Recorded(event) => {
+                self.engine.inner.accept_event(NewEvent { event: *event, dedupe: None }).await?;
             }
             Happens::Cancel => {
                 for run in self.runs(|status| !status.is_ended()).await? {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use cartwright_core::{
     Json,
-    event::Source,
+    event::{Event, Source},
     id::{StoreId, WorkflowId},
     testing::{DEFAULT_CLOCK, DEFAULT_STORE, EventStart, Ground, Happening, HttpStart, ScheduleStart, TestCase},
     time::Timestamp,
@@ -50,6 +50,8 @@ pub enum Happens {
         /// Its data.
         data: Arc<RawValue>,
     },
+    /// A recorded event is accepted, as itself.
+    Recorded(Box<Event>),
     /// Every open run is cancelled.
     Cancel,
     /// Every parked or failed run is retried.

@@ -11,7 +11,7 @@ const CONTEXT_LINES: usize = 3;
 const USUAL_WIDTH: usize = 100;
 
 /// The lines of one difference, painted and indented by `indent`.
-pub(super) fn lines(how: &How, indent: usize, terminal: &Terminal) -> Vec<String> {
+pub(in crate::command) fn lines(how: &How, indent: usize, terminal: &Terminal) -> Vec<String> {
     let mut out = Painter { lines: Vec::new(), indent, terminal };
     match how {
         How::Said(said) => said.lines().for_each(|line| out.line(' ', line)),

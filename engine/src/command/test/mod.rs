@@ -4,7 +4,7 @@
 //! Read in this order: [`suite`] (a test file with its workflow), [`play`] (its cases, in parallel), [`snapshot`] (outcomes
 //! kept beside tests), [`report`] (for people), [`junit`] and [`json`](report_json) (for machines).
 
-mod diff;
+pub(super) mod diff;
 mod find;
 mod junit;
 mod play;
@@ -12,9 +12,12 @@ mod report;
 mod report_json;
 mod snapshot;
 mod suite;
+#[cfg(test)]
+mod tests;
 
 use std::{num::NonZeroUsize, time::Instant};
 
+pub(super) use self::junit::{JunitCase, JunitSuite, write as junit_document};
 use self::{play::Played, suite::Suite};
 use super::Context;
 use crate::{

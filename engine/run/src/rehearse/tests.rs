@@ -1,1 +1,0 @@
-//! Workflows played against stubs, in virtual time.
