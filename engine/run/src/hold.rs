@@ -66,7 +66,7 @@ pub(crate) async fn begin(inner: Arc<Inner>) {
     tokio::spawn(run_timers(Arc::clone(&inner)));
     if inner.options.stand_in.is_none() {
         tokio::spawn(run_schedules(Arc::clone(&inner)));
+        tokio::spawn(run_retention(Arc::clone(&inner)));
     }
-    tokio::spawn(run_retention(Arc::clone(&inner)));
     tokio::spawn(recover(inner));
 }
