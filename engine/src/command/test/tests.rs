@@ -165,9 +165,9 @@ fn bad_files_are_reported_with_their_codes() {
 }
 
 #[test]
-fn hundreds_of_cases_at_once_come_to_what_they_come_to_alone() {
+fn a_hundred_cases_at_once_come_to_what_they_come_to_alone() {
     let mut test = String::from("stubs: [{ step: ask, answer: { body: { ok: 1 } } }]\ncases:\n");
-    for number in 0..200 {
+    for number in 0..100 {
         let wrong = if number % 10 == 0 { 8 } else { 1 };
         writeln!(test, "  - name: case {number}\n    event: {{ topic: a.b, data: {{ id: {number} }} }}\n    expect: {{ output: {{ ok: {wrong} }} }}").expect("text");
     }
@@ -177,7 +177,7 @@ fn hundreds_of_cases_at_once_come_to_what_they_come_to_alone() {
     };
     let (alone, together) = (shape(1), shape(8));
     assert_eq!(alone, together);
-    assert_eq!(alone.iter().filter(|one| !one.1.is_empty()).count(), 20);
+    assert_eq!(alone.iter().filter(|one| !one.1.is_empty()).count(), 10);
 }
 
 #[test]
