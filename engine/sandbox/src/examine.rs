@@ -49,5 +49,24 @@ fn said(file: &str, code: &str, offset: Option<usize>) -> String {
 }
 
 fn diagnostic(span: Span, message: &str) -> Diagnostic {
-    Diagnostic::error(codes::CODE, span, format!("this is not Rhai: {message}"))
+    // What the rewriting before the parser put there is not what the author wrote.
+    let message = message.replace("'cw_value'", "a name");
+    let help = help(&message);
+    let found = Diagnostic::error(codes::CODE, span, format!("this is not Rhai: {message}"));
+    match help {
+        Some(help) => found.help(help),
+        None => found,
+    }
+}
+
+/// What people who know other languages write most often.
+fn help(message: &str) -> Option<&'static str> {
+    const HELP: &[(&str, &str)] = &[
+        ("Invalid character: '", "text stands in double quotes: `\"text\"`"),
+        ("'and'", "`and` is written `&&`"),
+        ("'or'", "`or` is written `||`"),
+        ("Unexpected a name", "`not` is written `!`; between two values stands a sign such as `==` or `&&`"),
+        ("operator: '?'", "write `if condition { one } else { other }`"),
+    ];
+    HELP.iter().find(|(part, _)| message.contains(part)).map(|(_, help)| *help)
 }

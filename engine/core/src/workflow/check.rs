@@ -3,6 +3,11 @@
 
 mod inputs;
 mod sides;
+mod functions;
+mod order;
+mod places;
+mod syntax;
+mod types;
 mod store;
 mod undo;
 
@@ -35,8 +40,10 @@ pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span
         }
     });
     inputs::check(file, workflow, diagnostics);
+    places::check(file, workflow, diagnostics);
     workflow.visit_blocks(&mut |block| unreachable(block, diagnostics));
     undo::check(workflow, diagnostics);
+    workflow.visit_steps(&mut |step| same_conditions(step, diagnostics));
     workflow.visit_steps(&mut |step| match &step.kind {
         StepKind::Http(http) => {
             if let Some((host, port)) = literal_host(&http.url) {
@@ -64,6 +71,19 @@ fn unreachable(block: &[Step], diagnostics: &mut Vec<Diagnostic>) {
         let message = format!("`{}` ends the run before this step", block[end].id);
         let diagnostic = Diagnostic::warning(codes::UNREACHABLE, next.span.clone(), message);
         diagnostics.push(diagnostic.help("give the step before an `if`, or remove what follows it"));
+    }
+}
+
+/// Branches that a branch before them always takes the place of.
+fn same_conditions(step: &Step, diagnostics: &mut Vec<Diagnostic>) {
+    let StepKind::Choose(branches) = &step.kind else { return };
+    let conditions: Vec<_> = branches.iter().filter_map(|branch| branch.condition.as_ref()).collect();
+    for (index, condition) in conditions.iter().enumerate() {
+        if conditions[..index].iter().any(|before| before.source == condition.source) {
+            let message = "this branch is never taken: one before it has the same condition";
+            let found = Diagnostic::warning(codes::SAME_CONDITION, condition.span.clone(), message);
+            diagnostics.push(found.help("correct the condition, or put the steps of both into one branch"));
+        }
     }
 }
 

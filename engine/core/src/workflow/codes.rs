@@ -75,6 +75,24 @@ codes! {
 
     /// An expression or a script that is not Rhai.
     CODE = "E0208";
+    /// A field that the value does not have: `event.data.totl`.
+    UNKNOWN_FIELD = "E0209";
+    /// Money and other numbers that come as text, used as numbers.
+    AMOUNT_AS_TEXT = "E0210";
+    /// Values of different types that are compared or computed with.
+    TYPES_DIFFER = "E0211";
+    /// A condition that is neither `true` nor `false`.
+    NOT_A_BOOL = "E0212";
+    /// The result of a step that cannot have run.
+    NOT_YET_RUN = "E0213";
+    /// A name that exists nowhere.
+    UNKNOWN_NAME = "E0214";
+    /// A name that exists elsewhere: `item` outside of a loop.
+    NOT_HERE = "E0215";
+    /// Times compared as text.
+    DATE_AS_TEXT = "E0216";
+    /// A loop over what is no list.
+    NOT_A_LIST = "E0217";
     /// `inputs.NAME` of an input that is not declared.
     UNKNOWN_INPUT = "E0230";
 
@@ -135,6 +153,10 @@ codes! {
     UNREACHABLE = "E0412";
     /// A call to a store in a workflow whose events have none.
     NO_STORE = "E0413";
+    /// A condition that is always false.
+    NEVER = "E0440";
+    /// A branch whose condition stands in a branch before it too.
+    SAME_CONDITION = "E0441";
 
     /// A host that `grants` does not name.
     HTTP_NOT_GRANTED = "E0501";

@@ -24,6 +24,7 @@ mod check;
 pub mod schema;
 pub mod format;
 pub mod visit;
+pub mod shapes;
 pub mod topic;
 pub mod selector;
 pub mod duration;

@@ -91,7 +91,13 @@ pub(crate) fn visit_block<'w>(steps: &'w Block, each: &mut dyn FnMut(&'w Step)) 
 pub(crate) fn block<'w>(steps: &'w Block, each: &mut dyn FnMut(Code<'w>)) {
     let mut all = Vec::new();
     visit_block(steps, &mut |step| all.push(step));
-    for step in all {
+    all.into_iter().for_each(|step| step.visit_code(each));
+}
+
+impl Step {
+    /// Calls `each` for every expression and script of this step, those of steps inside of it left out.
+    pub(crate) fn visit_code<'w>(&'w self, each: &mut dyn FnMut(Code<'w>)) {
+        let step = self;
         if let Some(expression) = &step.condition {
             each(Code::Expression { expression, secrets: false });
         }
