@@ -32,6 +32,11 @@ fn check(tables: &[&'static Table], object: &Json, seen: &mut Seen, wrong: &mut 
     let Some(map) = object.as_object().filter(|map| !map.contains_key("code") || map.contains_key("amount")) else {
         return;
     };
+    let varies = map.get("type").and_then(Json::as_str) == Some("variation");
+    let tables: Vec<&'static Table> = match varies {
+        true => tables.iter().copied().filter(|table| table.name == "variation").collect(),
+        false => tables.to_vec(),
+    };
     for (field, value) in map {
         let held: Vec<(&Table, Holds)> =
             tables.iter().filter_map(|table| Some((*table, table.field(field)?))).collect();

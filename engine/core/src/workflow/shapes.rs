@@ -216,7 +216,8 @@ pub fn of_path(path: &str) -> Option<(Vec<&'static Table>, bool)> {
         ["orders", _, "notes", ..] if parts.len() <= 4 => vec![&NOTE],
         ["orders", _, "refunds", ..] if parts.len() <= 4 => vec![&REFUND],
         ["refunds"] => vec![&REFUND],
-        ["products"] => vec![&PRODUCT],
+        // A search by SKU finds variations as well.
+        ["products"] => vec![&PRODUCT, &VARIATION],
         ["products", one] if id(one) => vec![&PRODUCT, &VARIATION],
         ["products", _, "variations", ..] if parts.len() <= 4 => vec![&VARIATION],
         ["customers", ..] if parts.len() <= 2 => vec![&CUSTOMER],
