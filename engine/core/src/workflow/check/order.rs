@@ -16,6 +16,16 @@ struct Level {
     block: usize,
     number: usize,
     looped: bool,
+    /// Its block runs side by side with others; what they may ask of each other is checked on its own.
+    beside: bool,
+}
+
+/// What a block is part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Inside {
+    Plain,
+    Loop,
+    Parallel,
 }
 
 /// Where every step stands.
@@ -30,23 +40,28 @@ pub(super) struct Order<'w> {
 impl<'w> Order<'w> {
     pub(super) fn of(workflow: &'w Workflow) -> Self {
         let mut order = Self::default();
-        order.block(&workflow.steps, &[], false);
+        order.block(&workflow.steps, &[], Inside::Plain);
         order.aside = order.blocks;
-        order.block(&workflow.on_failure, &[], false);
+        order.block(&workflow.on_failure, &[], Inside::Plain);
+        order.block(&workflow.on_cancel, &[], Inside::Plain);
         order
     }
 
-    fn block(&mut self, steps: &'w [Step], above: &[Level], looped: bool) {
+    fn block(&mut self, steps: &'w [Step], above: &[Level], inside: Inside) {
         let block = self.blocks;
         self.blocks += 1;
         for (number, step) in steps.iter().enumerate() {
             let mut levels = above.to_vec();
-            levels.push(Level { block, number, looped });
+            let (looped, beside) = (inside == Inside::Loop, inside == Inside::Parallel);
+            levels.push(Level { block, number, looped, beside });
             match &step.kind {
                 StepKind::Choose(branches) => {
-                    branches.iter().for_each(|branch| self.block(&branch.steps, &levels, false));
+                    branches.iter().for_each(|branch| self.block(&branch.steps, &levels, Inside::Plain));
                 }
-                StepKind::ForEach(each) => self.block(&each.steps, &levels, true),
+                StepKind::ForEach(each) => self.block(&each.steps, &levels, Inside::Loop),
+                StepKind::Parallel(sides) => {
+                    sides.iter().for_each(|side| self.block(&side.steps, &levels, Inside::Parallel));
+                }
                 _ => {}
             }
             self.steps.insert(&step.id, (step.id.clone(), levels));
@@ -57,7 +72,7 @@ impl<'w> Order<'w> {
         self.steps.values().map(|(id, _)| id)
     }
 
-    /// Whether a step belongs to `on_failure`, not to the main steps.
+    /// Whether a step belongs to `on_failure` or `on_cancel`, not to the main steps.
     pub(super) fn is_aside(&self, id: &str) -> bool {
         let first = self.steps.get(id).and_then(|(_, levels)| levels.first());
         first.is_some_and(|level| level.block >= self.aside)
@@ -81,7 +96,7 @@ impl<'w> Order<'w> {
         }
         let common = there.iter().zip(here).take_while(|(a, b)| a == b).count();
         match (there.get(common), here.get(common)) {
-            (Some(a), Some(b)) if a.block != b.block => Some(OTHER_BRANCH),
+            (Some(a), Some(b)) if a.block != b.block => (!a.beside).then_some(OTHER_BRANCH),
             (Some(a), Some(b)) if a.number > b.number => Some(NOT_YET),
             (Some(_), Some(_)) => looped(&there[common + 1..]),
             // The step itself, a step around it, or one inside of it.

@@ -114,6 +114,7 @@ impl<'w> Walk<'w> {
     /// What comes when all steps are through.
     fn end(&mut self) {
         self.block(&self.workflow.on_failure, None);
+        self.block(&self.workflow.on_cancel, None);
         if let Some(output) = &self.workflow.output {
             let names = self.names(None, None);
             self.expression(output, &names, Wanted::Value);
@@ -143,6 +144,13 @@ impl<'w> Walk<'w> {
                     self.expression(condition, &names, Wanted::Condition);
                 }
             }
+            StepKind::WaitFor(wait) => {
+                if let Some(condition) = &wait.condition {
+                    let mut names = self.names(Some(step), item);
+                    names.known.insert("incoming", awaited(&wait.topic));
+                    self.expression(condition, &names, Wanted::Condition);
+                }
+            }
             _ => {}
         }
         // What is left: templates and scripts. `output:` sees what the step gave.
@@ -155,6 +163,7 @@ impl<'w> Walk<'w> {
         match &step.kind {
             StepKind::Choose(branches) => branches.iter().for_each(|branch| self.block(&branch.steps, item)),
             StepKind::ForEach(each) => self.block(&each.steps, Some(&inner)),
+            StepKind::Parallel(sides) => sides.iter().for_each(|side| self.block(&side.steps, item)),
             _ => {}
         }
         let gives = gives(&step.kind);
@@ -187,10 +196,6 @@ impl<'w> Walk<'w> {
         if fails {
             let failure = ["step", "code", "message"].map(|name| (name, Type::Text));
             known.insert("failure", Type::fields("`failure`", failure));
-        }
-        // Their conditions are about another event.
-        if step.is_some_and(|step| step.kind.word() == "wait_for") {
-            known.insert("incoming", Type::Any);
         }
         let later = self.order.unseen(step.map(|step| step.id.as_str()));
         Names { known, elsewhere: ELSEWHERE, later }
@@ -264,6 +269,15 @@ impl<'w> Walk<'w> {
 /// The name under which [`Type::Fields`] holds the steps; unknown ones are reported by their own check.
 pub(super) const STEPS: &str = "`steps`";
 
+/// The event that a wait ends with.
+fn awaited(topic: &Template) -> Type {
+    let tables = match topic {
+        Template::Literal(Json::String(topic)) => shapes::of_topic(topic),
+        _ => None,
+    };
+    event(tables.map_or(Type::Any, Type::Object))
+}
+
 /// What a kind of step gives.
 fn gives(kind: &StepKind) -> Type {
     match kind {
@@ -289,6 +303,7 @@ fn gives(kind: &StepKind) -> Type {
         }
         StepKind::Emit { .. } => Type::Text,
         StepKind::ForEach(_) => Type::list(Type::Any),
+        StepKind::WaitFor(wait) => awaited(&wait.topic),
         _ => Type::Any,
     }
 }

@@ -368,7 +368,7 @@ impl Typing<'_> {
         let place = self.place.at(&node.at);
         // A plugin may add fields to the store's objects; one that differs by a letter is a slip.
         let slip = near.is_some_and(|near| is_slip(name, near));
-        let found = if open && !slip {
+        let found = if near.is_none() || (open && !slip) {
             Diagnostic::warning(codes::UNKNOWN_FIELD, place, message)
         } else {
             Diagnostic::error(codes::UNKNOWN_FIELD, place, message)
