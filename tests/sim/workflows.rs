@@ -8,7 +8,7 @@ use crate::goods;
 
 /// Calls before, in and after scripts, loops, sleeps, counting, an emitted event.
 const ORDERS: &str = r#"
-on: { woo: { topics: [order.created], if: event.data.total > 0 } }
+on: { woo: { topics: [order.created], if: number(event.data.total) > 0 } }
 grants: { http: ["sink.example.com"], emit: [order.done] }
 retry: { attempts: 40, initial: 100ms, factor: 2, max: 5s }
 steps:
