@@ -13,6 +13,7 @@ pub mod secret;
 pub mod evaluate;
 pub mod workflow;
 pub mod testing;
+pub mod gate;
 pub mod trigger;
 pub mod grant;
 pub mod access;
