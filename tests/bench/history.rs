@@ -116,6 +116,7 @@ fn one(n: u64, of: &StoreId) -> (NewEvent, RunWrite, (EventId, Vec<Match>)) {
         started: time,
         finished: status.is_ended().then_some(time),
         error: None,
+        delayed_until: None,
     };
     let entry = |step: &str| Entry { at: time, what: What::StepSkipped { path: StepPath::new(step) } };
     let append = ["read", "check", "notify", "note"].map(entry).to_vec();

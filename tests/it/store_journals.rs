@@ -82,6 +82,7 @@ fn record(pure: &Pure) -> Vec<Entry> {
         store: Some("shop".parse().expect("an id")),
         shard: ShardId::all().next().expect("shards"),
         hops: 0,
+        events: Vec::new(),
     };
     let mut journal = vec![Entry { at, what }];
     let begun = apply(None, &journal[0]).expect("a beginning");

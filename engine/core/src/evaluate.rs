@@ -42,6 +42,8 @@ pub struct EvaluateError {
 pub struct Scope<'a> {
     /// `event`: `{id, topic, store, time, data, source}`
     pub event: Option<&'a Prepared>,
+    /// `events`, in a run: those of a `collect`, or the list of its one event
+    pub events: Option<Events<'a>>,
     /// `incoming`, in a wait's condition: the event that may end it.
     pub incoming: Option<&'a Prepared>,
     /// `steps`: step id → `{status, output, error}`, innermost iteration first
@@ -64,6 +66,15 @@ pub struct Scope<'a> {
     pub output: Option<&'a Prepared>,
     /// The names of secrets that may be used; `None` where secrets may not appear.
     pub secrets: Option<&'a [String]>,
+}
+
+/// The events of a run.
+#[derive(Debug, Clone, Copy)]
+pub enum Events<'a> {
+    /// The list of them.
+    All(&'a Prepared),
+    /// The one there is; the list is made when it is asked for.
+    One(&'a Prepared),
 }
 
 /// A value made ready for the evaluator once and used many times.

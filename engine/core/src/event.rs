@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
+    gate::GateKind,
     id::{EventId, RunId, StepPath, StoreId, WorkflowId},
     shard::ShardId,
     time::Timestamp,
@@ -174,4 +175,96 @@ pub enum MatchOutcome {
     },
     /// The event's hop count is over the limit: a loop was cut.
     LoopCut,
+    /// `dedupe`: another event of the same key passed in the same window.
+    Duplicate {
+        /// The event that passed.
+        of: EventId,
+        /// The run it started, or will start, where that was known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// From when on the next one passes.
+        until: Timestamp,
+    },
+    /// `debounce`: it waits for the end of its burst, whose last event starts the run.
+    Merged {
+        /// The run that will come of the burst; `None`: `collect` follows, and says so with the burst's last event.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<RunId>,
+        /// When the burst is over, unless more events come.
+        until: Timestamp,
+    },
+    /// `collect`: it waits for others, to start one run with them.
+    Collected {
+        /// The run that has, or will have, it among its `events`.
+        run: RunId,
+        /// When it starts at the latest.
+        until: Timestamp,
+    },
+    /// `throttle`: the run is there and begins then.
+    Delayed {
+        /// The run.
+        run: RunId,
+        /// When it begins, as it was planned.
+        until: Timestamp,
+    },
+    /// The `key` of a gate could not be evaluated.
+    KeyFailed {
+        /// Which gate.
+        gate: GateKind,
+        /// Why, in words for people.
+        error: String,
+    },
+    /// It was held for a run, and then its workflow started none any more.
+    Dropped {
+        /// Which gate held it.
+        gate: GateKind,
+        /// Why no run came of it.
+        reason: DropReason,
+    },
+}
+
+/// Why no run came of a held event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum DropReason {
+    /// The workflow was switched off (`enabled: false`) when the time came.
+    Disabled,
+    /// The workflow was not there when the time came.
+    Gone,
+}
+
+impl DropReason {
+    /// In words for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Disabled => "the workflow was switched off when the time came",
+            Self::Gone => "the workflow was not there any more when the time came",
+        }
+    }
+}
+
+impl MatchOutcome {
+    /// The run that was created for the event when it was matched.
+    pub fn started(&self) -> Option<&RunId> {
+        match self {
+            Self::Started { run } | Self::Delayed { run, .. } => Some(run),
+            _ => None,
+        }
+    }
+
+    /// The run that has the event or will have it.
+    pub fn run(&self) -> Option<&RunId> {
+        match self {
+            Self::Merged { run, .. } => run.as_ref(),
+            Self::Collected { run, .. } => Some(run),
+            other => other.started(),
+        }
+    }
+
+    /// Whether the workflow took the event: a condition held, whatever its gates then said. No other trigger of the
+    /// workflow is looked at then.
+    pub fn is_taken(&self) -> bool {
+        !matches!(self, Self::ConditionFalse { .. } | Self::ConditionFailed { .. } | Self::LoopCut)
+    }
 }

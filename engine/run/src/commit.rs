@@ -16,7 +16,9 @@ const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// shard is the caller's matter. Timers and emitted events of the batch are seen to.
 pub(crate) async fn commit_until_done(inner: &Arc<Inner>, shard: ShardId, batch: Batch) -> Result<(), CommitError> {
     let earliest = batch.timers_set.iter().map(|timer| timer.due).min();
-    let cleared = batch.timers_clear.clone();
+    // One that is moved is handed out again when its new time comes.
+    let moved = batch.timers_set.iter().map(|timer| &timer.key);
+    let cleared: Vec<_> = batch.timers_clear.iter().chain(moved).cloned().collect();
     let emitted = batch.outbox.clone();
     if !batch.waits_set.is_empty() {
         inner.will_wait(shard);

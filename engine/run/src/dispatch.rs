@@ -29,6 +29,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 use crate::{
     commit::commit_until_done,
     driver::{Fresh, Start},
+    gates,
     inner::{Inner, Message},
     metrics::Metrics,
     views::{EventViews, inputs_view},
@@ -229,8 +230,9 @@ async fn drain_inbox(inner: &Arc<Inner>, shard: ShardId) {
 /// Waits for room for a run, then matches on a task of its own.
 async fn begin_matching(inner: &Arc<Inner>, event: Event, claim: Claim) {
     let Ok(permit) = Arc::clone(&inner.slots).acquire_owned().await else { return };
+    let turn = gates::line_up(inner, &event);
     let inner = Arc::clone(inner);
-    tokio::spawn(async move { match_event(&inner, event, claim, permit).await });
+    tokio::spawn(async move { match_event(&inner, event, claim, permit, turn).await });
 }
 
 /// Keeps an inbox scan from taking an event that is being matched already.
@@ -257,7 +259,13 @@ impl Drop for Claim {
     }
 }
 
-async fn match_event(inner: &Arc<Inner>, event: Event, claim: Claim, permit: OwnedSemaphorePermit) {
+async fn match_event(
+    inner: &Arc<Inner>,
+    event: Event,
+    claim: Claim,
+    permit: OwnedSemaphorePermit,
+    turn: Option<gates::Turn>,
+) {
     let considered = consider(inner, &event);
     let mail = match wait::mail_for(inner, &event, &considered.views).await {
         Ok(mail) => mail,
@@ -269,6 +277,10 @@ async fn match_event(inner: &Arc<Inner>, event: Event, claim: Claim, permit: Own
             return give_back(inner, &event, &error);
         }
     }
+    if !considered.gated.is_empty() {
+        return pass_gates(inner, event, considered, turn).await;
+    }
+    drop(turn);
     let mut batch = Batch { matched: vec![(event.id.clone(), considered.matches)], ..Batch::default() };
     let mut fresh = considered.fresh;
     if fresh.len() == 1 {
@@ -290,10 +302,26 @@ async fn match_event(inner: &Arc<Inner>, event: Event, claim: Claim, permit: Own
         Err(CommitError::Conflict { .. }) => return,
         Err(error) => return give_back(inner, &event, &error),
     }
+    begin_all(inner, fresh);
+}
+
+fn begin_all(inner: &Arc<Inner>, fresh: Vec<Fresh>) {
     for fresh in fresh {
         Metrics::add(&inner.metrics.runs_started);
         let run = fresh.state.run.clone();
         inner.begin(&run, Start::Fresh(Box::new(fresh)));
+    }
+}
+
+/// Some of the workflows that took the event have gates; the runs of the others begin in the same commit.
+async fn pass_gates(inner: &Arc<Inner>, event: Event, considered: Considered, turn: Option<gates::Turn>) {
+    let Considered { matches, mut fresh, gated, .. } = considered;
+    let runs: Vec<_> = fresh.iter_mut().map(Fresh::creation).collect();
+    match gates::through(inner, &event, &matches, &runs, &gated, turn).await {
+        Ok(gates::Through::Done) => begin_all(inner, fresh),
+        // By a process that was killed: its runs exist and recovery drives them.
+        Ok(gates::Through::Before) => {}
+        Err(error) => give_back(inner, &event, &error),
     }
 }
 
@@ -316,6 +344,8 @@ struct Considered {
     views: Arc<EventViews>,
     matches: Vec<Match>,
     fresh: Vec<Fresh>,
+    /// Workflows that took the event, whose gates have the last word.
+    gated: Vec<gates::Gated>,
 }
 
 fn consider(inner: &Inner, event: &Event) -> Considered {
@@ -325,13 +355,29 @@ fn consider(inner: &Inner, event: &Event) -> Considered {
     let views = Arc::new(EventViews::new(event, store.as_ref()));
     let mut matches = Vec::new();
     let mut fresh = Vec::new();
+    let mut gated: Vec<gates::Gated> = Vec::new();
     // A workflow with several fitting triggers starts once, for the first whose conditions hold.
     for (workflow, trigger) in trigger::listeners(&set, event, tags) {
         let same = matches.last().is_some_and(|last: &Match| last.workflow == workflow.id);
-        if same && matches.last().is_some_and(|last| matches!(last.outcome, MatchOutcome::Started { .. })) {
+        let taken = same && matches.last().is_some_and(|last| last.outcome.is_taken());
+        if taken || gated.last().is_some_and(|last| last.workflow.id == workflow.id) {
             continue;
         }
-        let outcome = decide_match(inner, event, &views, workflow, trigger);
+        let mut outcome = decide_match(inner, event, &views, workflow, trigger);
+        if !trigger.gates.is_empty() && outcome.is_taken() {
+            match gates::keys(inner, event, &views, trigger) {
+                Ok(keys) if !keys.is_empty() => {
+                    if same {
+                        matches.pop();
+                    }
+                    let (gates, trigger) = (trigger.gates.clone(), trigger.name.clone());
+                    gated.push(gates::Gated { workflow: Arc::clone(workflow), trigger, gates, keys });
+                    continue;
+                }
+                Ok(_) => {}
+                Err(failed) => outcome = failed,
+            }
+        }
         if let MatchOutcome::Started { run } = &outcome {
             fresh.push(new_run(inner, event, run.clone(), workflow, &views));
         }
@@ -340,7 +386,7 @@ fn consider(inner: &Inner, event: &Event) -> Considered {
         }
         matches.push(Match { workflow: workflow.id.clone(), outcome });
     }
-    Considered { views, matches, fresh }
+    Considered { views, matches, fresh, gated }
 }
 
 fn decide_match(
@@ -380,6 +426,7 @@ fn new_run(inner: &Inner, event: &Event, run: RunId, workflow: &Arc<Workflow>, v
         store: event.store.clone(),
         shard: event.shard(),
         hops: event.hops,
+        events: Vec::new(),
     };
     let entry = Entry { at: inner.clock.now(), what };
     let state = apply(None, &entry).expect("a journal may begin with run_started");

@@ -33,6 +33,7 @@ use crate::{
     clock::{Clock, Entropy},
     definition::{self, Definition, Loaded},
     export::{self, ImportError, Imported, Line, Part},
+    gates::{self, HeldGroup, count_held},
     hold::{Hold, begin, held, release},
     inner::Inner,
     keys::{KeyError, KeyList, Rotated},
@@ -164,6 +165,7 @@ impl Engine {
         let access = Access::load(Arc::clone(&parts.storage), Arc::clone(&parts.entropy)).await?;
         let inner = Arc::new(Inner::new(parts, client, stores, access, sealing, fences, any_waiting));
         let engine = Self { inner };
+        count_held(&engine.inner).await?;
         engine.set_workflows(workflows).await?;
         engine.inner.held.send_replace(held(engine.inner.storage.as_ref()).await?.is_some());
         // What is played ticks through weeks of virtual time, and has no use for housekeeping.
@@ -352,6 +354,21 @@ impl Engine {
             tracing::warn!(%error, "how tokens were used since the last minute is not kept");
         }
         self.inner.storage.close().await
+    }
+
+    /// Events that gates hold for a run to come, oldest first; of one workflow where one is named.
+    pub async fn held_groups(
+        &self,
+        workflow: Option<&WorkflowId>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<HeldGroup>, StorageError> {
+        gates::held(&self.inner, workflow, cursor, limit).await
+    }
+
+    /// How many groups of events are held.
+    pub fn held_count(&self) -> u64 {
+        self.inner.gates.held()
     }
 
     /// The text of a version, from storage. `None`: it is not kept any more.

@@ -31,6 +31,7 @@ use crate::{
     dispatch::Queue,
     driver::{self, Start},
     engine::{Options, Parts},
+    gates::AtGates,
     line::Line,
     live::Live,
     metrics::Metrics,
@@ -73,6 +74,7 @@ pub(crate) struct Inner {
     pub(crate) fences: Vec<Fence>,
     pub(crate) queue: Queue,
     pub(crate) timers: Timers,
+    pub(crate) gates: AtGates,
     pub(crate) state_locks: Vec<tokio::sync::Mutex<()>>,
     /// Runs that may be in memory at once.
     pub(crate) slots: Arc<Semaphore>,
@@ -139,6 +141,7 @@ impl Inner {
             fences,
             queue: Queue::new(),
             timers: Timers::default(),
+            gates: AtGates::default(),
             state_locks: (0..STATE_LOCKS).map(|_| tokio::sync::Mutex::default()).collect(),
             slots: Arc::new(Semaphore::new(parts.options.runs_in_memory_max)),
             line: Line::default(),

@@ -23,6 +23,16 @@ const CLASSES: [(ErrorClass, &str); 5] = [
 pub struct Metrics {
     pub events_accepted: AtomicU64,
     pub events_duplicate: AtomicU64,
+    /// Events that `dedupe` took for duplicates.
+    pub events_deduped: AtomicU64,
+    /// Events that `debounce` merged into a burst.
+    pub events_merged: AtomicU64,
+    /// Events that `collect` gathered.
+    pub events_collected: AtomicU64,
+    /// Held groups whose workflow was switched off or gone when their time came.
+    pub events_dropped: AtomicU64,
+    /// Runs that `throttle` delayed.
+    pub runs_delayed: AtomicU64,
     pub runs_started: AtomicU64,
     pub runs_succeeded: AtomicU64,
     pub runs_failed: AtomicU64,

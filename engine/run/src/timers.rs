@@ -7,12 +7,15 @@ use std::{
     time::Duration,
 };
 
-use cartwright_core::{shard::ShardId, time::Timestamp};
+use cartwright_core::{run::entry::TimerKind, shard::ShardId, time::Timestamp};
 use cartwright_storage::{StorageError, TimerKey};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::inner::{Inner, Message};
+use crate::{
+    gates,
+    inner::{Inner, Message},
+};
 
 /// Timers read at once.
 const PAGE: usize = 256;
@@ -45,7 +48,13 @@ impl Timers {
         }
     }
 
-    /// Timers are gone from storage.
+    /// A timer that was handed out is still in storage, and is to be looked at again then.
+    pub(crate) fn again(&self, shard: ShardId, key: &TimerKey, at: Timestamp) {
+        self.handled(shard, std::slice::from_ref(key));
+        self.set(shard, at);
+    }
+
+    /// Timers are gone from storage, or moved.
     pub(crate) fn handled(&self, shard: ShardId, cleared: &[TimerKey]) {
         if cleared.is_empty() {
             return;
@@ -123,6 +132,10 @@ async fn fire(inner: &Arc<Inner>, shard: ShardId, now: Timestamp) -> Result<(), 
         let new = inner.timers.handed_out.lock().entry(shard).or_default().insert(timer.key.clone());
         if new {
             inner.metrics.times.timer_lateness.observe(now.since(timer.due));
+            if matches!(timer.key.kind, TimerKind::Gate | TimerKind::Start) {
+                gates::fired(inner, shard, timer);
+                continue;
+            }
             inner.tell(&timer.key.run, Message::Timer { path: timer.key.path, kind: timer.key.kind });
         }
     }

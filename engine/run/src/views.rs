@@ -6,6 +6,7 @@ use cartwright_core::{
     Json,
     evaluate::Prepared,
     event::{Event, Source},
+    id::EventId,
     run::{apply::fold, row::RunRow, state::RunState},
     workflow::{Workflow, inputs},
 };
@@ -58,6 +59,8 @@ pub(crate) fn store_view(store: &OpenStore) -> Json {
 /// An event and its store, made ready for expressions once per run.
 pub(crate) struct EventViews {
     pub(crate) event: Prepared,
+    /// All events of a `collect`.
+    pub(crate) events: Option<Prepared>,
     pub(crate) store: Option<Prepared>,
     /// Of the run whose input this is; an event as it came is what a run begins with.
     pub(crate) generation: u32,
@@ -92,12 +95,29 @@ pub(crate) fn inputs_view(workflow: &Workflow, views: &EventViews) -> Result<Opt
     }
 }
 
+/// `events` of a run that has several: the list of them. The outer `None`: one of them is gone.
+pub(crate) async fn collected(
+    storage: &dyn Storage,
+    events: &[EventId],
+) -> Result<Option<Option<Prepared>>, StorageError> {
+    if events.is_empty() {
+        return Ok(Some(None));
+    }
+    let mut views = Vec::with_capacity(events.len());
+    for event in events {
+        let Some(stored) = storage.event(event).await? else { return Ok(None) };
+        views.push(event_view(&stored.event));
+    }
+    Ok(Some(Some(Prepared::new(Json::Array(views)))))
+}
+
 impl EventViews {
     /// What a run sees of its event. `None`: the event is gone.
     pub(crate) async fn of_run(inner: &Inner, state: &RunState) -> Result<Option<Self>, StorageError> {
         let Some(event) = own_event(inner.storage.as_ref(), state).await? else { return Ok(None) };
         let store = event.store.as_ref().and_then(|id| inner.stores.get(id));
-        Ok(Some(Self { generation: state.generation, ..Self::new(&event, store.as_ref()) }))
+        let Some(events) = collected(inner.storage.as_ref(), &state.events).await? else { return Ok(None) };
+        Ok(Some(Self { generation: state.generation, events, ..Self::new(&event, store.as_ref()) }))
     }
 
     pub(crate) fn new(event: &Event, store: Option<&Arc<OpenStore>>) -> Self {
@@ -107,6 +127,6 @@ impl EventViews {
             (Some(id), None) => Some(Prepared::new(json!({"id": id, "url": null, "tags": []}))),
             (None, None) => None,
         };
-        Self { event: prepared_event(event), store, generation: 0 }
+        Self { event: prepared_event(event), events: None, store, generation: 0 }
     }
 }

@@ -129,6 +129,7 @@ impl Bench {
             started: at,
             finished: None,
             error: None,
+            delayed_until: None,
         };
         let fingerprint = "0123456789abcdef0123456789abcdef".to_owned();
         let first = vec![
@@ -140,6 +141,7 @@ impl Bench {
                 store: Some(store),
                 shard,
                 hops: 0,
+                events: Vec::new(),
             }),
             entry(What::StepStarted { path: path.clone(), attempt: 1, kind: "http".to_owned() }),
             entry(What::CallIntended {

@@ -37,6 +37,12 @@ pub struct Batch {
     pub runs: Vec<RunWrite>,
     /// Events taken out of the inbox, with what came of matching them.
     pub matched: Vec<(EventId, Vec<Match>)>,
+    /// What came of matching events that left the inbox before, told anew: takes the place of what the same workflow's
+    /// match said. An event that is not kept any more is passed over.
+    pub rematched: Vec<(EventId, Match)>,
+    /// Events that a run needs which is there or will be: as long as it is, or as long as [`Table::Gates`] has
+    /// [`held_record`](cartwright_core::gate::held_record) of it, they are kept, and they are listed as events of it.
+    pub needed: Vec<(EventId, RunId)>,
     /// Timers to set; setting one again moves it.
     pub timers_set: Vec<Timer>,
     /// Timers to clear; clearing one that is not there is fine.
@@ -216,11 +222,13 @@ pub enum Table {
     Audit,
     /// Answers to requests that carried an idempotency key, by caller and key, until they expire.
     Answers,
+    /// What gates of triggers remember, see [`cartwright_core::gate`]: by gate, and `held/RUN` for runs to come.
+    Gates,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::State,
         Self::Stores,
         Self::Secrets,
@@ -229,6 +237,7 @@ impl Table {
         Self::Access,
         Self::Audit,
         Self::Answers,
+        Self::Gates,
     ];
 }
 
@@ -241,7 +250,7 @@ pub struct RunFilter {
     pub store: Option<StoreId>,
     /// In this status.
     pub status: Option<RunStatus>,
-    /// Started by this event.
+    /// Started by this event, or by several of which it is one.
     pub event: Option<EventId>,
     /// Whose event was accepted at this time or later. It is the time in a run's id, in whose order runs are listed, so
     /// it bounds what is read.

@@ -35,8 +35,11 @@ pub struct Group {
     pub last: EventId,
     /// How many there are.
     pub count: u64,
-    /// How large their data is.
+    /// How large the data of a `collect` is; of a `debounce`, that of its last event.
     pub bytes: u64,
+    /// The highest hop count of its events, so that loops end.
+    #[serde(default)]
+    pub hops: u32,
     /// The keys of the gates that come after this one, as its last event has them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub onward: BTreeMap<GateKind, Option<String>>,
@@ -55,6 +58,8 @@ pub struct Arrival {
     pub run: RunId,
     /// Where the timer of such a group is.
     pub shard: ShardId,
+    /// Its hop count.
+    pub hops: u32,
     /// The keys of the gates after this one.
     pub onward: BTreeMap<GateKind, Option<String>>,
 }
@@ -68,7 +73,7 @@ pub struct Joined {
     pub held: Option<Group>,
     /// The run of the group that the event is in.
     pub run: RunId,
-    /// When that group starts it at the latest.
+    /// When that group starts it at the latest; when the event came, if it filled the group.
     pub until: Timestamp,
 }
 
@@ -83,6 +88,7 @@ impl Group {
             last: arrival.event,
             count: 1,
             bytes: arrival.bytes,
+            hops: arrival.hops,
             onward: arrival.onward,
         }
     }
@@ -94,6 +100,7 @@ impl Group {
         self.last = arrival.event;
         self.count += 1;
         self.bytes = self.bytes.saturating_add(arrival.bytes);
+        self.hops = self.hops.max(arrival.hops);
         self.onward = arrival.onward;
     }
 
@@ -118,7 +125,9 @@ pub fn debounce(held: Option<Group>, wait: Duration, max_wait: Duration, arrival
     let group = match held {
         None => Group::begin(arrival, silence),
         Some(mut group) => {
+            let bytes = arrival.bytes;
             group.add(arrival);
+            group.bytes = bytes;
             // An event that comes late does not shorten the wait, nor does a shorter `wait` in the file.
             group.due = group.due.max(silence.min(group.since.plus(max_wait)));
             group
@@ -129,21 +138,19 @@ pub fn debounce(held: Option<Group>, wait: Duration, max_wait: Duration, arrival
 
 /// An event comes to a `collect`: its run starts with `max_items`, at the latest `max_wait` after the first.
 pub fn collect(held: Option<Group>, max_items: u32, max_wait: Duration, arrival: Arrival) -> Joined {
-    let (mut fired, held) = still(held, arrival.at);
+    let at = arrival.at;
+    let (mut fired, held) = still(held, at);
     let group = match held {
-        None => {
-            let due = arrival.at.plus(max_wait);
-            Group::begin(arrival, due)
-        }
+        None => Group::begin(arrival, at.plus(max_wait)),
         Some(mut group) => {
             group.add(arrival);
             group
         }
     };
-    let (run, until) = (group.run.clone(), group.due);
     let full = group.count >= u64::from(max_items)
         || group.events.len() >= MEMBERS_NAMED_MAX
         || group.bytes >= GROUP_BYTES_MAX;
+    let (run, until) = (group.run.clone(), if full { at } else { group.due });
     let held = if full {
         fired.push(group);
         None
@@ -170,7 +177,7 @@ mod tests {
         // Made once: hashing an id for each arrival is what these tests would spend their time on.
         static RUN: std::sync::OnceLock<RunId> = std::sync::OnceLock::new();
         let run = RUN.get_or_init(|| RunId::derived(at, &event, &"w".parse().expect("an id"))).clone();
-        Arrival { event, at, bytes, run, shard: ShardId::of("s"), onward: BTreeMap::new() }
+        Arrival { event, at, bytes, run, shard: ShardId::of("s"), hops: 0, onward: BTreeMap::new() }
     }
 
     /// What came of a history: the groups that fired, each with when.

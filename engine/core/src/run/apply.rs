@@ -56,12 +56,13 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
     let position = state.as_ref().map_or(0, |state| state.len);
     let illegal = |reason| Illegal { position, entry: format!("{:?}", entry.what).chars().take(60).collect(), reason };
     let mut state = match (state, &entry.what) {
-        (None, What::RunStarted { run, workflow, version, event, store, shard, hops }) => {
+        (None, What::RunStarted { run, workflow, version, event, store, shard, hops, events }) => {
             return Ok(RunState {
                 run: run.clone(),
                 workflow: workflow.clone(),
                 version: version.clone(),
                 event: event.clone(),
+                events: events.clone(),
                 store: store.clone(),
                 shard: *shard,
                 hops: *hops,
@@ -217,6 +218,13 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             if let Some(until) = again {
                 state.doubts.raise(path, *index, Again { since: before, until: *until });
             }
+            Ok(())
+        }
+        What::StartDelayed { path, until } => {
+            if !state.steps.is_empty() {
+                return Err("the run has begun");
+            }
+            state.timers.insert((path.clone(), TimerKind::Start), *until);
             Ok(())
         }
         What::TimerSet { path, timer, due } => {

@@ -45,6 +45,16 @@ pub enum What {
         shard: ShardId,
         /// The event's hop count.
         hops: u32,
+        /// All events of a `collect`, the last one included; empty: the run has one event.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        events: Vec<EventId>,
+    },
+    /// `throttle`: the run begins later; a [`TimerKind::Start`] is set.
+    StartDelayed {
+        /// The timer's path: which gate, and which place of its time table.
+        path: StepPath,
+        /// When it begins, as planned; later when the engine is stopped then.
+        until: Timestamp,
     },
     /// `vars`, evaluated once.
     VarsSet {
@@ -313,4 +323,9 @@ pub enum TimerKind {
     RunTimeout,
     /// A parked run fails by itself; the path is empty.
     ParkExpiry,
+    /// A gate's moment: a held group starts its run (the one that the timer names), or what a gate remembers is over. It
+    /// is the gate's, not a run's. The path is the name of the gate's record.
+    Gate,
+    /// A throttled run begins.
+    Start,
 }

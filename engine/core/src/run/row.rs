@@ -79,6 +79,9 @@ pub struct RunRow {
     pub finished: Option<Timestamp>,
     /// Why it failed or is parked.
     pub error: Option<RunError>,
+    /// `throttle`: it is queued and begins then, as planned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delayed_until: Option<Timestamp>,
 }
 
 /// Why a run failed or is parked.

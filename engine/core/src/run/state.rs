@@ -35,6 +35,8 @@ pub struct RunState {
     pub version: Version,
     /// What started it.
     pub event: EventId,
+    /// All events of a `collect`; empty: the run has one event.
+    pub events: Vec<EventId>,
     /// The event's store.
     pub store: Option<StoreId>,
     /// Who owns it.
@@ -326,6 +328,12 @@ impl RunState {
         self.steps.iter().filter(move |(path, step)| here(path) && waits(step)).map(|(path, _)| path)
     }
 
+    /// Until when `throttle` holds it back; `None`: it does not.
+    pub fn delayed_until(&self) -> Option<Timestamp> {
+        let start = |((_, kind), due): (&(StepPath, TimerKind), &Timestamp)| (*kind == TimerKind::Start).then_some(*due);
+        self.timers.iter().find_map(start)
+    }
+
     /// Its calls whose outcome is unknown, by step and index.
     pub fn unknown_calls(&self) -> Vec<(StepPath, u32)> {
         let unknown = |(path, step): (&StepPath, &StepState)| match step {
@@ -357,6 +365,7 @@ impl RunState {
             started: self.started,
             finished,
             error,
+            delayed_until: self.delayed_until(),
         }
     }
 

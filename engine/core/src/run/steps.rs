@@ -256,5 +256,5 @@ pub(super) fn acts_outside(function: &str) -> bool {
 }
 
 fn is_deadline(timer: TimerKind) -> bool {
-    matches!(timer, TimerKind::StepTimeout | TimerKind::RunTimeout | TimerKind::ParkExpiry)
+    matches!(timer, TimerKind::StepTimeout | TimerKind::RunTimeout | TimerKind::ParkExpiry | TimerKind::Start)
 }

@@ -18,6 +18,7 @@ pub mod template;
 pub(crate) mod reader;
 pub mod registry;
 pub mod triggers;
+pub mod gates;
 pub mod grants;
 pub mod steps;
 mod check;
@@ -33,6 +34,7 @@ pub mod inputs;
 pub mod set;
 
 pub use diagnostic::{Diagnostic, Severity};
+pub use gates::{Collect, Debounce, Dedupe, Gates, Throttle};
 pub use duration::{format_duration, parse_duration};
 pub use format::{FileKind, Unformatted, format};
 pub use inputs::{InputKind, InputSpec};

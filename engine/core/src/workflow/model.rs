@@ -156,6 +156,10 @@ pub struct Trigger {
     pub kind: TriggerKind,
     /// Its own `if`
     pub condition: Option<Expression>,
+    /// What stands between its conditions and a run.
+    pub gates: crate::workflow::Gates,
+    /// `woo`, `event`, …; `woo.1` for the second of its kind.
+    pub name: String,
     /// Where it stands.
     pub span: Span,
 }

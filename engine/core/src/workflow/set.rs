@@ -22,6 +22,8 @@ pub struct WorkflowSet {
     /// Path, then method.
     routes: BTreeMap<String, BTreeMap<String, Place>>,
     conflicts: Vec<Conflict>,
+    /// Whether any trigger has a gate.
+    gated: bool,
 }
 
 /// Something that two workflows cannot both have. The first by id keeps it.
@@ -64,6 +66,7 @@ impl WorkflowSet {
             set.workflows.push(workflow);
         }
         let workflows = set.workflows.clone();
+        set.gated = workflows.iter().any(|workflow| workflow.triggers.iter().any(|trigger| !trigger.gates.is_empty()));
         for (index, workflow) in workflows.iter().enumerate().filter(|(_, workflow)| workflow.enabled) {
             for (number, trigger) in workflow.triggers.iter().enumerate() {
                 let place = (position(index), position(number));
@@ -106,6 +109,11 @@ impl WorkflowSet {
     /// All workflows in order of id.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Workflow>> {
         self.workflows.iter()
+    }
+
+    /// Whether any trigger has a gate: false spares the question for each event.
+    pub fn has_gates(&self) -> bool {
+        self.gated
     }
 
     /// How many workflows there are.

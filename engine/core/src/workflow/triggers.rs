@@ -7,6 +7,7 @@ use super::{
     CronExpression, Expression, HttpAuth, HttpTrigger, InputSpec, Schedule, Span, StoreSelector, Trigger, TriggerKind,
     codes,
     diagnostic::Diagnostic,
+    gates::{GATE_FIELDS as GATES, Gates, name_triggers},
     node::{Entry, Node, Value, shorten},
     reader::Reader,
     registry::{Field, Shape, later, optional, required},
@@ -30,32 +31,25 @@ pub const TRIGGER_FIELDS: &[Field] = &[
 
 const CONDITION: Field = optional("if", Shape::Expression, "A condition for this trigger.");
 
-const LATER: [Field; 4] = [
-    later("debounce", "One run after a pause."),
-    later("collect", "Many events, one run."),
-    later("throttle", "At most so many runs a time."),
-    later("dedupe", "One run per key and window."),
-];
-
 /// Keys of `woo`.
 pub const WOO_FIELDS: &[Field] = &[
     required("topics", Shape::Texts, "Topics or patterns: `order.created`, `order.*`."),
     optional("stores", Shape::Texts, "Which stores: `\"*\"` (the default), ids, `tag:NAME`."),
     CONDITION,
-    LATER[0],
-    LATER[1],
-    LATER[2],
-    LATER[3],
+    GATES[0],
+    GATES[1],
+    GATES[2],
+    GATES[3],
 ];
 
 /// Keys of `event`.
 pub const EVENT_FIELDS: &[Field] = &[
     required("topics", Shape::Texts, "Topics or patterns: `stock.low`, `stock.*`."),
     CONDITION,
-    LATER[0],
-    LATER[1],
-    LATER[2],
-    LATER[3],
+    GATES[0],
+    GATES[1],
+    GATES[2],
+    GATES[3],
 ];
 
 /// Keys of a `schedule`.
@@ -66,10 +60,10 @@ pub const SCHEDULE_FIELDS: &[Field] = &[
     later("stores", "One run per store."),
     later("catch_up", "What to do about missed times."),
     later("jitter", "Spreads the starts."),
-    LATER[0],
-    LATER[1],
-    LATER[2],
-    LATER[3],
+    GATES[0],
+    GATES[1],
+    GATES[2],
+    GATES[3],
 ];
 
 impl Reader<'_> {
@@ -94,7 +88,9 @@ impl Reader<'_> {
             }
             for key in ["woo", "event", "http", "schedule", "manual"] {
                 if let Some(entry) = fields.get(key) {
+                    let before = triggers.len();
                     self.trigger(entry, &mut triggers);
+                    self.add_gates(&entry.value, &mut triggers[before..]);
                 }
             }
         }
@@ -102,14 +98,29 @@ impl Reader<'_> {
             self.error(codes::TOO_LARGE, &node.span, format!("a workflow has at most {MAX_TRIGGERS} triggers"), "");
             triggers.clear();
         }
+        name_triggers(&mut triggers);
         triggers
+    }
+
+    /// Triggers made of one entry get its gates: those of a list, each its own.
+    fn add_gates(&mut self, node: &Node, triggers: &mut [Trigger]) {
+        let maps = match &node.value {
+            Value::List(items) => items.iter().take(MAX_TRIGGERS).collect(),
+            _ => vec![node],
+        };
+        // A map that is no trigger was reported: then the file is not used.
+        let gates: Vec<Gates> = maps.into_iter().map(|map| self.gates(map)).collect();
+        for (trigger, gates) in triggers.iter_mut().zip(gates) {
+            trigger.gates = gates;
+        }
     }
 
     fn trigger(&mut self, entry: &Entry, triggers: &mut Vec<Trigger>) {
         let node = &entry.value;
         let span = entry.key_span.start..node.span.end.max(entry.key_span.end);
         let mut push = |kind: Option<TriggerKind>, condition: Option<Expression>, span: Span| {
-            triggers.extend(kind.map(|kind| Trigger { kind, condition, span }));
+            let trigger = |kind| Trigger { kind, condition, gates: Gates::default(), name: String::new(), span };
+            triggers.extend(kind.map(trigger));
         };
         match (entry.key.as_str(), &node.value) {
             ("woo", Value::Map(_)) => {

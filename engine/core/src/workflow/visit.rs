@@ -23,6 +23,9 @@ impl Workflow {
         for expression in triggers.chain(&self.condition) {
             each(Code::Expression { expression, secrets: false });
         }
+        for (_, key) in self.triggers.iter().flat_map(|trigger| trigger.gates.iter()) {
+            key.into_iter().for_each(|key| template(key, false, each));
+        }
         template(&self.vars, false, each);
         block(&self.steps, each);
         block(&self.on_failure, each);

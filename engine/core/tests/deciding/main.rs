@@ -121,6 +121,7 @@ impl Bench {
             store: Some("shop".parse().unwrap()),
             shard: ShardId::all().next().unwrap(),
             hops: 0,
+            events: Vec::new(),
         };
         let entry = Entry { at: START, what };
         let state = Some(apply(None, &entry).unwrap());
@@ -139,6 +140,7 @@ impl Bench {
             inputs: Ok(None),
             workflow: &self.workflow,
             event: &Prepared::new(json!({"id": "evt"})),
+            events: None,
             store: None,
             evaluate: &Words,
             marks: &self.marks,

@@ -301,6 +301,7 @@ impl Driver {
         Context {
             workflow: &self.workflow,
             event: &self.views.event,
+            events: self.views.events.as_ref(),
             store: self.views.store.as_ref(),
             inputs: self.inputs_view.as_ref().map(Option::as_ref).map_err(String::as_str),
             evaluate: &self.inner.sandbox,

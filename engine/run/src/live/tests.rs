@@ -286,6 +286,7 @@ fn told(status: RunStatus, what: What) -> Vec<(String, String)> {
         started: NOW,
         finished: None,
         error: None,
+        delayed_until: None,
     };
     let append = vec![Entry { at: NOW, what }];
     let batch = Batch { runs: vec![RunWrite { row, expected_len: 1, append }], ..Batch::default() };

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use cartwright_core::{Json, evaluate::Scope};
+use cartwright_core::{Json, evaluate::{Events, Scope}};
 use rhai::Dynamic;
 
 use crate::{
@@ -17,6 +17,7 @@ use cartwright_core::secret::SecretMarks;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Root {
     Event,
+    Events,
     Incoming,
     Steps,
     Vars,
@@ -31,8 +32,9 @@ pub(crate) enum Root {
 }
 
 impl Root {
-    pub(crate) const ALL: [(&'static str, Self); 12] = [
+    pub(crate) const ALL: [(&'static str, Self); 13] = [
         ("event", Self::Event),
+        ("events", Self::Events),
         ("incoming", Self::Incoming),
         ("steps", Self::Steps),
         ("vars", Self::Vars),
@@ -60,7 +62,7 @@ impl Root {
             Self::Event | Self::Store => "it exists only where an event started the run",
             Self::Incoming => "it exists only in the condition of a wait",
             Self::Steps => "it exists only in steps, not in conditions of triggers",
-            Self::Vars | Self::Inputs | Self::Run => "it exists only inside a run",
+            Self::Events | Self::Vars | Self::Inputs | Self::Run => "it exists only inside a run",
             Self::Item | Self::Index => "it exists only inside `for_each`",
             Self::Failure => "it exists only in `on_failure`, `on_cancel` and `undo`",
             Self::Output => "it exists only in a step's `output:` and `undo`",
@@ -126,6 +128,11 @@ impl Path {
         };
         match self.root {
             Root::Event => json(scope.event),
+            Root::Events => match scope.events {
+                Some(Events::All(events)) => self.walk(events.json(), 0, hints),
+                Some(Events::One(event)) => self.walk(&Json::Array(vec![event.json().clone()]), 0, hints),
+                None => self.absent(),
+            },
             Root::Incoming => json(scope.incoming),
             Root::Vars => json(scope.vars),
             Root::Inputs => json(scope.inputs),

@@ -209,6 +209,8 @@ fn kind_bytes(kind: TimerKind) -> [u8; 5] {
         TimerKind::StepTimeout => (4, 0),
         TimerKind::RunTimeout => (5, 0),
         TimerKind::ParkExpiry => (6, 0),
+        TimerKind::Gate => (7, 0),
+        TimerKind::Start => (8, 0),
     };
     let mut bytes = [tag, 0, 0, 0, 0];
     bytes[1..].copy_from_slice(&u32::to_be_bytes(index));
@@ -226,6 +228,8 @@ fn kind_of(bytes: [u8; 5]) -> Option<TimerKind> {
         4 => TimerKind::StepTimeout,
         5 => TimerKind::RunTimeout,
         6 => TimerKind::ParkExpiry,
+        7 => TimerKind::Gate,
+        8 => TimerKind::Start,
         _ => return None,
     })
 }
@@ -314,6 +318,7 @@ fn table_number(table: Table) -> u8 {
         Table::Access => 5,
         Table::Audit => 6,
         Table::Answers => 7,
+        Table::Gates => 8,
     }
 }
 

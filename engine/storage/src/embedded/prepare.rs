@@ -47,6 +47,8 @@ pub(crate) struct RunIn {
 pub(crate) struct BatchIn {
     pub(crate) runs: Vec<RunIn>,
     pub(crate) matched: Vec<(Id, Vec<u8>)>,
+    /// By event: what is added to its stream.
+    pub(crate) added: Vec<(Id, Vec<u8>)>,
     pub(crate) timers_set: Vec<(Id, Timer)>,
     pub(crate) timers_clear: Vec<(Id, TimerKey)>,
     pub(crate) waits_set: Vec<(Key, Vec<u8>)>,
@@ -82,7 +84,9 @@ pub(crate) const STREAM_EVENT: u8 = b'E';
 pub(crate) const STREAM_EVENT_PACKED: u8 = b'e';
 /// Tag of its matches.
 pub(crate) const STREAM_MATCHES: u8 = b'M';
-/// Tag of a run that it started: 16 bytes follow.
+/// Tag of one match that was told anew.
+pub(crate) const STREAM_RETOLD: u8 = b'm';
+/// Tag of a run that it started or will start: 16 bytes follow.
 pub(crate) const STREAM_RUN: u8 = b'R';
 
 /// An event as the first record of its stream, packed where that is smaller.
@@ -221,6 +225,13 @@ pub(crate) fn batch(shard: ShardId, batch: Batch) -> Result<BatchIn, CommitError
     for (event, matches) in &batch.matched {
         matched.push((key::event_id(event).ok_or_else(unknown_id)?, tagged(STREAM_MATCHES, matches)?));
     }
+    let mut added = Vec::with_capacity(batch.rematched.len() + batch.needed.len());
+    for (event, one) in &batch.rematched {
+        added.push((key::event_id(event).ok_or_else(unknown_id)?, tagged(STREAM_RETOLD, one)?));
+    }
+    for (event, run) in &batch.needed {
+        added.push((key::event_id(event).ok_or_else(unknown_id)?, [&[STREAM_RUN][..], &run_id(run)?].concat()));
+    }
     let timers_set = batch.timers_set.into_iter().map(|timer| {
         key_text(timer.key.path.as_str())?;
         Ok((run_id(&timer.key.run)?, timer))
@@ -244,6 +255,7 @@ pub(crate) fn batch(shard: ShardId, batch: Batch) -> Result<BatchIn, CommitError
     Ok(BatchIn {
         runs,
         matched,
+        added,
         timers_set: timers_set.collect::<Result<_, StorageError>>()?,
         timers_clear: timers_clear.collect::<Result<_, StorageError>>()?,
         waits_set: waits_set.collect::<Result<_, StorageError>>()?,

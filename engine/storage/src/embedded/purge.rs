@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use cartwright_core::{run::row::RunStatus, time::Timestamp};
+use cartwright_core::{gate::held_record, run::row::RunStatus, time::Timestamp};
 use parking_lot::Mutex;
 
 use crate::{
-    Purge, Purged, StorageError,
+    Purge, Purged, StorageError, Table,
     embedded::{
         change::parts,
         group::{EVENT, Group, RUN},
@@ -167,6 +167,7 @@ pub(crate) fn events(group: &mut Group<'_>, events: &[Id], before: Timestamp) ->
         let mut has_run = false;
         for run in runs {
             has_run |= group.has(&key::with_id(key::RUN, &run))?;
+            has_run |= group.has(&key::record(Table::Gates, &held_record(&key::run_of(run)?)))?;
         }
         if has_run {
             continue;

@@ -62,8 +62,7 @@ fn wanted(head: &[u8], filter: &RunFilter) -> Result<Option<RunRow>, StorageErro
     }
     let row = RunHead::row(head)?;
     let fits = filter.workflow.as_ref().is_none_or(|workflow| *workflow == row.workflow)
-        && filter.store.as_ref().is_none_or(|store| Some(store) == row.store.as_ref())
-        && filter.event.as_ref().is_none_or(|event| *event == row.event);
+        && filter.store.as_ref().is_none_or(|store| Some(store) == row.store.as_ref());
     Ok(fits.then_some(row))
 }
 

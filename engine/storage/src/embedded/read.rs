@@ -15,7 +15,7 @@ use crate::{
         head::{EventHead, RunHead},
         key::{self, Id, damaged},
         pack,
-        prepare::{JOURNAL_PACKED, STREAM_EVENT, STREAM_EVENT_PACKED, STREAM_MATCHES, STREAM_RUN},
+        prepare::{JOURNAL_PACKED, STREAM_EVENT, STREAM_EVENT_PACKED, STREAM_MATCHES, STREAM_RETOLD, STREAM_RUN},
         view::View,
     },
 };
@@ -139,6 +139,13 @@ fn event_parts(mut bytes: &[u8], matched: bool) -> Result<EventParts, StorageErr
             Record::Matches(json) => {
                 matches = serde_json::from_slice(json).map_err(|_| damaged("an event's matches"))?;
             }
+            Record::Retold(json) => {
+                let one: Match = serde_json::from_slice(json).map_err(|_| damaged("an event's matches"))?;
+                match matches.iter_mut().find(|before| before.workflow == one.workflow) {
+                    Some(before) => *before = one,
+                    None => matches.push(one),
+                }
+            }
             Record::Run(id) => runs.push(id),
         }
         bytes = rest;
@@ -156,6 +163,7 @@ pub(crate) fn event_runs(bytes: &[u8]) -> Result<(Event, Vec<Id>), StorageError>
 enum Record<'a> {
     Event(Cow<'a, [u8]>),
     Matches(&'a [u8]),
+    Retold(&'a [u8]),
     Run(Id),
 }
 
@@ -168,10 +176,15 @@ fn next(bytes: &[u8]) -> Result<Option<(Record<'_>, &[u8])>, StorageError> {
     }
     let read = || match tag {
         STREAM_RUN => rest.split_first_chunk().map(|(id, rest)| (Record::Run(*id), rest)),
-        STREAM_EVENT | STREAM_MATCHES => {
+        STREAM_EVENT | STREAM_MATCHES | STREAM_RETOLD => {
             let (length, rest) = rest.split_first_chunk()?;
             let (json, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-            Some((if tag == STREAM_EVENT { Record::Event(json.into()) } else { Record::Matches(json) }, rest))
+            let record = match tag {
+                STREAM_EVENT => Record::Event(json.into()),
+                STREAM_MATCHES => Record::Matches(json),
+                _ => Record::Retold(json),
+            };
+            Some((record, rest))
         }
         _ => None,
     };

@@ -232,6 +232,9 @@ fn write(group: &mut Group<'_>, shard: ShardId, batch: &BatchIn, known: Known) -
         group.delete(key::in_shard(key::INBOX, shard, event));
         group.standing.counts.inbox = group.standing.counts.inbox.saturating_sub(1);
     }
+    for (event, record) in &batch.added {
+        add_to_event(group, event, record)?;
+    }
     for (run, before) in batch.runs.iter().zip(known.runs) {
         write_run(group, run, before)?;
     }
@@ -333,12 +336,17 @@ fn is_active(status: cartwright_core::run::row::RunStatus) -> bool {
 
 /// Writes into the event that it started this run; `false`: the event is not kept here.
 fn tell_event(group: &mut Group<'_>, run: &RunIn) -> Result<bool, StorageError> {
-    let Some(head) = group.head(&key::with_id(key::EVENT, &run.event))? else { return Ok(false) };
-    let head = EventHead::read(&head)?;
     let mut record = vec![STREAM_RUN];
     record.extend_from_slice(&run.id);
+    add_to_event(group, &run.event, &record)
+}
+
+/// Adds to an event's stream; `false`: the event is not kept here.
+fn add_to_event(group: &mut Group<'_>, event: &Id, record: &[u8]) -> Result<bool, StorageError> {
+    let Some(head) = group.head(&key::with_id(key::EVENT, event))? else { return Ok(false) };
+    let head = EventHead::read(&head)?;
     let now = EventHead { bytes: head.bytes + record.len() as u64, ..head };
-    group.extend(&EVENT, &run.event, &now.write(), Some(head.bytes), &record);
+    group.extend(&EVENT, event, &now.write(), Some(head.bytes), record);
     Ok(true)
 }
 

@@ -71,6 +71,7 @@ pub fn row(event: &Event, of: &str, status: RunStatus) -> RunRow {
         started: event.time,
         finished: status.is_ended().then_some(event.time),
         error: None,
+        delayed_until: None,
     }
 }
 

@@ -132,6 +132,8 @@ impl Decider<'_> {
             TimerKind::StepTimeout => self.step_timed_out(path),
             TimerKind::RunTimeout => self.fail_run(timed_out(None, "the run took longer than its `timeout`")),
             TimerKind::ParkExpiry => self.give_up("parked for too long"),
+            // What follows any input carries the run on; a gate's timer is no run's.
+            TimerKind::Start | TimerKind::Gate => Ok(()),
         }
     }
 

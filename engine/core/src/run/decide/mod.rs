@@ -53,6 +53,8 @@ pub struct Context<'a> {
     pub workflow: &'a Workflow,
     /// The event as expressions see it.
     pub event: &'a Prepared,
+    /// `events` as expressions see them, where `collect` gave the run several; else it is the list of the one event.
+    pub events: Option<&'a Prepared>,
     /// `store` as expressions see it, where the event has one.
     pub store: Option<&'a Prepared>,
     /// `inputs` as expressions see it, where the workflow declares inputs; what is wrong with what was given, else.

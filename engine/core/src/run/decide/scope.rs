@@ -8,7 +8,7 @@ use super::{Context, Decider};
 use crate::{
     Json,
     call::CallError,
-    evaluate::{EvaluateError, Prepared, Scope},
+    evaluate::{EvaluateError, Events, Prepared, Scope},
     id::StepPath,
     run::{
         stage::Stage,
@@ -178,6 +178,7 @@ pub fn scope_at<T>(context: &Context<'_>, state: &RunState, frame: &Frame, then:
     let failure = failure_view(state);
     then(Scope {
         event: Some(context.event),
+        events: Some(context.events.map_or(Events::One(context.event), Events::All)),
         store: context.store,
         steps: Some(&steps),
         vars: state.vars.as_deref(),

@@ -42,6 +42,8 @@ impl<'a> Decider<'a> {
             let workflow = self.context.workflow;
             match self.state().phase.clone() {
                 Phase::Ended { .. } | Phase::Parked { .. } => return Ok(()),
+                // `throttle` holds it back; its timer carries it on.
+                Phase::Main if self.state().delayed_until().is_some() => return Ok(()),
                 Phase::Main => {
                     if let Some(error) = self.begin_run()? {
                         self.fail_run(error)?;

@@ -7,7 +7,7 @@ use super::{
         reader::{Fields, Reader},
         registry::{Field, Shape, later, optional, required},
     },
-    CONDITION, LATER,
+    CONDITION, GATES,
 };
 
 /// Longest path below `/hooks/`.
@@ -25,10 +25,10 @@ pub const HTTP_FIELDS: &[Field] = &[
     optional("respond", Shape::OneOf(&["async"]), "Answers 202 at once."),
     CONDITION,
     later("schema", "The JSON Schema of the body."),
-    LATER[0],
-    LATER[1],
-    LATER[2],
-    LATER[3],
+    GATES[0],
+    GATES[1],
+    GATES[2],
+    GATES[3],
 ];
 
 const BEARER_FIELDS: &[Field] = &[required("secret", Shape::Text, "The name of the secret that callers send.")];

@@ -8,7 +8,7 @@ use super::{
         reader::Reader,
         registry::{Field, Shape, optional},
     },
-    CONDITION,
+    CONDITION, GATES,
 };
 use crate::Json;
 
@@ -18,8 +18,14 @@ const MAX_NAME_BYTES: usize = 64;
 const MAX_OPTIONS: usize = 100;
 
 /// Keys of `manual`.
-pub const MANUAL_FIELDS: &[Field] =
-    &[optional("inputs", Shape::Named(INPUT_FIELDS), "What a start asks for, by name: a type, or a map."), CONDITION];
+pub const MANUAL_FIELDS: &[Field] = &[
+    optional("inputs", Shape::Named(INPUT_FIELDS), "What a start asks for, by name: a type, or a map."),
+    CONDITION,
+    GATES[0],
+    GATES[1],
+    GATES[2],
+    GATES[3],
+];
 
 /// Keys of an input.
 pub const INPUT_FIELDS: &[Field] = &[
