@@ -20,7 +20,7 @@ use clap_complete::Shell;
 
 pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
 pub(crate) use files::{Check, CheckFormat, Denied, Fmt};
-pub(crate) use operate::{EventReplay, Resolve, Selection};
+pub(crate) use operate::{EventReplay, Gates, Resolve, Selection};
 pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
 pub(crate) use testing::{ReplayCheck, Test};
 
@@ -101,6 +101,9 @@ pub(crate) enum Command {
     /// List, show, replay and export accepted events
     #[command(subcommand)]
     Events(Events),
+    /// List the events that wait together for a run to come
+    #[command(subcommand)]
+    Gates(Gates),
     /// Connect stores
     #[command(subcommand)]
     Store(Stores),

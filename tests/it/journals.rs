@@ -194,6 +194,7 @@ impl Pure {
         Context {
             workflow: &self.workflow,
             event: &self.event,
+            events: None,
             store: Some(&self.store),
             inputs: Ok(self.inputs.as_ref()),
             evaluate: &self.sandbox,

@@ -29,7 +29,7 @@ pub struct Metrics {
     pub events_merged: AtomicU64,
     /// Events that `collect` gathered.
     pub events_collected: AtomicU64,
-    /// Held groups whose workflow was switched off or gone when their time came.
+    /// Events that were held for a workflow that was switched off or gone when their time came.
     pub events_dropped: AtomicU64,
     /// Runs that `throttle` delayed.
     pub runs_delayed: AtomicU64,

@@ -5,7 +5,7 @@ use cartwright_core::{
     id::{EventId, RunId, StoreId, WorkflowId},
     run::row::RunStatus,
 };
-use clap::{ArgGroup, Args};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::parse_status;
 use crate::when::When;
@@ -100,4 +100,17 @@ pub(crate) struct EventReplay {
 
 fn parse_json(text: &str) -> Result<Json, String> {
     serde_json::from_str(text).map_err(|error| format!("not JSON: {error}; a text is written \"in quotes\""))
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Gates {
+    /// List what `debounce` and `collect` hold now, oldest first
+    Ls {
+        /// Of this workflow only
+        #[arg(long, value_name = "ID")]
+        workflow: Option<WorkflowId>,
+        /// At most so many
+        #[arg(long, value_name = "N", default_value_t = 50)]
+        limit: u32,
+    },
 }

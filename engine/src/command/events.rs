@@ -108,6 +108,26 @@ fn not_considered(now: &Json, terminal: &Terminal) {
     }
 }
 
+/// `run_… at 2026-…`: the run that has it, or will.
+fn until(one: &Json) -> String {
+    match field(one, "run") {
+        run if run.is_empty() => format!("until {}", field(one, "until")),
+        run => format!("{run} at {}", field(one, "until")),
+    }
+}
+
+fn duplicate(one: &Json) -> String {
+    format!("of {} until {}", field(one, "of"), field(one, "until"))
+}
+
+fn dropped(one: &Json) -> String {
+    let why = match field(one, "reason").as_str() {
+        "disabled" => "switched off",
+        _ => "gone",
+    };
+    format!("held by {}; the workflow was {why} when the time came", field(one, "gate"))
+}
+
 fn considered(matches: &[Json], terminal: &Terminal) {
     let mut table = Table::new(&["WORKFLOW~", "OUTCOME", "RUN OR REASON~"]);
     for one in matches {
@@ -116,6 +136,10 @@ fn considered(matches: &[Json], terminal: &Terminal) {
             "started" => (Tone::Good, field(one, "run")),
             "condition_false" => (Tone::Quiet, field(one, "condition")),
             "condition_failed" => (Tone::Bad, format!("{}: {}", field(one, "condition"), field(one, "error"))),
+            "duplicate" => (Tone::Quiet, duplicate(one)),
+            "merged" | "collected" | "delayed" => (Tone::Wait, until(one)),
+            "key_failed" => (Tone::Bad, format!("`key` of {}: {}", field(one, "gate"), field(one, "error"))),
+            "dropped" => (Tone::Bad, dropped(one)),
             "loop_cut" => (Tone::Bad, "too many hops: a loop was cut".into()),
             _ => (Tone::Plain, String::new()),
         };

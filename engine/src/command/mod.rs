@@ -11,6 +11,7 @@ mod fmt;
 mod health;
 mod events;
 mod export;
+mod gates;
 mod import;
 mod keys;
 mod manual;
@@ -156,6 +157,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Import(import) => import::run(import, context).await,
         Command::Resume => resume::run(context).await,
         Command::Token(tokens) => tokens::run(tokens, context).await,
+        Command::Gates(gates) => gates::run(gates, context).await,
         Command::Secret(secrets) => secrets::run(secrets, context).await,
         Command::User(users) => users::run(users, context).await,
         Command::Audit(audit) => audit::run(audit, context).await,

@@ -183,7 +183,7 @@ async fn follow(
 }
 
 fn has_run(matches: &[cartwright_core::event::Match]) -> bool {
-    matches.iter().any(|one| matches!(one.outcome, cartwright_core::event::MatchOutcome::Started { .. }))
+    matches.iter().any(|one| one.outcome.run().is_some())
 }
 
 enum Outcome {

@@ -77,7 +77,7 @@ fn list(runs: &[Json], limit: usize, context: &Context) -> Result<()> {
             (Tone::Plain, time_of(run, "started").map(|time| ago(time, now)).unwrap_or_default()),
             (Tone::Plain, took(run)),
         ]);
-        if let Some(why) = error_of(run) {
+        if let Some(why) = error_of(run).or_else(|| delayed(run)) {
             table.below(Tone::Quiet, why);
         }
     }
@@ -86,6 +86,11 @@ fn list(runs: &[Json], limit: usize, context: &Context) -> Result<()> {
         terminal.note(format_args!("the newest {limit}; --limit shows more"));
     }
     Ok(())
+}
+
+fn delayed(run: &Json) -> Option<String> {
+    let until = Some(field(run, "delayed_until")).filter(|until| !until.is_empty())?;
+    Some(format!("throttled until {until}"))
 }
 
 fn took(run: &Json) -> String {
@@ -139,6 +144,9 @@ fn facts(run: &Json, context: &Context) {
     if let Some(started) = time_of(run, "started") {
         let took = Some(took(run)).filter(|took| !took.is_empty()).map(|took| format!(", took {took}"));
         terminal.fact("started", &format!("{started} ({}){}", ago(started, context.now()), took.unwrap_or_default()));
+    }
+    if let Some(until) = delayed(run) {
+        terminal.fact("waits", &until);
     }
     let retries = field(run, "retries");
     terminal.fact("retries", if retries == "0" { "" } else { &retries });

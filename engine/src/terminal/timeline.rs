@@ -67,8 +67,17 @@ pub(crate) struct Line<'a> {
 pub(crate) fn describe(what: &What) -> Line<'_> {
     let line = |step, mark, tone, text| Line { step, mark, tone, text };
     match what {
-        What::RunStarted { workflow, event, .. } => {
-            line(None, '▶', Tone::Strong, format!("{workflow} starts for {event}"))
+        What::RunStarted { workflow, event, events, .. } => {
+            let more = match events.len() {
+                0 | 1 => String::new(),
+                count => format!(" and {} before it", count - 1),
+            };
+            line(None, '▶', Tone::Strong, format!("{workflow} starts for {event}{more}"))
+        }
+        What::StartDelayed { until, .. } => line(None, '◷', Tone::Wait, format!("throttled until {until}")),
+        // The path is the gate's, no step's.
+        What::TimerFired { timer: TimerKind::Start, .. } => {
+            line(None, '◷', Tone::Plain, fired(TimerKind::Start).to_owned())
         }
         What::VarsSet { vars } => line(None, '·', Tone::Quiet, format!("vars {}", one_line(vars))),
         What::StepSkipped { path } => {
@@ -187,6 +196,7 @@ fn waits(timer: TimerKind) -> &'static str {
         TimerKind::Retry => "pauses before the next attempt",
         TimerKind::StepTimeout | TimerKind::RunTimeout => "has time",
         TimerKind::ParkExpiry => "stays parked",
+        TimerKind::Start | TimerKind::Gate => "is throttled",
     }
 }
 
@@ -197,6 +207,7 @@ fn fired(timer: TimerKind) -> &'static str {
         TimerKind::Retry => "pause is over",
         TimerKind::StepTimeout | TimerKind::RunTimeout => "time is over",
         TimerKind::ParkExpiry => "was parked for too long",
+        TimerKind::Start | TimerKind::Gate => "may begin",
     }
 }
 

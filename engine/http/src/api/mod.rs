@@ -8,6 +8,7 @@ mod bulk;
 mod events;
 mod explain;
 mod export;
+mod gates;
 mod keys;
 pub(crate) mod live;
 mod operate;
@@ -109,6 +110,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/events", changes(Area::Events), |method| on(method, events::accept)),
     route("GET", "/events/{id}", reads(Area::Events), |method| on(method, events::show)),
     route("POST", "/events/{id}/replay", changes(Area::Events), |method| on(method, replay::replay)),
+    route("GET", "/gates", reads(Area::Runs), |method| on(method, gates::list)),
     route("GET", "/workflows", reads(Area::Workflows), |method| on(method, workflows::list)),
     route("GET", "/workflows/{*path}", reads(Area::Workflows), |method| on(method, workflow::show)),
     route("POST", "/workflows/{*path}", changes(Area::Runs), |method| on(method, workflows::run)),
@@ -151,6 +153,7 @@ pub(crate) const ABOUT: &[&[About]] = &[
     bulk::ABOUT,
     replay::ABOUT,
     events::ABOUT,
+    gates::ABOUT,
     workflows::ABOUT,
     workflow::ABOUT,
     live::ABOUT,

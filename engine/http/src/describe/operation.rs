@@ -30,6 +30,7 @@ use crate::{
 pub(super) const TAGS: &[(&str, &str)] = &[
     ("runs", "Executions of workflows."),
     ("events", "What came in, and what came of it."),
+    ("gates", "What `debounce` and `collect` hold now."),
     ("live", "What happens, as it happens."),
     ("workflows", "What is loaded, and starting one by hand."),
     ("stores", "Whom the engine works for."),

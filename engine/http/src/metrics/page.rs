@@ -78,6 +78,18 @@ fn runs(text: &mut Exposition, door: &Door, counts: &Counts) {
         "Runs that came to rest, by outcome; a parked one waits for a person and may end again.",
         outcomes.map(|(outcome, counter)| ([("outcome", outcome)], counter.load(Relaxed))),
     );
+    let gated = [
+        ("duplicate", &metrics.events_deduped),
+        ("merged", &metrics.events_merged),
+        ("collected", &metrics.events_collected),
+        ("delayed", &metrics.runs_delayed),
+        ("dropped", &metrics.events_dropped),
+    ];
+    text.counters(
+        "cartwright_gated_total",
+        "Events that a gate of a trigger took, by what came of them.",
+        gated.map(|(outcome, counter)| ([("outcome", outcome)], counter.load(Relaxed))),
+    );
     text.counter(
         "cartwright_steps_unknown_total",
         "Steps with a call whose outcome nobody knows.",
@@ -87,6 +99,11 @@ fn runs(text: &mut Exposition, door: &Door, counts: &Counts) {
         "cartwright_scripts_total",
         "Executions of scripts, repeats for replay included.",
         metrics.scripts.load(Relaxed),
+    );
+    text.gauge(
+        "cartwright_gate_groups",
+        "Groups of events that debounce and collect hold for a run to come.",
+        door.engine.held_count() as f64,
     );
     let (live, _) = door.engine.in_memory();
     text.gauge("cartwright_runs_in_memory", "Runs that are moving now.", live as f64);

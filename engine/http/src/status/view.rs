@@ -165,11 +165,12 @@ impl View {
                 None => html.raw("<span class=\"quiet\">waits to be matched</span>"),
                 Some(matches) => {
                     let started =
-                        matches.iter().filter(|one| matches!(one.outcome, MatchOutcome::Started { .. })).count();
-                    let others = matches.len() - started;
-                    match (started, others) {
-                        (0, 0) => html.raw("<span class=\"quiet\">no workflow listens</span>"),
-                        (0, _) => html.raw("<span class=\"quiet\">no condition held</span>"),
+                        matches.iter().filter(|one| one.outcome.started().is_some()).count();
+                    let taken = matches.iter().find(|one| one.outcome.is_taken()).map(|one| in_words(&one.outcome));
+                    match (started, taken) {
+                        (0, _) if matches.is_empty() => html.raw("<span class=\"quiet\">no workflow listens</span>"),
+                        (0, Some(words)) => html.raw("<span class=\"quiet\">").raw(words).raw("</span>"),
+                        (0, None) => html.raw("<span class=\"quiet\">no condition held</span>"),
                         (started, _) => html.text(count(started as u64, "run")),
                     }
                 }
@@ -311,5 +312,19 @@ mod tests {
     fn long_errors_are_cut_between_characters() {
         let cut = cut(&"ü".repeat(1_000));
         assert_eq!(cut.chars().count(), MAX_ERROR_CHARS + 1);
+    }
+}
+
+/// What a gate did with an event that started no run yet.
+fn in_words(outcome: &MatchOutcome) -> &'static str {
+    match outcome {
+        MatchOutcome::Duplicate { .. } => "a duplicate",
+        MatchOutcome::Merged { .. } | MatchOutcome::Collected { .. } => "waits for others",
+        MatchOutcome::KeyFailed { .. } => "its key failed",
+        MatchOutcome::Dropped { .. } => "held, then dropped",
+        MatchOutcome::Started { .. } | MatchOutcome::Delayed { .. } => "a run",
+        MatchOutcome::ConditionFalse { .. } | MatchOutcome::ConditionFailed { .. } | MatchOutcome::LoopCut => {
+            "no condition held"
+        }
     }
 }

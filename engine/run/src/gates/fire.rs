@@ -17,8 +17,8 @@ use cartwright_storage::{CommitError, StorageError, Table, Timer, TimerKey};
 
 use super::{
     GateError,
-    pass::{TRIES, is_later},
-    plan::{Plan, Side, count},
+    pass::TRIES,
+    plan::{Plan, Side},
 };
 use crate::{
     commit::commit_until_done,
@@ -73,7 +73,7 @@ async fn moment(inner: &Arc<Inner>, shard: ShardId, timer: &Timer) -> Result<Don
         let record = plan.desk.look(name).await?.filter(|record| record.owner == timer.key.run);
         // A record of another owner has a timer of its own.
         let due = record.as_ref().map(|record| due(inner, record));
-        let mut outcomes = Vec::new();
+        let store = record.as_ref().and_then(|record| record.id.store.clone());
         match (record, due) {
             (Some(_), Some(due)) if due > now => plan.desk.time(timer.key.clone(), Some(due)),
             (Some(record), Some(due)) => {
@@ -84,16 +84,14 @@ async fn moment(inner: &Arc<Inner>, shard: ShardId, timer: &Timer) -> Result<Don
                 plan.desk.time(timer.key.clone(), None);
                 plan.desk.clear(name);
                 if let GateState::Group(group) = record.state.clone() {
-                    outcomes.extend(release(inner, &mut plan, &record, group).await?);
+                    release(inner, &mut plan, &record, group).await?;
                 }
             }
             _ => plan.desk.time(timer.key.clone(), None),
         }
-        let (batch, after) = plan.finish();
-        outcomes.extend(batch.rematched.iter().map(|(_, one)| one.outcome.clone()).filter(is_later));
+        let (batch, after) = plan.finish(store.as_ref());
         match commit_until_done(inner, shard, batch).await {
             Ok(()) => {
-                count(&inner.metrics, outcomes.iter());
                 after.act(inner);
                 return Ok(Done::Durable);
             }
@@ -153,7 +151,7 @@ async fn release(
     plan: &mut Plan<'_>,
     record: &GateRecord,
     group: Group,
-) -> Result<Option<MatchOutcome>, StorageError> {
+) -> Result<(), StorageError> {
     let kind = record.id.kind;
     plan.desk.hold(&group.run, None, None);
     plan.after.closed += 1;
@@ -165,11 +163,10 @@ async fn release(
     };
     let (Some((workflow, gates)), None) = (found, reason) else {
         drop_group(plan, record, &group, reason.unwrap_or(DropReason::Gone));
-        return Ok(None);
+        return Ok(());
     };
     let side = Side { workflow: &workflow, trigger: &record.id.trigger, gates: &gates, store: record.id.store.as_ref() };
-    let throttled = plan.release(&side, kind, group).await?;
-    Ok(throttled.filter(|outcome| matches!(outcome, MatchOutcome::Delayed { .. })))
+    plan.release(&side, kind, group).await
 }
 
 fn drop_group(plan: &mut Plan<'_>, record: &GateRecord, group: &Group, reason: DropReason) {
@@ -214,7 +211,7 @@ async fn wake(inner: &Arc<Inner>, shard: ShardId, timer: &Timer) -> Result<Done,
             begin(inner, timer);
             return Ok(Done::Durable);
         }
-        let (batch, _) = plan.finish();
+        let (batch, _) = plan.finish(None);
         match commit_until_done(inner, shard, batch).await {
             Ok(()) => {
                 if woken == Wake::Begin {

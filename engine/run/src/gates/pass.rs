@@ -11,9 +11,9 @@ use cartwright_storage::{Batch, CommitError, RunWrite, StorageError};
 
 use super::{
     GateError, Gated, Turn,
-    plan::{After, Plan, Side, count, onward},
+    plan::{After, Plan, Side, onward},
 };
-use crate::{commit::commit_until_done, inner::Inner};
+use crate::{commit::commit_until_done, inner::Inner, live::Gated as Told};
 
 /// How often a plan is made anew because somebody else moved a gate: turns make that rare.
 pub(super) const TRIES: usize = 100;
@@ -38,10 +38,9 @@ pub(crate) async fn through(
     let mut turn = in_line(inner, event, gated, workflows).await;
     turn.comes().await;
     for _ in 0..TRIES {
-        let (batch, outcomes, after) = plan(inner, event, matches, runs, gated).await?;
+        let (batch, after) = plan(inner, event, matches, runs, gated).await?;
         match commit_until_done(inner, event.shard(), batch).await {
             Ok(()) => {
-                count(&inner.metrics, outcomes.iter());
                 after.act(inner);
                 return Ok(Through::Done);
             }
@@ -78,26 +77,20 @@ async fn plan(
     matches: &[Match],
     runs: &[RunWrite],
     gated: &[Gated],
-) -> Result<(Batch, Vec<MatchOutcome>, After), StorageError> {
+) -> Result<(Batch, After), StorageError> {
     let mut plan = Plan::new(inner, event.shard());
     let mut all = matches.to_vec();
-    let mut outcomes = Vec::new();
-    for one in gated {
-        let outcome = pass(&mut plan, event, one).await?;
-        outcomes.push(outcome.clone());
-        all.push(Match { workflow: one.workflow.id.clone(), outcome });
+    for gated in gated {
+        let outcome = pass(&mut plan, event, gated).await?;
+        let one = Match { workflow: gated.workflow.id.clone(), outcome };
+        plan.after.told.push(Told { event: event.id.clone(), store: event.store.clone(), one: one.clone() });
+        all.push(one);
     }
     all.sort_by(|a, b| a.workflow.cmp(&b.workflow));
-    let (mut batch, after) = plan.finish();
-    outcomes.extend(batch.rematched.iter().map(|(_, one)| one.outcome.clone()).filter(is_later));
+    let (mut batch, after) = plan.finish(event.store.as_ref());
     batch.matched.push((event.id.clone(), all));
     batch.runs.extend(runs.iter().cloned());
-    Ok((batch, outcomes, after))
-}
-
-/// What an event that was merged becomes is told anew; it is counted once as each.
-pub(super) fn is_later(outcome: &MatchOutcome) -> bool {
-    !matches!(outcome, MatchOutcome::Merged { .. })
+    Ok((batch, after))
 }
 
 async fn pass(plan: &mut Plan<'_>, event: &Event, gated: &Gated) -> Result<MatchOutcome, StorageError> {

@@ -22,6 +22,7 @@ use cartwright_storage::{Batch, RunWrite, StorageError, Timer, TimerKey};
 use super::desk::{Desk, clears, timer};
 use crate::{
     inner::{Inner, Message},
+    live::Gated,
     metrics::Metrics,
 };
 
@@ -43,6 +44,8 @@ pub(super) struct After {
     pub(super) created: u64,
     pub(super) opened: u64,
     pub(super) closed: u64,
+    /// What gates made of events.
+    pub(super) told: Vec<Gated>,
 }
 
 /// A workflow's trigger as it is now, and one store's events.
@@ -75,9 +78,16 @@ impl<'s> Plan<'s> {
     }
 
     /// The batch, and what follows it.
-    pub(super) fn finish(self) -> (Batch, After) {
-        let Self { desk, mut batch, after, .. } = self;
+    pub(super) fn finish(self, store: Option<&StoreId>) -> (Batch, After) {
+        let Self { desk, mut batch, mut after, .. } = self;
         desk.add_to(&mut batch);
+        // What was merged is told anew, with its run, and counts once.
+        let anew = batch.rematched.iter().filter(|(_, one)| !matches!(one.outcome, MatchOutcome::Merged { .. }));
+        after.told.extend(anew.map(|(event, one)| Gated {
+            event: event.clone(),
+            store: store.cloned(),
+            one: one.clone(),
+        }));
         (batch, after)
     }
 
@@ -150,26 +160,29 @@ impl<'s> Plan<'s> {
         joined.fired
     }
 
-    /// A held group starts its run (what came of that), or goes on to the gates after it.
+    /// A held group starts its run or goes on to the gates after it.
     pub(super) async fn release(
         &mut self,
         side: &Side<'_>,
         kind: GateKind,
         group: Group,
-    ) -> Result<Option<MatchOutcome>, StorageError> {
+    ) -> Result<(), StorageError> {
         let throttle = group.onward.get(&GateKind::Throttle).cloned();
         let collected = side.gates.collect.is_some() && group.onward.contains_key(&GateKind::Collect);
         if kind == GateKind::Debounce && collected {
-            self.move_on(side, group).await?;
-            return Ok(None);
+            return self.move_on(side, group).await;
         }
         let events = if kind == GateKind::Collect { group.events } else { Vec::new() };
         let birth = Birth { run: group.run.clone(), event: group.last, events, hops: group.hops };
+        let event = birth.event.clone();
         let outcome = self.begin(side, throttle, birth).await?;
         if matches!(outcome, MatchOutcome::Started { .. }) {
             self.after.begun.push(group.run);
         }
-        Ok(Some(outcome))
+        // Told of the run; the events' matches keep the gate that held them.
+        let one = Match { workflow: side.workflow.id.clone(), outcome };
+        self.after.told.push(Gated { event, store: side.store.cloned(), one });
+        Ok(())
     }
 
     /// The last event of a burst goes on to `collect`; the others are told which run has it.
@@ -248,6 +261,8 @@ impl After {
         inner.gates.held.fetch_add(self.opened, Relaxed);
         // Several commits end in any order; the sum is right when they all have.
         inner.gates.held.fetch_sub(self.closed, Relaxed);
+        count(&inner.metrics, self.told.iter().map(|told| &told.one.outcome));
+        inner.told.gated(inner.clock.now(), &self.told);
         for run in self.begun {
             inner.tell(&run, Message::Resume);
         }
@@ -255,7 +270,7 @@ impl After {
 }
 
 /// Counts what gates did with events.
-pub(super) fn count<'m>(metrics: &Metrics, outcomes: impl Iterator<Item = &'m MatchOutcome>) {
+fn count<'m>(metrics: &Metrics, outcomes: impl Iterator<Item = &'m MatchOutcome>) {
     for outcome in outcomes {
         match outcome {
             MatchOutcome::Duplicate { .. } => Metrics::add(&metrics.events_deduped),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use cartwright_core::{
     Json,
-    event::{Event, Source},
+    event::{Event, MatchOutcome, Source},
     id::{RunId, StepPath, StoreId},
     run::{
         entry::{Entry, What},
@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use serde_json::json;
 
 use super::{
+    Gated,
     health::Change,
     item::{LiveItem, LiveKind},
 };
@@ -65,6 +66,25 @@ pub(super) fn of_event(event: &Event) -> LiveItem {
     };
     item.data = json!({ "source": source, "hops": event.hops });
     item
+}
+
+/// What a gate made of an event; `None`: it let it through.
+pub(super) fn of_gate(now: Timestamp, told: &Gated) -> Option<LiveItem> {
+    let (status, run, data) = match &told.one.outcome {
+        MatchOutcome::Duplicate { of, run, until } => ("duplicate", run.as_ref(), json!({ "of": of, "until": until })),
+        MatchOutcome::Merged { run, until } => ("merged", run.as_ref(), json!({ "until": until })),
+        MatchOutcome::Collected { run, until } => ("collected", Some(run), json!({ "until": until })),
+        MatchOutcome::Delayed { run, until } => ("delayed", Some(run), json!({ "until": until })),
+        MatchOutcome::Dropped { gate, reason } => ("dropped", None, json!({ "gate": gate, "reason": reason })),
+        _ => return None,
+    };
+    let mut item = LiveItem::new(LiveKind::Event, now, status);
+    item.store.clone_from(&told.store);
+    item.workflow = Some(told.one.workflow.clone());
+    item.event = Some(told.event.clone());
+    item.run = run.cloned();
+    item.data = data;
+    Some(item)
 }
 
 /// A store that went away, or is back.

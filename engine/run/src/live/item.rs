@@ -10,8 +10,13 @@ use cartwright_core::{
 use serde::Serialize;
 
 /// Every word that `status` may be: of events, runs, steps and stores.
-pub const STATUSES: [&str; 12] = [
+pub const STATUSES: [&str; 17] = [
     "accepted",
+    "duplicate",
+    "merged",
+    "collected",
+    "delayed",
+    "dropped",
     "queued",
     "running",
     "waiting",
@@ -32,7 +37,7 @@ const ITEM_BYTES: usize = size_of::<LiveItem>() + 300;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LiveKind {
-    /// An event was accepted; duplicates are not told.
+    /// An event was accepted (one that was accepted before is not told), or a gate of a trigger took it.
     Event,
     /// A run began, or is somewhere else than it was.
     Run,

@@ -11,7 +11,12 @@ mod ring;
 #[cfg(test)]
 mod tests;
 
-use cartwright_core::{call::CallError, event::Event, id::StoreId, time::Timestamp};
+use cartwright_core::{
+    call::CallError,
+    event::{Event, Match},
+    id::{EventId, StoreId},
+    time::Timestamp,
+};
 use cartwright_storage::Batch;
 
 use self::{facts::Shown, health::Health, ring::Ring};
@@ -24,6 +29,13 @@ pub use ring::{Gap, InvalidLastId, LastId, Subscription, Taken};
 const RING_ITEMS_MAX: usize = 65_536;
 /// Memory for them.
 const RING_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// What a gate made of an event.
+pub(crate) struct Gated {
+    pub(crate) event: EventId,
+    pub(crate) store: Option<StoreId>,
+    pub(crate) one: Match,
+}
 
 /// The one place that everything is told to.
 pub(crate) struct Live {
@@ -55,6 +67,13 @@ impl Live {
     pub(crate) fn committed(&self, now: Timestamp, batch: &Batch) {
         if !batch.runs.is_empty() {
             self.ring.publish(now, || facts::of_batch(batch, &self.shown));
+        }
+    }
+
+    /// Gates took events of a store, on stable storage.
+    pub(crate) fn gated(&self, now: Timestamp, told: &[Gated]) {
+        if !told.is_empty() {
+            self.ring.publish(now, || told.iter().filter_map(|one| facts::of_gate(now, one)).collect());
         }
     }
 
