@@ -217,7 +217,14 @@ mod tests {
     }
 
     fn times(gaps: &[i64]) -> Vec<i64> {
-        gaps.iter().scan(0, |at, gap| Some({ *at += gap; *at })).collect()
+        gaps.iter()
+            .scan(0, |at, gap| {
+                Some({
+                    *at += gap;
+                    *at
+                })
+            })
+            .collect()
     }
 
     proptest! {

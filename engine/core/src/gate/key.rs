@@ -12,7 +12,9 @@ pub const KEY_BYTES_MAX: usize = 1024;
 pub fn key_text(value: &Json) -> Result<String, String> {
     let text = match value {
         Json::Null => {
-            return Err("`key` gave () (nothing); name a field that every event has, or give a default with `??`".into());
+            return Err(
+                "`key` gave () (nothing); name a field that every event has, or give a default with `??`".into()
+            );
         }
         Json::String(text) => text.clone(),
         Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => value.to_string(),

@@ -143,7 +143,8 @@ mod tests {
         let (mut pace, mut starts) = (Pace::default(), Vec::new());
         // What waits: due, number, place.
         let mut timers: Vec<(i64, usize, Timestamp)> = Vec::new();
-        let mut arrivals = arrivals.iter().map(|at| if (down.0..down.1).contains(at) { down.1 } else { *at }).enumerate().peekable();
+        let mut arrivals =
+            arrivals.iter().map(|at| if (down.0..down.1).contains(at) { down.1 } else { *at }).enumerate().peekable();
         loop {
             timers.sort_unstable();
             let wake = timers.first().map(|(due, ..)| if (down.0..down.1).contains(due) { down.1 } else { *due });

@@ -330,7 +330,8 @@ impl RunState {
 
     /// Until when `throttle` holds it back; `None`: it does not.
     pub fn delayed_until(&self) -> Option<Timestamp> {
-        let start = |((_, kind), due): (&(StepPath, TimerKind), &Timestamp)| (*kind == TimerKind::Start).then_some(*due);
+        let start =
+            |((_, kind), due): (&(StepPath, TimerKind), &Timestamp)| (*kind == TimerKind::Start).then_some(*due);
         self.timers.iter().find_map(start)
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{
-    Template, TriggerKind, Trigger, codes,
+    Template, Trigger, TriggerKind, codes,
     diagnostic::Diagnostic,
     duration::{MAX_DURATION, format_duration},
     node::{Entry, Node, Scalar, Value},
@@ -93,7 +93,8 @@ impl Gates {
     }
 }
 
-const KEY: Field = optional("key", Shape::Template, "What belongs together: `\"${{ event.data.id }}\"`; all when absent.");
+const KEY: Field =
+    optional("key", Shape::Template, "What belongs together: `\"${{ event.data.id }}\"`; all when absent.");
 
 const DEDUPE_FIELDS: &[Field] = &[
     required("key", Shape::Template, "What makes two events the same: `\"${{ event.data.id }}\"`."),
@@ -108,7 +109,11 @@ const DEBOUNCE_FIELDS: &[Field] = &[
 
 const COLLECT_FIELDS: &[Field] = &[
     KEY,
-    optional("max_items", Shape::Integer { min: 1, max: COLLECT_MAX }, "So many start the run at once; 1000 when absent."),
+    optional(
+        "max_items",
+        Shape::Integer { min: 1, max: COLLECT_MAX },
+        "So many start the run at once; 1000 when absent.",
+    ),
     required("max_wait", Shape::Duration, "After this it starts with what there is: `10m`."),
 ];
 
@@ -155,8 +160,11 @@ impl Reader<'_> {
             Some(_) => self.span(&fields, "max_wait", HOLD_MAX)?,
         };
         if max_wait < wait {
-            let message =
-                format!("`max_wait` ({}) is shorter than `wait` ({})", format_duration(max_wait), format_duration(wait));
+            let message = format!(
+                "`max_wait` ({}) is shorter than `wait` ({})",
+                format_duration(max_wait),
+                format_duration(wait)
+            );
             self.error(codes::GATE, &fields.span, message, "make `max_wait` at least as long as `wait`");
             return None;
         }
@@ -195,7 +203,9 @@ impl Reader<'_> {
         };
         let help = match needed {
             true => format!("write an expression: `key: \"${{{{ {text} }}}}\"`"),
-            false => format!("write an expression: `key: \"${{{{ {text} }}}}\"`, or leave `key` out for one group of all"),
+            false => {
+                format!("write an expression: `key: \"${{{{ {text} }}}}\"`, or leave `key` out for one group of all")
+            }
         };
         let message = "this key is the same for every event";
         self.diagnostics.push(Diagnostic::error(codes::GATE, node.span.clone(), message).help(help));

@@ -34,9 +34,9 @@ pub mod inputs;
 pub mod set;
 
 pub use diagnostic::{Diagnostic, Severity};
-pub use gates::{Collect, Debounce, Dedupe, Gates, Throttle};
 pub use duration::{format_duration, parse_duration};
 pub use format::{FileKind, Unformatted, format};
+pub use gates::{Collect, Debounce, Dedupe, Gates, Throttle};
 pub use inputs::{InputKind, InputSpec};
 pub use mentions::Mentions;
 pub use model::*;

@@ -164,8 +164,7 @@ impl View {
             match matches {
                 None => html.raw("<span class=\"quiet\">waits to be matched</span>"),
                 Some(matches) => {
-                    let started =
-                        matches.iter().filter(|one| one.outcome.started().is_some()).count();
+                    let started = matches.iter().filter(|one| one.outcome.started().is_some()).count();
                     let taken = matches.iter().find(|one| one.outcome.is_taken()).map(|one| in_words(&one.outcome));
                     match (started, taken) {
                         (0, _) if matches.is_empty() => html.raw("<span class=\"quiet\">no workflow listens</span>"),

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use cartwright_core::id::StepPath;
 use cartwright_core::{
     gate::{GateId, GateRecord, GateState, held_record},
     id::{EventId, RunId},
@@ -10,7 +11,6 @@ use cartwright_core::{
     shard::ShardId,
     time::Timestamp,
 };
-use cartwright_core::id::StepPath;
 use cartwright_storage::{Batch, Expect, RecordWrite, Storage, StorageError, Table, Timer, TimerKey};
 
 /// What is on the desk.
@@ -31,7 +31,9 @@ struct Sheet {
 /// Reads a gate's record.
 pub(super) fn read(value: &[u8], name: &str) -> Result<GateRecord, StorageError> {
     serde_json::from_slice(value).map_err(|error| StorageError::Corrupt {
-        reason: format!("the record `{name}` of a gate cannot be read ({error}); restore the data folder from a backup"),
+        reason: format!(
+            "the record `{name}` of a gate cannot be read ({error}); restore the data folder from a backup"
+        ),
     })
 }
 

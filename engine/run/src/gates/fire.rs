@@ -146,12 +146,7 @@ async fn events_before(
 
 /// A held group starts its run in the version that its workflow has now. Like an event that comes now, it starts none of
 /// a workflow that is switched off or not there: its events are told so, and can be replayed.
-async fn release(
-    inner: &Inner,
-    plan: &mut Plan<'_>,
-    record: &GateRecord,
-    group: Group,
-) -> Result<(), StorageError> {
+async fn release(inner: &Inner, plan: &mut Plan<'_>, record: &GateRecord, group: Group) -> Result<(), StorageError> {
     let kind = record.id.kind;
     plan.desk.hold(&group.run, None, None);
     plan.after.closed += 1;
@@ -165,7 +160,8 @@ async fn release(
         drop_group(plan, record, &group, reason.unwrap_or(DropReason::Gone));
         return Ok(());
     };
-    let side = Side { workflow: &workflow, trigger: &record.id.trigger, gates: &gates, store: record.id.store.as_ref() };
+    let side =
+        Side { workflow: &workflow, trigger: &record.id.trigger, gates: &gates, store: record.id.store.as_ref() };
     plan.release(&side, kind, group).await
 }
 

@@ -59,7 +59,9 @@ pub(crate) async fn held(
             let Some(found) = inner.storage.record(Table::Gates, &name).await? else { continue };
             let found = read(&found.value, &name)?;
             let GateState::Group(group) = found.state else { continue };
-            if workflow.is_some_and(|workflow| *workflow != found.id.workflow) || !record.key.ends_with(group.run.as_str()) {
+            if workflow.is_some_and(|workflow| *workflow != found.id.workflow)
+                || !record.key.ends_with(group.run.as_str())
+            {
                 continue;
             }
             items.push(HeldGroup {

@@ -99,7 +99,12 @@ impl<'s> Plan<'s> {
     }
 
     /// An event comes to a `debounce`.
-    pub(super) async fn debounce(&mut self, side: &Side<'_>, key: Option<String>, arrival: Arrival) -> Result<MatchOutcome, StorageError> {
+    pub(super) async fn debounce(
+        &mut self,
+        side: &Side<'_>,
+        key: Option<String>,
+        arrival: Arrival,
+    ) -> Result<MatchOutcome, StorageError> {
         let id = side.gate(GateKind::Debounce, key);
         let Some(policy) = &side.gates.debounce else { return self.collect(side, arrival).await };
         let event = arrival.event.clone();
@@ -161,12 +166,7 @@ impl<'s> Plan<'s> {
     }
 
     /// A held group starts its run or goes on to the gates after it.
-    pub(super) async fn release(
-        &mut self,
-        side: &Side<'_>,
-        kind: GateKind,
-        group: Group,
-    ) -> Result<(), StorageError> {
+    pub(super) async fn release(&mut self, side: &Side<'_>, kind: GateKind, group: Group) -> Result<(), StorageError> {
         let throttle = group.onward.get(&GateKind::Throttle).cloned();
         let collected = side.gates.collect.is_some() && group.onward.contains_key(&GateKind::Collect);
         if kind == GateKind::Debounce && collected {

@@ -31,7 +31,14 @@ fn why_not(one: &Match, tested: &WorkflowId) -> Option<String> {
         return None;
     }
     match &one.outcome {
-        MatchOutcome::Started { .. } => None,
+        // A held event has its run, unless the test ends before its gate lets it go.
+        MatchOutcome::Started { .. }
+        | MatchOutcome::Delayed { .. }
+        | MatchOutcome::Merged { .. }
+        | MatchOutcome::Collected { .. } => None,
+        MatchOutcome::Duplicate { of, .. } => Some(format!("`dedupe`: a duplicate of {of}")),
+        MatchOutcome::KeyFailed { gate, error } => Some(format!("`key` of `{gate}`: {error}")),
+        MatchOutcome::Dropped { gate, reason } => Some(format!("held by `{gate}`: {}", reason.in_words())),
         MatchOutcome::ConditionFalse { condition } => Some(format!("`{condition}` is false")),
         MatchOutcome::ConditionFailed { condition, error } => Some(format!("`{condition}` failed: {error}")),
         MatchOutcome::LoopCut => Some("too many hops: a loop was cut".into()),

@@ -80,7 +80,8 @@ impl Bench {
     /// When runs were over, in seconds since the first event, in order of time.
     async fn finished(&self, since: &RunRow) -> Vec<u64> {
         let rows = self.rows().await;
-        let mut at: Vec<_> = rows.iter().filter_map(|row| row.finished).map(|at| at.since(since.started).as_secs()).collect();
+        let mut at: Vec<_> =
+            rows.iter().filter_map(|row| row.finished).map(|at| at.since(since.started).as_secs()).collect();
         at.sort_unstable();
         at
     }

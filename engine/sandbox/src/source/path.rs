@@ -3,7 +3,10 @@
 
 use std::fmt::Write;
 
-use cartwright_core::{Json, evaluate::{Events, Scope}};
+use cartwright_core::{
+    Json,
+    evaluate::{Events, Scope},
+};
 use rhai::Dynamic;
 
 use crate::{

@@ -114,7 +114,7 @@ pub(super) async fn apply(storage: &dyn Storage, fence: Fence, op: &Op) -> Resul
                 started: at(*n),
                 finished: status.is_ended().then_some(at(*n)),
                 error: None,
-        delayed_until: None,
+                delayed_until: None,
             };
             let append = vec![Entry { at: at(0), what: What::StepSkipped { path: StepPath::new("p".repeat(*size)) } }];
             Batch { runs: vec![RunWrite { row, expected_len: *expected_len, append }], ..Batch::default() }
