@@ -2,11 +2,7 @@
 //! what the table says, and what the tables name was seen. The recordings are not part of the repository;
 //! `CARTWRIGHT_CORPUS` names their folder.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stderr,
-    reason = "a test that cannot go on panics, and says what it skips"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::{
     collections::BTreeSet,

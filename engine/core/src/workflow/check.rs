@@ -3,10 +3,13 @@
 
 mod inputs;
 mod sides;
+mod changes;
 mod functions;
+mod kinds;
 mod order;
 mod places;
 mod syntax;
+mod tree;
 mod types;
 mod store;
 mod undo;

@@ -1,6 +1,6 @@
 //! What functions give, as far as it does not depend on what they are given.
 
-use super::{super::shapes, types::Type};
+use super::{super::shapes, kinds::Type};
 
 /// What `name(first, second)` or `first.name(second)` gives.
 pub(super) fn result(name: &str, first: &Type, second: Option<&Type>) -> Type {

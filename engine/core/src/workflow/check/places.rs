@@ -13,9 +13,10 @@ use super::{
     },
     Place,
     functions::{answer, at_path},
+    kinds::Type,
     order::Order,
     syntax::parse,
-    types::{Names, Type, Typing, Wanted},
+    types::{Names, Typing, Wanted},
 };
 use crate::{Json, woo::WooMethod};
 

@@ -1,121 +1,21 @@
-//! What expressions give, as far as it is known before a run, and what is wrong with them on the way there. A type that
-//! is not known is [`Type::Any`], about which nothing is said.
+//! What expressions give, and what is wrong with them on the way there. About a value whose type is not known nothing is
+//! said.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::BTreeMap, ops::Range};
 
 use super::{
     super::{
         codes,
         diagnostic::{Diagnostic, Severity, nearest},
         node::shorten,
-        shapes::{Holds, Table},
     },
     Place,
+    changes::changes,
     functions::result,
+    kinds::{Class, Type},
     places::STEPS,
-    syntax::{Kind, Node},
+    tree::{Kind, Node},
 };
-
-/// What a value is.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Type {
-    /// Not known.
-    Any,
-    Nothing,
-    Bool,
-    Number,
-    Text,
-    /// A number written as text.
-    Amount,
-    /// A time written as text.
-    Date,
-    /// What `date(…)` gives.
-    Moment,
-    /// What `duration(…)` gives.
-    Span,
-    List(Arc<Type>),
-    /// One of the store's objects; fields that plugins add are possible.
-    Object(Vec<&'static Table>),
-    /// A map with these fields and no others; the name is how people call it.
-    Fields(&'static str, Arc<BTreeMap<String, Type>>),
-    /// A map with unknown keys.
-    Map,
-}
-
-impl From<Holds> for Type {
-    fn from(holds: Holds) -> Self {
-        match holds {
-            Holds::Number => Self::Number,
-            Holds::Amount => Self::Amount,
-            Holds::Text => Self::Text,
-            Holds::Bool => Self::Bool,
-            Holds::Date => Self::Date,
-            Holds::Numbers => Self::list(Self::Number),
-            Holds::Texts => Self::list(Self::Text),
-            Holds::Map(table) => Self::Object(vec![table]),
-            Holds::Items(table) => Self::list(Self::Object(vec![table])),
-            Holds::Any => Self::Any,
-        }
-    }
-}
-
-/// What can be compared with each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Nothing,
-    Bool,
-    Number,
-    Text,
-    Moment,
-    Span,
-    List,
-    Map,
-}
-
-impl Type {
-    pub(super) fn list(of: Self) -> Self {
-        Self::List(Arc::new(of))
-    }
-
-    /// A map with known fields.
-    pub(super) fn fields(name: &'static str, fields: impl IntoIterator<Item = (&'static str, Self)>) -> Self {
-        Self::Fields(name, Arc::new(fields.into_iter().map(|(field, kind)| (field.to_owned(), kind)).collect()))
-    }
-
-    /// What both can be.
-    pub(super) fn or(self, other: Self) -> Self {
-        if self == other { self } else { Self::Any }
-    }
-
-    fn class(&self) -> Option<Class> {
-        Some(match self {
-            Self::Any => return None,
-            Self::Nothing => Class::Nothing,
-            Self::Bool => Class::Bool,
-            Self::Number => Class::Number,
-            Self::Text | Self::Amount | Self::Date => Class::Text,
-            Self::Moment => Class::Moment,
-            Self::Span => Class::Span,
-            Self::List(_) => Class::List,
-            Self::Object(_) | Self::Fields(..) | Self::Map => Class::Map,
-        })
-    }
-
-    /// As people call it.
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Any => "a value",
-            Self::Nothing => "nothing, `()`",
-            Self::Bool => "`true` or `false`",
-            Self::Number => "a number",
-            Self::Amount | Self::Text | Self::Date => "a text",
-            Self::Moment => "a date",
-            Self::Span => "a duration",
-            Self::List(_) => "a list",
-            Self::Object(_) | Self::Fields(..) | Self::Map => "a map",
-        }
-    }
-}
 
 /// What a piece of code must give.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -536,86 +436,4 @@ fn is_slip(written: &str, meant: &str) -> bool {
 fn with_article(what: &str) -> String {
     let vowel = what.starts_with(['a', 'e', 'i', 'o', 'u']);
     if what.starts_with('`') { what.to_owned() } else { format!("{} {what}", if vowel { "an" } else { "a" }) }
-}
-
-/// Methods that change what they are called on.
-const CHANGING: &[&str] = &[
-    "push",
-    "append",
-    "insert",
-    "remove",
-    "clear",
-    "pop",
-    "shift",
-    "set",
-    "mixin",
-    "fill_with",
-    "truncate",
-    "retain",
-    "drain",
-    "splice",
-    "extend",
-    "sort",
-    "reverse",
-    "dedup",
-    "pad",
-    "chop",
-];
-
-/// The names that a piece of code gives other values, or whose values it changes.
-fn changes(node: &Node<'_>, out: &mut Vec<String>) {
-    match &node.kind {
-        Kind::Assign { to, value } => {
-            out.extend(root(to).map(str::to_owned));
-            changes(value, out);
-        }
-        Kind::Method { of, name, arguments } => {
-            if CHANGING.contains(name) {
-                out.extend(root(of).map(str::to_owned));
-            }
-            changes(of, out);
-            arguments.iter().for_each(|one| changes(one, out));
-        }
-        Kind::Block { nodes, .. } | Kind::List(nodes) => nodes.iter().for_each(|one| changes(one, out)),
-        Kind::Call { arguments, .. } => arguments.iter().for_each(|one| changes(one, out)),
-        Kind::If { condition, then, otherwise } => {
-            changes(condition, out);
-            changes(then, out);
-            otherwise.iter().for_each(|one| changes(one, out));
-        }
-        Kind::While { condition, body } => {
-            condition.iter().for_each(|one| changes(one, out));
-            changes(body, out);
-        }
-        Kind::For { over, body, .. } => {
-            changes(over, out);
-            changes(body, out);
-        }
-        Kind::Try { body, handler, .. } => {
-            changes(body, out);
-            changes(handler, out);
-        }
-        Kind::Binary { left, right, .. } => {
-            changes(left, out);
-            changes(right, out);
-        }
-        Kind::Closure { body: of, .. } | Kind::Not(of) | Kind::Negative(of) | Kind::Member { of, .. } => {
-            changes(of, out)
-        }
-        Kind::Let { value, .. } | Kind::Return(value) => value.iter().for_each(|one| changes(one, out)),
-        Kind::Index { of, at, .. } => {
-            changes(of, out);
-            changes(at, out);
-        }
-        Kind::Map(entries) => entries.iter().for_each(|(_, one)| changes(one, out)),
-        Kind::Name(_) | Kind::Text | Kind::Number | Kind::Bool(_) | Kind::Nothing => {}
-    }
-}
-
-fn root<'s>(node: &Node<'s>) -> Option<&'s str> {
-    match &node.kind {
-        Kind::Name(name) => Some(name),
-        Kind::Member { of, .. } | Kind::Index { of, .. } | Kind::Method { of, .. } => root(of),
-        _ => None,
-    }
 }
