@@ -20,7 +20,7 @@ use clap_complete::Shell;
 
 pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
 pub(crate) use files::{Check, CheckFormat, Denied, Fmt};
-pub(crate) use operate::{EventReplay, Gates, Resolve, Selection};
+pub(crate) use operate::{Answering, Approvals, EventReplay, Gates, Resolve, Selection};
 pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
 pub(crate) use testing::{ReplayCheck, Test};
 
@@ -123,6 +123,9 @@ pub(crate) enum Command {
     Import(Import),
     /// Let an engine go on that was restored from a backup
     Resume,
+    /// Answer what runs ask people
+    #[command(subcommand)]
+    Approvals(Approvals),
     /// Make, list and revoke API tokens
     #[command(subcommand)]
     Token(Tokens),

@@ -139,6 +139,15 @@ pub enum Role {
 }
 
 impl Role {
+    /// The word that files and people use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Owner => "owner",
+        }
+    }
+
     /// What it may do.
     pub fn scopes(self) -> Vec<Scope> {
         use Area::{Approvals, Batches, Events, Mirror, Plugins, Runs, Stores, Workflows};
@@ -226,6 +235,23 @@ impl Principal {
     /// Whether they may do this with what belongs to no store, or to all of them.
     pub fn may_everywhere(&self, area: Area, right: Right) -> bool {
         self.assignments.iter().any(|one| one.stores.is_none() && one.allows(area, right))
+    }
+
+    /// Whether they have everything that a role has, at this store with its tags or (`None`) everywhere.
+    pub fn holds(&self, role: Role, store: Option<(&StoreId, &[String])>) -> bool {
+        let has = |scope: &Scope| {
+            self.assignments.iter().any(|one| {
+                let here = match store {
+                    Some((store, tags)) => one.reaches(store, tags),
+                    None => one.stores.is_none(),
+                };
+                here && match scope {
+                    Scope::Admin => one.scopes.contains(&Scope::Admin),
+                    Scope::Area(area, right) => one.allows(*area, *right),
+                }
+            })
+        };
+        role.scopes().iter().all(has)
     }
 
     /// Whether they are an administrator of everything.

@@ -5,6 +5,7 @@
 
 mod accept;
 mod answers;
+mod approvals;
 mod backup;
 pub mod access;
 mod clock;
@@ -43,6 +44,7 @@ mod tests;
 
 pub use accept::{AcceptError, Acceptance, Incoming};
 pub use answers::{ANSWER_BYTES_MAX, ANSWER_LIFE, Answers, KeptAnswer, Known};
+pub use approvals::OpenApproval;
 pub use backup::{Contents, RestoreError, check_empty, restore_record};
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use definition::{Definition, Loaded};

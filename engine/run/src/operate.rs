@@ -100,7 +100,7 @@ impl Engine {
         self.inner.accept_event(NewEvent { event, dedupe: None }).await
     }
 
-    async fn ask(&self, run: &RunId, what: Input) -> Result<(), OperatorError> {
+    pub(crate) async fn ask(&self, run: &RunId, what: Input) -> Result<(), OperatorError> {
         if self.inner.storage.run(run).await?.is_none() {
             return Err(OperatorError::NotFound(run.clone()));
         }

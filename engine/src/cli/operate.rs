@@ -33,6 +33,39 @@ pub(crate) struct Resolve {
     pub(crate) call: Option<u32>,
 }
 
+/// What runs ask people.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Approvals {
+    /// List what nobody has answered, oldest runs first
+    Ls {
+        /// Of one workflow
+        #[arg(long)]
+        workflow: Option<WorkflowId>,
+        /// Of one store
+        #[arg(long)]
+        store: Option<StoreId>,
+        /// At most so many
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// Say yes; the run goes on
+    Approve(Answering),
+    /// Say no; the run goes on and knows
+    Reject(Answering),
+}
+
+/// Which question, and what to say beside the answer.
+#[derive(Debug, Args)]
+pub(crate) struct Answering {
+    /// The run
+    pub(crate) run: RunId,
+    /// The step's path, from `approvals ls`
+    pub(crate) step: String,
+    /// One line for the run's history; the workflow sees it
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+}
+
 /// Runs by name, or all of a filter.
 #[derive(Debug, Args)]
 #[command(group(

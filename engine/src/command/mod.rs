@@ -1,6 +1,7 @@
 //! One file a command. [`Context`] is what they share, [`Session`] how they reach an engine.
 
 mod anew;
+mod approvals;
 mod audit;
 mod backup;
 mod bulk;
@@ -160,6 +161,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Gates(gates) => gates::run(gates, context).await,
         Command::Secret(secrets) => secrets::run(secrets, context).await,
         Command::User(users) => users::run(users, context).await,
+        Command::Approvals(approvals) => approvals::run(approvals, context).await,
         Command::Audit(audit) => audit::run(audit, context).await,
         Command::Doctor { .. } => doctor::run(context).await,
         Command::Completions { .. } | Command::Man { .. } => Err(bug("the manual needs no engine")),

@@ -123,6 +123,16 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
             let limit = timeout.map(|timeout| format!(", at the longest until {timeout}")).unwrap_or_default();
             line(Some(path.as_str()), '◷', Tone::Wait, format!("waits for {topic}{limit}"))
         }
+        What::ApprovalAsked { path, question, due, .. } => {
+            let limit = due.map(|due| format!(", until {due}")).unwrap_or_default();
+            line(Some(path.as_str()), '◷', Tone::Wait, format!("asks for approval: {question}{limit}"))
+        }
+        What::ApprovalGiven { path, approved, by, comment } => {
+            let by = by.as_deref().map(|by| format!(" by {by}")).unwrap_or_default();
+            let comment = comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+            let word = if *approved { "approved" } else { "rejected" };
+            line(Some(path.as_str()), '✎', Tone::Strong, format!("{word}{by}{comment}"))
+        }
         What::StepSucceeded { path, output, .. } => {
             let output = if output.is_null() { String::new() } else { format!(": {}", answer(output)) };
             line(Some(path.as_str()), '✓', Tone::Good, format!("done{output}"))

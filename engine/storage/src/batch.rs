@@ -224,11 +224,13 @@ pub enum Table {
     Answers,
     /// What gates of triggers remember, see [`cartwright_core::gate`]: by gate, and `held/RUN` for runs to come.
     Gates,
+    /// What people are asked and have not answered: `RUN/STEP`.
+    Approvals,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::State,
         Self::Stores,
         Self::Secrets,
@@ -238,6 +240,7 @@ impl Table {
         Self::Audit,
         Self::Answers,
         Self::Gates,
+        Self::Approvals,
     ];
 }
 

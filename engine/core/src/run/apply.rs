@@ -15,6 +15,7 @@ use crate::{
     evaluate::Prepared,
     id::StepPath,
     run::{
+        approval::{Answered, Approval, asked, given},
         decide::failed_view,
         doubt::{Doubts, doubt_open},
         entry::{Entry, TimerKind, What},
@@ -79,6 +80,7 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
                 visible: BTreeMap::new(),
                 timers: BTreeMap::new(),
                 waits: BTreeSet::new(),
+                approvals: BTreeMap::new(),
                 doubts: Doubts::default(),
                 undos: Undos::default(),
                 view: RunState::view_of(run, workflow, 0, entry.at),
@@ -226,6 +228,14 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             }
             state.timers.insert((path.clone(), TimerKind::Start), *until);
             Ok(())
+        }
+        What::ApprovalAsked { path, question, by, due } => {
+            let (question, by) = (question.clone(), by.clone());
+            asked(state, path, Approval { question, by, asked: at, due: *due, answer: None })
+        }
+        What::ApprovalGiven { path, approved, by, comment } => {
+            let (by, comment) = (by.clone(), comment.clone());
+            given(state, path, Answered { approved: *approved, by, comment, at })
         }
         What::TimerSet { path, timer, due } => {
             state.timers.insert((path.clone(), *timer), *due);
@@ -439,6 +449,7 @@ fn clear_timers(state: &mut RunState, prefix: &str) {
     let gone = |path: &StepPath| path.as_str() == prefix || is_below(path.as_str(), prefix);
     state.timers.retain(|(path, _), _| !gone(path));
     state.waits.retain(|(path, _)| !gone(path));
+    state.approvals.retain(|path, approval| !gone(path) || approval.answer.is_some());
 }
 
 fn is_below(path: &str, prefix: &str) -> bool {
@@ -454,6 +465,7 @@ fn quiet(state: &mut RunState, at: Timestamp) {
     state.doubt_what_is_under_way(at);
     state.timers.clear();
     state.waits.clear();
+    state.approvals.retain(|_, approval| approval.answer.is_some());
 }
 
 /// What expressions see of a step; steps outside loops are found by id at once.

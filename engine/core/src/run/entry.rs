@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Json,
+    access::Role,
     call::{CallError, CallOutcome},
     id::{EventId, RunId, StepPath, StoreId, Version, WorkflowId},
     run::row::{RunError, RunStatus},
@@ -183,6 +184,30 @@ pub enum What {
         /// What the condition mentions besides `incoming` and `event`, as it was when the wait began.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         scope: Option<Json>,
+    },
+    /// An `approve` step asks a person.
+    ApprovalAsked {
+        /// Which step.
+        path: StepPath,
+        /// What it asks.
+        question: String,
+        /// Who may answer; empty: whoever may answer approvals.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        by: Vec<Role>,
+        /// When it counts as not approved.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
+    },
+    /// A person answered, or nobody did in time.
+    ApprovalGiven {
+        /// Which step.
+        path: StepPath,
+        /// The answer.
+        approved: bool,
+        /// Who; `None`: nobody.
+        by: Option<String>,
+        /// In their words.
+        comment: Option<String>,
     },
     /// A step ended well.
     StepSucceeded {

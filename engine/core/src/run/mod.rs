@@ -2,6 +2,7 @@
 //! what comes next ([`decide`]).
 
 pub mod apply;
+pub mod approval;
 pub mod decide;
 pub mod entry;
 mod person;

@@ -129,6 +129,7 @@ fn from_the_start(state: &mut RunState, generation: u32) -> Result<(), &'static 
     state.visible.clear();
     state.timers.clear();
     state.waits.clear();
+    state.approvals.clear();
     state.doubts = Doubts::default();
     state.undos = Undos::default();
     state.phase = Phase::Main;

@@ -13,6 +13,7 @@ use crate::{
     evaluate::Prepared,
     id::{EventId, RunId, StepPath, StoreId, Version, WorkflowId},
     run::{
+        approval::Approval,
         doubt::Doubts,
         entry::TimerKind,
         row::{RunError, RunRow, RunStatus},
@@ -70,6 +71,8 @@ pub struct RunState {
     pub timers: BTreeMap<(StepPath, TimerKind), Timestamp>,
     /// Waits for events that are registered.
     pub waits: BTreeSet<(StepPath, u32)>,
+    /// What people were asked, and what they answered.
+    pub approvals: BTreeMap<StepPath, Approval>,
     /// Calls that may have reached the other side although their answer is not known.
     pub doubts: Doubts,
     /// What can be taken back, and what was.
@@ -314,7 +317,18 @@ impl RunState {
         self.timers.contains_key(&(path.clone(), TimerKind::Sleep))
             || self.timers.contains_key(&(path.clone(), TimerKind::Call(last)))
             || self.waits.contains(&(path.clone(), last))
+            || self.asks(path)
             || active.calls.last().is_some_and(CallState::is_deferred)
+    }
+
+    /// Whether a step waits for a person's answer.
+    pub fn asks(&self, path: &StepPath) -> bool {
+        self.approvals.get(path).is_some_and(|approval| approval.answer.is_none())
+    }
+
+    /// What people are asked and have not answered.
+    pub fn open_approvals(&self) -> impl Iterator<Item = (&StepPath, &Approval)> {
+        self.approvals.iter().filter(|(_, approval)| approval.answer.is_none())
     }
 
     /// The steps whose call was put off, of those that may move now.

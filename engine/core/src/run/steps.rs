@@ -146,6 +146,11 @@ impl Steps {
                 self.call(path, at, *index, function, topic, "intended");
                 self.open(path, at).status = StepStatus::Waiting;
             }
+            What::ApprovalAsked { path, question, .. } => {
+                self.call(path, at, 0, "approve", question, "intended");
+                self.open(path, at).status = StepStatus::Waiting;
+            }
+            What::ApprovalGiven { path, .. } => self.call(path, at, 0, "approve", "", "ok"),
             What::CallDeferred { path, index, error } => {
                 let step = self.open(path, at);
                 step.error = Some(error.clone());

@@ -11,6 +11,7 @@ use std::{
 
 use crate::{
     Json,
+    access::Role,
     id::{StoreId, Version, WorkflowId},
     woo::WooMethod,
 };
@@ -349,6 +350,8 @@ pub enum StepKind {
     },
     /// Waits for an event.
     WaitFor(Box<WaitFor>),
+    /// Waits for a person's decision.
+    Approve(Box<Approve>),
     /// The first branch whose condition holds.
     Choose(Vec<Branch>),
     /// Steps for each item of a list.
@@ -371,6 +374,7 @@ impl StepKind {
             Self::Emit { .. } => "emit",
             Self::Sleep { .. } => "sleep",
             Self::WaitFor(_) => "wait_for",
+            Self::Approve(_) => "approve",
             Self::Choose(_) => "choose",
             Self::ForEach(_) => "for_each",
             Self::Parallel(_) => PARALLEL,
@@ -462,6 +466,15 @@ pub struct WaitFor {
     pub timeout: Option<Duration>,
     /// How far back an event counts that came before the wait began.
     pub lookback: Duration,
+}
+
+/// `approve`; its output is `{approved, by, at, comment}`. The step's `timeout` is an answer: not approved, by nobody.
+#[derive(Debug, Clone)]
+pub struct Approve {
+    /// What is asked.
+    pub question: Template,
+    /// Who may answer; empty: whoever may answer approvals.
+    pub by: Vec<Role>,
 }
 
 /// Statuses `from..=to`; `2xx` is 200..=299.

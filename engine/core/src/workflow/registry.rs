@@ -207,7 +207,13 @@ pub const STEP_KINDS: &[StepKindSpec] = &[
         &[],
         steps::wait_for,
     ),
-    later_kind("approve", "Waits for a person's decision.", &[later("by", "")]),
+    kind(
+        "approve",
+        Shape::Template,
+        "Asks a person; gives `{approved, by, at, comment}`. After its `timeout` it is not approved.",
+        &[optional("by", Shape::Texts, "Roles that may answer: `operator`, `owner`; both when absent.")],
+        steps::approve,
+    ),
     kind(
         "choose",
         Shape::Maps(steps::BRANCH),

@@ -21,7 +21,7 @@ use flow::loop_word;
 pub(crate) use flow::{BRANCH, choose, fail, for_each, parallel, sleep, stop};
 pub(crate) use store::{WOO_METHODS, woo};
 pub(crate) use undo::{UNDO_FIELDS, undo_kinds};
-pub(crate) use wait::{WAIT_FOR, wait_for};
+pub(crate) use wait::{WAIT_FOR, approve, wait_for};
 
 /// Longest step id.
 const MAX_STEP_ID_BYTES: usize = 64;
@@ -206,10 +206,9 @@ impl Reader<'_> {
             Some(node) => self.on_error(node, kind.key == "for_each"),
             None => None,
         };
-        if let Some(entry) = fields
-            .get("retry")
-            .filter(|_| matches!(kind.key, "choose" | "for_each" | "parallel" | "sleep" | "wait_for" | "stop" | "fail"))
-        {
+        if let Some(entry) = fields.get("retry").filter(|_| {
+            matches!(kind.key, "choose" | "for_each" | "parallel" | "sleep" | "wait_for" | "approve" | "stop" | "fail")
+        }) {
             let message = format!("`retry` has no effect on {}", a_step(kind));
             self.diagnostics.push(
                 Diagnostic::warning(codes::NO_EFFECT, entry.key_span.clone(), message)
@@ -297,7 +296,7 @@ impl Reader<'_> {
 
 /// `an \`http\` step`
 fn a_step(kind: &StepKindSpec) -> String {
-    let article = if matches!(kind.key, "http" | "emit") { "an" } else { "a" };
+    let article = if matches!(kind.key, "http" | "emit" | "approve") { "an" } else { "a" };
     format!("{article} `{}` step", kind.key)
 }
 

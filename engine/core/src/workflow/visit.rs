@@ -130,6 +130,7 @@ impl Step {
                     each(Code::Expression { expression, secrets: false });
                 }
             }
+            StepKind::Approve(approve) => template(&approve.question, false, each),
             StepKind::Choose(branches) => {
                 for expression in branches.iter().filter_map(|branch| branch.condition.as_ref()) {
                     each(Code::Expression { expression, secrets: false });

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod anew;
+mod approve;
 mod cancelling;
 mod deferral;
 mod doubt;

@@ -2,6 +2,7 @@
 //! `problem+json`; lists are pages `{"items": […], "next": cursor | null}`.
 
 mod anew;
+mod approvals;
 mod audit;
 mod backup;
 mod bulk;
@@ -106,6 +107,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/runs/{id}/retry", changes(Area::Runs), |method| on(method, runs::retry)),
     route("POST", "/runs/{id}/resolve", changes(Area::Runs), |method| on(method, operate::resolve)),
     route("POST", "/runs/{id}/fail", changes(Area::Runs), |method| on(method, operate::fail)),
+    route("GET", "/approvals", reads(Area::Approvals), |method| on(method, approvals::list)),
+    route("POST", "/runs/{id}/approvals/{step}", changes(Area::Approvals), |method| on(method, approvals::answer)),
     route("GET", "/events", reads(Area::Events), |method| on(method, events::list)),
     route("POST", "/events", changes(Area::Events), |method| on(method, events::accept)),
     route("GET", "/events/{id}", reads(Area::Events), |method| on(method, events::show)),
@@ -150,6 +153,7 @@ pub(crate) const ROUTES: &[Route] = &[
 pub(crate) const ABOUT: &[&[About]] = &[
     runs::ABOUT,
     operate::ABOUT,
+    approvals::ABOUT,
     bulk::ABOUT,
     replay::ABOUT,
     events::ABOUT,

@@ -173,7 +173,7 @@ fn parse(id: &str) -> Result<RunId, Problem> {
     id.parse().map_err(|_| unknown())
 }
 
-fn unknown() -> Problem {
+pub(super) fn unknown() -> Problem {
     Problem::not_found("run_unknown", "there is no run of this id, or it is older than retention keeps")
 }
 

@@ -169,6 +169,7 @@ fn does(kind: &StepKind) -> String {
         StepKind::Emit { topic, .. } => text(topic),
         StepKind::Sleep { until, .. } => text(until),
         StepKind::WaitFor(wait) => text(&wait.topic),
+        StepKind::Approve(approve) => text(&approve.question),
         StepKind::Choose(branches) => match branches.len() {
             1 => "1 branch".to_owned(),
             count => format!("{count} branches"),

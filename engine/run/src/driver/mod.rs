@@ -321,6 +321,12 @@ impl Driver {
         for (path, kind) in decision.timers_clear {
             self.pending.timers.insert(TimerKey { run: run.clone(), path, kind }, None);
         }
+        for path in decision.approvals_clear {
+            self.pending.approvals.insert(path, None);
+        }
+        for (path, asked) in decision.approvals_set {
+            self.pending.approvals.insert(path, Some(asked));
+        }
         for key in decision.waits_clear {
             self.pending.waits.insert(key, None);
         }

@@ -10,6 +10,7 @@ use cartwright_core::{
     id::StepPath,
     run::{
         apply::{apply, fold},
+        approval::Approval,
         decide::{Effect, Input},
         entry::{Entry, What},
         row::{RunError, RunStatus},
@@ -22,7 +23,7 @@ use cartwright_storage::{
 use futures_util::future::{AbortHandle, Abortable, FutureExt};
 
 use super::{Driver, Stuck};
-use crate::{commit::commit_until_done, host, metrics::Metrics, wait};
+use crate::{approvals, commit::commit_until_done, host, metrics::Metrics, wait};
 
 /// What the next commit holds besides the run itself.
 #[derive(Default)]
@@ -35,6 +36,7 @@ pub(super) struct Pending {
     pub(super) records: Vec<RecordWrite>,
     pub(super) mail_done: Vec<MailKey>,
     pub(super) lookbacks: Vec<Wait>,
+    pub(super) approvals: BTreeMap<StepPath, Option<Approval>>,
 }
 
 impl Pending {
@@ -115,6 +117,8 @@ impl Driver {
         }
         batch.outbox.extend(pending.outbox);
         batch.records.extend(pending.records);
+        let approvals = pending.approvals.into_iter();
+        batch.records.extend(approvals.map(|(path, asked)| approvals::write(state, &path, asked)));
         batch.mail_done.extend(pending.mail_done);
         // Whoever takes the run up after a crash looks back, too: what came before the wait was registered is not lost.
         batch.mail.extend(pending.lookbacks.iter().map(look_back_mail));

@@ -171,6 +171,12 @@ fn of_entry(row: &RunRow, entry: &Entry) -> Option<LiveItem> {
         What::StepUnknown { path, message, .. } => {
             step(path, "unknown", json!({ "error": { "code": "unknown", "message": message } }))
         }
+        What::ApprovalAsked { path, question, by, due } => {
+            step(path, "waiting", json!({ "approval": { "question": question, "by": by, "due": due } }))
+        }
+        What::ApprovalGiven { path, approved, by, comment } => {
+            step(path, "running", json!({ "approval": { "approved": approved, "by": by, "comment": comment } }))
+        }
         What::StepSkipped { path } => step(path, "skipped", json!({})),
         // As the run's history shows it: it may begin again, unless the run is over.
         What::OutcomeGiven { path, index, happened, .. } => {

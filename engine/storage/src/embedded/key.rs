@@ -319,6 +319,7 @@ fn table_number(table: Table) -> u8 {
         Table::Audit => 6,
         Table::Answers => 7,
         Table::Gates => 8,
+        Table::Approvals => 10,
     }
 }
 

@@ -72,7 +72,8 @@ impl<'a> Decider<'a> {
             return Ok(None);
         }
         // A person's retry begins a new span; an automatic one keeps the first.
-        if let Some(timeout) = step.timeout {
+        // For an approval it is an answer, not a failure.
+        if let Some(timeout) = step.timeout.filter(|_| !matches!(step.kind, StepKind::Approve(_))) {
             let due = self.context.now.plus(timeout);
             self.record(What::TimerSet { path: path.clone(), timer: TimerKind::StepTimeout, due })?;
         }
@@ -98,6 +99,7 @@ impl<'a> Decider<'a> {
                 }
             }
             StepKind::WaitFor(wait) => self.wait_step(step, wait, path, frame)?,
+            StepKind::Approve(approve) => self.ask_person(step, approve, path, frame)?,
             StepKind::Choose(branches) => match self.choose(branches, frame) {
                 Ok(branch) => self.record(What::BranchTaken { path: path.clone(), branch })?,
                 Err(error) => self.fail_step(step, path, expression_error("choose", &error), None)?,

@@ -125,6 +125,7 @@ impl Decider<'_> {
         self.record(What::TimerFired { path: path.clone(), timer: kind })?;
         match kind {
             TimerKind::Sleep => self.sleep_over(path),
+            TimerKind::Wait(0) if self.nobody_answered(path)? => Ok(()),
             TimerKind::Call(index) | TimerKind::Wait(index) => {
                 self.call_ended(path, index, CallOutcome::Ok(Json::Null))
             }

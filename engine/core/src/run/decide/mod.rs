@@ -3,6 +3,7 @@
 //! Entries are applied as they are decided, so that one input can carry a run over many steps; the runner commits them
 //! together. Effects become real only after their entries are durable.
 
+mod approve;
 mod begin;
 mod outside;
 mod calls;
@@ -36,6 +37,7 @@ use crate::{
     id::StepPath,
     run::{
         apply::{Illegal, apply},
+        approval::Approval,
         entry::{Entry, TimerKind, What},
         state::RunState,
     },
@@ -137,6 +139,17 @@ pub enum Input {
         which: Which,
         /// What it did.
         said: Said,
+    },
+    /// A person answers an `approve` step.
+    Approve {
+        /// Its step.
+        path: StepPath,
+        /// The answer.
+        approved: bool,
+        /// Who.
+        by: String,
+        /// In their words.
+        comment: Option<String>,
     },
     /// A person gives a parked run up.
     Fail {
@@ -288,6 +301,10 @@ pub struct Decision {
     pub timers_clear: Vec<(StepPath, TimerKind)>,
     /// Waits that are gone.
     pub waits_clear: Vec<(StepPath, u32)>,
+    /// Questions to people that are new, with what is asked.
+    pub approvals_set: Vec<(StepPath, Approval)>,
+    /// Questions to people that are answered or gone.
+    pub approvals_clear: Vec<StepPath>,
 }
 
 /// Why an input was not taken. Nothing changed.
@@ -322,11 +339,12 @@ impl From<Illegal> for Stop {
 pub fn decide(state: RunState, context: &Context<'_>, input: Input) -> Result<Decision, DecideError> {
     let timers_before = state.timers.clone();
     let waits_before = state.waits.clone();
+    let asked_before = asked(&state);
     let mut decider = Decider::new(state, context);
     let taken = decider.take(input);
     let Decider { state, entries, effects, emits, .. } = decider;
     match (taken, state) {
-        (Ok(()), Some(state)) => Ok(finish(state, entries, effects, emits, timers_before, waits_before)),
+        (Ok(()), Some(state)) => Ok(finish(state, entries, effects, emits, timers_before, waits_before, &asked_before)),
         (Err(Stop::Refused(reason)), Some(state)) => Err(DecideError::Refused { reason, state: Box::new(state) }),
         (Err(Stop::Illegal(illegal)), _) => Err(illegal.into()),
         (_, None) => unreachable!("only an illegal entry takes the state away"),
@@ -340,10 +358,14 @@ fn finish(
     emits: Vec<Event>,
     timers_before: BTreeMap<(StepPath, TimerKind), Timestamp>,
     waits_before: BTreeSet<(StepPath, u32)>,
+    asked_before: &BTreeMap<StepPath, Approval>,
 ) -> Decision {
+    let asks = asked(&state);
     Decision {
         timers_set: changed(&timers_before, &state.timers),
         timers_clear: timers_before.into_keys().filter(|key| !state.timers.contains_key(key)).collect(),
+        approvals_clear: asked_before.keys().filter(|path| !asks.contains_key(*path)).cloned().collect(),
+        approvals_set: asks.into_iter().filter(|(path, new)| asked_before.get(path) != Some(new)).collect(),
         waits_clear: waits_before.into_iter().filter(|key| !state.waits.contains(key)).collect(),
         effects: effects.into_iter().filter(|effect| is_wanted(&state, effect)).collect(),
         state,
@@ -358,6 +380,11 @@ fn is_wanted(state: &RunState, effect: &Effect) -> bool {
         Effect::Wait { path, index, .. } => state.waits.contains(&(path.clone(), *index)),
         _ => true,
     }
+}
+
+/// What people are asked.
+fn asked(state: &RunState) -> BTreeMap<StepPath, Approval> {
+    state.open_approvals().map(|(path, approval)| (path.clone(), approval.clone())).collect()
 }
 
 fn changed(
@@ -415,6 +442,9 @@ impl<'a> Decider<'a> {
             Input::Retry { by, repeat_unknown } => return self.retry(by, repeat_unknown),
             Input::Anew { by, input } => return self.anew(by, input),
             Input::Resolve { by, which, said } => return self.resolve(by, &which, said),
+            Input::Approve { path, approved, by, comment } => {
+                return self.person_answers(&path, approved, by, comment);
+            }
             Input::Fail { by, reason } => return self.fail_by_hand(by, reason),
         }
         if self.context.hold {

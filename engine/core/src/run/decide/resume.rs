@@ -85,7 +85,9 @@ impl<'a> Decider<'a> {
             }
             (StepKind::Http(_) | StepKind::Woo(_), Open::Repeatable) => self.repeat_call(step, path, &frame),
             // Written in one commit with what follows from it; only a journal that was cut by hand ends here.
-            (StepKind::Http(_) | StepKind::Woo(_) | StepKind::WaitFor(_), Open::None) if resolved.is_some() => {
+            (StepKind::Http(_) | StepKind::Woo(_) | StepKind::WaitFor(_) | StepKind::Approve(_), Open::None)
+                if resolved.is_some() =>
+            {
                 match resolved {
                     Some(CallOutcome::Ok(output)) => self.succeed(step, path, output, &frame),
                     Some(CallOutcome::Err(error)) => self.attempt_failed(step, path, error, Some(0)),
@@ -121,7 +123,8 @@ impl<'a> Decider<'a> {
         let index = u32::try_from(active.calls.len() - 1).unwrap_or(u32::MAX);
         let waits = sleeping
             || state.timers.contains_key(&(path.clone(), TimerKind::Call(index)))
-            || state.waits.contains(&(path.clone(), index));
+            || state.waits.contains(&(path.clone(), index))
+            || state.asks(path);
         // A deferred call was not made; it is due when its pause is over.
         let deferred = last.is_deferred();
         let waits = waits || deferred && state.timers.contains_key(&(path.clone(), TimerKind::Retry));

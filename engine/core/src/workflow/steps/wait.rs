@@ -1,15 +1,15 @@
-//! Steps that wait for something from outside: `wait_for`.
+//! Steps that wait for something from outside: `wait_for`, `approve`.
 
 use std::time::Duration;
 
 use super::super::{
-    StepKind, Template, WaitFor, codes,
+    Approve, StepKind, Template, WaitFor, codes,
     node::{Node, Value},
     reader::{Fields, Reader},
     registry::{Field, Shape, optional, required},
     topic,
 };
-use crate::Json;
+use crate::{Json, access::Role};
 
 /// Keys of `wait_for`.
 pub(crate) const WAIT_FOR: &[Field] = &[
@@ -56,4 +56,20 @@ fn topic(reader: &mut Reader<'_>, what: &str, node: &Node) -> Option<Template> {
         return None;
     }
     Some(template)
+}
+
+/// Roles that may answer; whoever only looks does not.
+const ANSWERING: [Role; 2] = [Role::Operator, Role::Owner];
+
+pub(crate) fn approve(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepKind> {
+    let words = ANSWERING.map(Role::as_str);
+    let mut by = Vec::new();
+    if let Some(node) = fields.value("by") {
+        for (_, node) in reader.texts("`by`", node) {
+            let word = reader.word("`by`", node, &words, &[]);
+            by.extend(ANSWERING.into_iter().filter(|role| word == Some(role.as_str())));
+        }
+    }
+    let question = reader.text_template("`approve`", fields.value("approve")?)?;
+    Some(StepKind::Approve(Box::new(Approve { question, by })))
 }

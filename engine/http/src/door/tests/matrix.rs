@@ -44,7 +44,7 @@ impl World {
             .path
             .replace("{id}", id)
             .replace("{*path}", if route.method == "GET" { "shop/sync" } else { "shop/sync/run" });
-        path.replace("/users/{name}", "/users/ada").replace("{name}", "name")
+        path.replace("/users/{name}", "/users/ada").replace("{name}", "name").replace("{step}", "ask")
     }
 
     async fn ask(&self, route: &Route, headers: &[(&str, &str)]) -> Answer {
@@ -65,6 +65,7 @@ fn body(route: &Route) -> Json {
         ("POST", "/stores") => json!({ "id": "third" }),
         ("POST", "/runs/bulk") => json!({ "action": "retry", "filter": {}, "preview": true }),
         ("POST", "/runs/{id}/resolve") => json!({ "done": true }),
+        ("POST", "/runs/{id}/approvals/{step}") => json!({ "approved": true }),
         ("PUT", "/secrets/{name}") => json!({ "value": "y" }),
         ("POST", "/tokens") => json!({ "name": "new", "scopes": ["tokens:write"] }),
         ("POST", "/users/invitations") => json!({ "roles": [{ "role": "viewer" }] }),
@@ -165,9 +166,10 @@ async fn the_right_scope_alone_is_enough() {
         let answer = world.ask_as(route, &token).await;
         let fine = match (route.method, route.path) {
             // The run is over already.
-            ("POST", "/runs/{id}/cancel" | "/runs/{id}/resolve" | "/runs/{id}/fail") => {
-                [202, 409].contains(&answer.status.as_u16())
-            }
+            (
+                "POST",
+                "/runs/{id}/cancel" | "/runs/{id}/resolve" | "/runs/{id}/fail" | "/runs/{id}/approvals/{step}",
+            ) => [202, 409].contains(&answer.status.as_u16()),
             // A token is no session.
             ("DELETE", "/session") | (_, "/session/password" | "/sessions" | "/sessions/{id}") => {
                 answer.refusal() == (400, "session_missing".to_owned())
@@ -188,12 +190,22 @@ async fn what_belongs_to_another_store_is_not_there() {
         let status = answer.status.as_u16();
         let items = || answer.json()["items"].clone();
         match (route.method, route.path) {
-            (_, "/runs/{id}" | "/runs/{id}/cancel" | "/runs/{id}/retry" | "/runs/{id}/resolve" | "/runs/{id}/fail")
+            (
+                _,
+                "/runs/{id}"
+                | "/runs/{id}/cancel"
+                | "/runs/{id}/retry"
+                | "/runs/{id}/resolve"
+                | "/runs/{id}/fail"
+                | "/runs/{id}/approvals/{step}",
+            )
             | (_, "/events/{id}" | "/events/{id}/replay" | "/workflows/{*path}")
             | (_, "/stores/{id}" | "/stores/{id}/test" | "/tokens/{id}") => {
                 assert_eq!(status, 404, "{name}: {answer:?}");
             }
-            ("GET", "/runs" | "/events" | "/workflows" | "/audit") => assert_eq!(items(), json!([]), "{name}"),
+            ("GET", "/runs" | "/approvals" | "/events" | "/workflows" | "/audit") => {
+                assert_eq!(items(), json!([]), "{name}")
+            }
             ("POST", "/runs/bulk") => assert_eq!(answer.json()["count"], 0, "{name}: {answer:?}"),
             ("GET", "/stores") => {
                 assert_eq!((items().as_array().map(Vec::len), &items()[0]["id"]), (Some(1), &json!("other")), "{name}");

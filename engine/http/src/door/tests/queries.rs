@@ -31,7 +31,7 @@ fn sample(name: &str) -> &'static str {
 
 fn target(route: &Route, event: &str) -> String {
     let id = if route.path.starts_with("/events") { event } else { "shop" };
-    route.path.replace("{id}", id).replace("{*path}", "a/low/run").replace("{name}", "name")
+    route.path.replace("{id}", id).replace("{*path}", "a/low/run").replace("{name}", "name").replace("{step}", "step")
 }
 
 async fn detail(house: &House, route: &Route, event: &str, query: &str) -> String {
