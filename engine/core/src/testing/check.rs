@@ -84,7 +84,8 @@ impl Check<'_> {
                 let has = triggers.iter().any(|trigger| matches!(trigger.kind, TriggerKind::Schedule(_)));
                 (has, "schedule", &start.span)
             }
-            _ => return,
+            Happening::Approve(given) => return self.step(&given.step.value, &given.step.span),
+            Happening::Event(_) | Happening::Manual { .. } | Happening::Cancel | Happening::Retry => return,
         };
         if !has {
             let message = format!("the workflow has no trigger `on.{word}`");

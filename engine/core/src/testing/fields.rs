@@ -35,7 +35,7 @@ pub(super) const CASE: &[Field] = &[
 /// The keys that start a case: exactly one of them.
 pub(super) const STARTS: [&str; 4] = ["event", "http", "schedule", "manual"];
 /// What can happen later besides.
-pub(super) const PEOPLE: [&str; 2] = ["cancel", "retry"];
+pub(super) const PEOPLE: [&str; 3] = ["cancel", "retry", "approve"];
 
 const EVENT: Field = optional("event", Shape::Map(EVENT_KEYS), "An event starts it.");
 const HTTP: Field = optional("http", Shape::Map(HTTP_KEYS), "A request to its endpoint starts it.");
@@ -50,6 +50,14 @@ pub(super) const LATER: &[Field] = &[
     MANUAL,
     optional("cancel", Shape::Boolean, "A person cancels every open run."),
     optional("retry", Shape::Boolean, "A person retries every parked or failed run."),
+    optional("approve", Shape::Map(GIVEN), "A person answers an `approve` step."),
+];
+
+pub(super) const GIVEN: &[Field] = &[
+    required("step", Shape::Text, "The step that asks: its id or path."),
+    required("approved", Shape::Boolean, "Yes, or no."),
+    optional("by", Shape::Text, "Who; `test` when absent."),
+    optional("comment", Shape::Text, "In their words."),
 ];
 
 pub(super) const EVENT_KEYS: &[Field] = &[

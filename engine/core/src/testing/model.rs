@@ -99,6 +99,21 @@ pub enum Happening {
     Cancel,
     /// A person retries every parked or failed run.
     Retry,
+    /// A person answers.
+    Approve(GivenAnswer),
+}
+
+/// `approve` in `then`
+#[derive(Debug, Clone)]
+pub struct GivenAnswer {
+    /// Id or path of the step that asks.
+    pub step: At<String>,
+    /// What they say.
+    pub approved: bool,
+    /// Who; `test` when absent.
+    pub by: Option<String>,
+    /// In their words.
+    pub comment: Option<String>,
 }
 
 /// `event`

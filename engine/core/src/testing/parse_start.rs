@@ -3,8 +3,8 @@
 use serde_json::Map;
 
 use super::{
-    EventStart, Happening, HttpStart, Later, ScheduleStart,
-    fields::{EVENT_KEYS, HTTP_KEYS, LATER, MANUAL_KEYS, PEOPLE, SCHEDULE_KEYS, STARTS},
+    At, EventStart, GivenAnswer, Happening, HttpStart, Later, ScheduleStart,
+    fields::{EVENT_KEYS, GIVEN, HTTP_KEYS, LATER, MANUAL_KEYS, PEOPLE, SCHEDULE_KEYS, STARTS},
     parse::TestReader,
 };
 use crate::{
@@ -33,6 +33,9 @@ impl TestReader<'_> {
             let after = fields.value("after").and_then(|node| self.duration("`after`", node));
             let what = self.only_one(&fields, "what happens later", &all).and_then(|given| {
                 let node = fields.value(given)?;
+                if given == "approve" {
+                    return self.answer_given(node).map(Happening::Approve);
+                }
                 if !PEOPLE.contains(&given) {
                     return self.happening(given, node, files);
                 }
@@ -46,6 +49,18 @@ impl TestReader<'_> {
         }
         later.sort_by_key(|one| one.after);
         later
+    }
+
+    fn answer_given(&mut self, node: &Node) -> Option<GivenAnswer> {
+        let fields = self.fields("`approve`", node, &[GIVEN])?;
+        let step = fields.value("step").and_then(|node| {
+            let value = self.text("`step`", node)?;
+            Some(At { value, span: node.span.clone() })
+        });
+        let approved = fields.value("approved").and_then(|node| self.boolean("`approved`", node));
+        let by = fields.value("by").and_then(|node| self.text("`by`", node));
+        let comment = fields.value("comment").and_then(|node| self.text("`comment`", node));
+        Some(GivenAnswer { step: step?, approved: approved?, by, comment })
     }
 
     fn only_one<'k>(&mut self, fields: &Fields<'_>, what: &str, keys: &[&'k str]) -> Option<&'k str> {

@@ -3,6 +3,7 @@
 mod access;
 mod account;
 mod api;
+mod approvals;
 mod audited;
 mod hooks;
 mod idempotent;

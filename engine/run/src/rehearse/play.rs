@@ -8,6 +8,7 @@ use cartwright_core::{
     run::{entry::TimerKind, row::RunStatus},
     secret::SecretMarks,
     shard::ShardId,
+    testing::step_id,
     time::Timestamp,
 };
 use cartwright_sandbox::Sandbox;
@@ -22,6 +23,7 @@ use super::{
     time::{Repeatable, VirtualClock},
 };
 use crate::{
+    OperatorError,
     accept::{AcceptError, Incoming},
     clock::Clock,
     engine::{Engine, Options, Parts, RunDetail, StartError},
@@ -39,8 +41,8 @@ const LOOKS_MAX: u32 = 20_000;
 /// Virtual time that a scene may take.
 const TIME_MAX: Duration = Duration::from_secs(3 * 366 * 24 * 3600);
 const PAGE: usize = 500;
-/// Who cancels and retries.
-const BY: &str = "test";
+/// Who cancels, retries and, where nobody else is named, answers.
+pub(super) const BY: &str = "test";
 
 /// Why a scene could not be played.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +71,12 @@ pub enum PlayError {
     /// A key could not be made.
     #[error("cannot make a key: {0}")]
     Vault(String),
+    /// An answer, and nobody asks.
+    #[error("nobody is asked for approval by the step `{0}` at the time of the answer")]
+    NobodyAsks(String),
+    /// The answer was refused.
+    #[error(transparent)]
+    Answer(#[from] OperatorError),
     /// It goes on and on.
     #[error("it does not come to rest: after {looks} looks and {passed:?} of virtual time something still moves")]
     Restless {
@@ -200,6 +208,17 @@ impl Stage<'_> {
                 let stuck = |status| matches!(status, RunStatus::Parked | RunStatus::Failed);
                 for run in self.runs(stuck).await? {
                     let _moved = self.engine.retry(&run.row.id, BY, false).await;
+                }
+            }
+            Happens::Approve { step, approved, by, comment, must } => {
+                let asked = self.engine.approvals(None, PAGE).await?.items;
+                let meant = |path: &str| path == step || step_id(path) == step;
+                let asked: Vec<_> = asked.into_iter().filter(|one| meant(one.step.as_str())).collect();
+                if asked.is_empty() && must {
+                    return Err(PlayError::NobodyAsks(step));
+                }
+                for one in asked {
+                    self.engine.answer(&one.run, one.step, approved, &by, comment.clone()).await?;
                 }
             }
         }

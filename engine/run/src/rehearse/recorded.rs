@@ -124,6 +124,13 @@ fn scene(recording: &Recording, workflow: &Loaded) -> Scene {
         let what = match &entry.what {
             What::CancelRequested { .. } => Happens::Cancel,
             What::RunRetried { .. } => Happens::Retry,
+            What::ApprovalGiven { path, approved, by: Some(by), comment } => Happens::Approve {
+                step: path.to_string(),
+                approved: *approved,
+                by: by.clone(),
+                comment: comment.clone(),
+                must: false,
+            },
             What::CallResolved { function, outcome: CallOutcome::Ok(value), .. } if function.contains("wait_for") => {
                 // The event that ended a wait is accepted when it was.
                 match serde_json::from_value::<Event>(value.clone()) {

@@ -15,6 +15,7 @@ use serde_json::{
     value::{RawValue, to_raw_value},
 };
 
+use super::play::BY;
 use crate::definition::Loaded;
 
 /// What is played.
@@ -56,6 +57,19 @@ pub enum Happens {
     Cancel,
     /// Every parked or failed run is retried.
     Retry,
+    /// A person answers every open question of a step.
+    Approve {
+        /// Its id or path.
+        step: String,
+        /// What they say.
+        approved: bool,
+        /// Who.
+        by: String,
+        /// In their words.
+        comment: Option<String>,
+        /// That nobody is asked then is an error.
+        must: bool,
+    },
 }
 
 /// Why a case makes no scene.
@@ -130,6 +144,13 @@ fn happening(what: &Happening, tested: &Workflow, now: Timestamp) -> Result<Happ
         }
         Happening::Cancel => Happens::Cancel,
         Happening::Retry => Happens::Retry,
+        Happening::Approve(given) => Happens::Approve {
+            step: given.step.value.clone(),
+            approved: given.approved,
+            by: given.by.clone().unwrap_or_else(|| BY.to_owned()),
+            comment: given.comment.clone(),
+            must: true,
+        },
     })
 }
 

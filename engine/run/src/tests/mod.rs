@@ -1,5 +1,6 @@
 //! The engine over memory storage, with time, network and randomness in the tests' hands.
 
+mod approvals;
 mod flow;
 mod gates;
 mod keys;

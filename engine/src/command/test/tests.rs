@@ -277,3 +277,49 @@ fn a_recorded_run_is_held_against_a_changed_workflow() {
     let elsewhere = with("https://api.example/$", "https://api.example/v2/$");
     assert!(elsewhere.iter().any(|one| one.starts_with("calls: ")), "{elsewhere:?}");
 }
+
+const DECIDES: &str = "on: { event: [a.b] }
+grants: { emit: [paid.back] }
+steps:
+  - { id: decide, approve: \"Refund ${{ event.data.id }}?\", timeout: 3d }
+  - { if: steps.decide.output.approved, emit: paid.back, data: { by: \"${{ steps.decide.output.by }}\" } }
+output: steps.decide.output.comment
+";
+
+#[test]
+fn people_answer_in_time_or_not_at_all() {
+    let given =
+        |given: &str, rest: &str| case(&format!("    then: [{{ after: 3h, approve: {given} }}]\n    expect:\n{rest}"));
+    for (test, wrong) in [
+        (
+            given(
+                "{ step: decide, approved: true, by: grace, comment: fine }",
+                "      { slept: 3h, output: fine, emitted: [{ topic: paid.back, data: { by: grace } }] }\n",
+            ),
+            "",
+        ),
+        (given("{ step: decide, approved: false }", "      { output: null, emitted: [] }\n"), ""),
+        (case("    expect: { slept: 3d, output: nobody answered within 3d, emitted: [] }\n"), ""),
+        (
+            given("{ step: step2, approved: true }", "      { status: waiting }\n"),
+            "nobody is asked for approval by the step `step2`",
+        ),
+    ] {
+        let bench = Bench::new(&[("workflows/w.yaml", DECIDES), ("workflows/w.test.yaml", &test)]);
+        let told = bench.told().join("\n");
+        assert!(told.contains(wrong) && told.is_empty() == wrong.is_empty(), "{test}: {told}");
+    }
+    for wrong in [
+        "{ step: gone, approved: true }",
+        "{ step: decide }",
+        "{ approved: true }",
+        "{ step: decide, approved: yes, x: 1 }",
+        "true",
+    ] {
+        let bench = Bench::new(&[
+            ("workflows/w.yaml", DECIDES),
+            ("workflows/w.test.yaml", &given(wrong, "      { runs: 1 }\n")),
+        ]);
+        assert!(!bench.codes().is_empty(), "{wrong}");
+    }
+}
