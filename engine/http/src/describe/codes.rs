@@ -29,6 +29,7 @@ pub(crate) const CODES: &[(u16, &str, &str)] = &[
     (403, "credentials_wrong", "the current password is wrong"),
     (403, "csrf_wrong", "a change with a cookie came without the right `X-CSRF-Token`"),
     (403, "origin_wrong", "a page of another site sent the request"),
+    (403, "role_missing", "the question is for other roles; `help` names them"),
     (403, "scope_missing", "the token or person may not do that; `help` names the scope"),
     (404, "access_unknown", "there is no such person or session"),
     (404, "event_unknown", "there is no such event, or it is older than retention keeps"),
