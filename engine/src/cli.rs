@@ -19,7 +19,7 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
-pub(crate) use files::{Check, CheckFormat, Denied, Fmt};
+pub(crate) use files::{Check, CheckFormat, Denied, Diff, Fmt, Workflows};
 pub(crate) use operate::{Answering, Approvals, EventReplay, Gates, Resolve, Selection};
 pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
 pub(crate) use testing::{ReplayCheck, Test};
@@ -82,6 +82,13 @@ pub(crate) enum Command {
     Fmt(Fmt),
     /// Run the tests beside workflows, offline
     Test(Test),
+    /// Print the JSON Schema of workflow files, for editors
+    Schema,
+    /// Show what differs between the files and what the engine runs
+    Diff(Diff),
+    /// List and show the workflows that run
+    #[command(subcommand)]
+    Workflows(Workflows),
     /// Run one workflow here and now; nothing is stored
     Run(Run),
     /// Show step by step how a recorded run became what it is

@@ -1,6 +1,8 @@
 //! The workflows folder: files become definitions, a broken edit keeps the last good version running, and changes on
 //! disk are seen while the engine runs.
 
+mod folder;
+
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -26,6 +28,8 @@ const MAX_FILE_BYTES: u64 = 1024 * 1024;
 const MAX_FILES: usize = 50_000;
 /// Folders in folders.
 const MAX_DEPTH: usize = 16;
+
+pub(crate) use folder::{Fingerprint, Folder, Reading};
 
 /// One file, read.
 #[derive(Debug)]
@@ -126,8 +130,14 @@ fn named_below(root: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf
     let mut found = BTreeSet::new();
     let mut folders = vec![(root.to_owned(), 0)];
     while let Some((folder, depth)) = folders.pop() {
-        let entries =
-            fs::read_dir(&folder).or_environment(format_args!("cannot read the folder {}", folder.display()))?;
+        let entries = match fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            // Whoever changes folders removes some between two looks.
+            Err(error) if depth > 0 && error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => {
+                return Err(error).or_environment(format_args!("cannot read the folder {}", folder.display()));
+            }
+        };
         for entry in entries {
             let path = entry.or_environment(format_args!("cannot read the folder {}", folder.display()))?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
@@ -163,57 +173,6 @@ pub(crate) fn is_test(path: &Path) -> bool {
     name.is_some_and(|stem| stem.ends_with(".test"))
 }
 
-/// A folder that is read again and again.
-#[derive(Debug)]
-pub(crate) struct Folder {
-    root: PathBuf,
-    /// The last good version of each file that is there.
-    good: BTreeMap<WorkflowId, Loaded>,
-}
-
-/// What one reading gave.
-#[derive(Debug)]
-pub(crate) struct Reading {
-    /// Good versions, older ones of files that are broken now included.
-    pub(crate) loaded: Vec<Loaded>,
-    pub(crate) findings: Vec<FileFindings>,
-    /// Ids whose version is another than before, or that are gone.
-    pub(crate) changed: Vec<WorkflowId>,
-}
-
-impl Folder {
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, good: BTreeMap::new() }
-    }
-
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
-    }
-
-    pub(crate) fn read(&mut self, sandbox: Option<&Sandbox>) -> Result<Reading> {
-        let mut good = BTreeMap::new();
-        let mut findings = Vec::new();
-        for path in files_below(&self.root)? {
-            let Examined { loaded, finding } = read_file(&self.root, &path, sandbox);
-            findings.extend(finding);
-            let last = || self.good.get(&id_of(&self.root, &path).ok()?).cloned();
-            let Some(loaded) = loaded.or_else(last) else { continue };
-            match good.entry(loaded.definition.id.clone()) {
-                std::collections::btree_map::Entry::Vacant(place) => drop(place.insert(loaded)),
-                std::collections::btree_map::Entry::Occupied(place) => findings.push(twice(place.key(), &path)),
-            }
-        }
-        let file = |id: &WorkflowId| self.root.join(format!("{id}.yaml")).display().to_string();
-        findings.extend(conflicts(good.values(), file));
-        let version =
-            |map: &BTreeMap<WorkflowId, Loaded>, id: &WorkflowId| map.get(id).map(|one| one.workflow.version.clone());
-        let ids: BTreeSet<_> = good.keys().chain(self.good.keys()).cloned().collect();
-        let changed = ids.into_iter().filter(|id| version(&good, id) != version(&self.good, id)).collect();
-        self.good = good;
-        Ok(Reading { loaded: self.good.values().cloned().collect(), findings, changed })
-    }
-}
-
 /// What two workflows cannot both have, such as a path below `/hooks/`. `file` names a workflow's file.
 pub(crate) fn conflicts<'a>(
     loaded: impl Iterator<Item = &'a Loaded>,
@@ -230,12 +189,6 @@ pub(crate) fn conflicts<'a>(
         diagnostics: vec![conflict.diagnostic.clone()],
     };
     set.conflicts().iter().map(finding).collect()
-}
-
-fn twice(id: &WorkflowId, path: &Path) -> FileFindings {
-    let message = "another file has the same workflow id (`.yaml` and `.yml`)";
-    let diagnostics = vec![Diagnostic::error(codes::DUPLICATE_WORKFLOW, 0..0, message).help("Remove one of them.")];
-    FileFindings { workflow: Some(id.clone()), file: path.display().to_string(), source: String::new(), diagnostics }
 }
 
 #[cfg(test)]
@@ -282,13 +235,20 @@ mod tests {
         fs::write(files.path().join("a.yaml"), "on: [").expect("written");
         let second = folder.read(None).expect("read");
         assert_eq!(ids(&second), ["a", "b"]);
-        assert!(second.changed.is_empty() && second.findings[0].is_broken());
+        assert!(second.news.len() == 1 && second.findings[0].is_broken());
         assert_eq!(second.loaded[0].workflow.version, first.loaded[0].workflow.version);
         fs::write(files.path().join("a.yaml"), GOOD.replace("done", "over")).expect("written");
         fs::remove_file(files.path().join("b.yaml")).expect("removed");
         let third = folder.read(None).expect("read");
         assert_eq!(ids(&third), ["a"]);
-        assert_eq!(third.changed.iter().map(WorkflowId::as_str).collect::<Vec<_>>(), ["a", "b"]);
+        assert_eq!(
+            third
+                .news
+                .iter()
+                .map(|one| (one.change.as_str(), one.file.rsplit('/').next().unwrap_or_default()))
+                .collect::<Vec<_>>(),
+            [("changed", "a.yaml"), ("removed", "b.yaml"), ("repaired", "a.yaml")]
+        );
     }
 
     #[test]

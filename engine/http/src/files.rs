@@ -34,7 +34,7 @@ impl FileFindings {
     }
 
     /// One line for each error: `7:3 E0104 unknown key`.
-    pub(crate) fn errors(&self) -> String {
+    pub fn errors(&self) -> String {
         let errors = self.diagnostics.iter().filter(|one| one.severity == Severity::Error);
         let line = |one: &Diagnostic| {
             let place = position(&self.source, one.span.start);

@@ -37,9 +37,10 @@ use crate::{
     hold::{Hold, begin, held, release},
     inner::Inner,
     keys::{KeyError, KeyList, Rotated},
-    live::{LastId, Subscription},
+    live::{LastId, Subscription, WorkflowNews},
     metrics::Metrics,
     outbound::Outbound,
+    recall,
     rehearse::StandIn,
     secrets::Secrets,
     stores::{StoreError, Stores},
@@ -197,11 +198,30 @@ impl Engine {
 
     /// Replaces the workflows. Their texts are on stable storage when it resolves; runs under way keep their versions.
     pub async fn set_workflows(&self, workflows: Vec<Loaded>) -> Result<(), StorageError> {
-        self.inner.pinned.keep(self.inner.storage.as_ref(), &workflows).await?;
+        let storage = self.inner.storage.as_ref();
+        self.inner.pinned.keep(storage, &workflows).await?;
+        // Who only looks at storage changes nothing about what ran there.
+        if !self.inner.options.paused {
+            recall::remember(storage, &workflows).await?;
+        }
         let set = WorkflowSet::new(workflows.into_iter().map(|loaded| loaded.workflow).collect());
         self.inner.workflows.store(Arc::new(set));
         self.inner.workflows_changed.send_modify(|count| *count += 1);
         Ok(())
+    }
+
+    /// Puts the workflows in place that an engine over this storage ran last: for questions while none runs.
+    pub async fn recall_workflows(&self) -> Result<(), StorageError> {
+        let set = recall::last(self.inner.storage.as_ref()).await?;
+        self.inner.workflows.store(Arc::new(set));
+        Ok(())
+    }
+
+    /// Tells those who watch live what became of workflow files.
+    pub fn tell_files(&self, news: Vec<WorkflowNews>) {
+        if !news.is_empty() {
+            self.inner.told.files_changed(self.now(), news);
+        }
     }
 
     /// The workflows that events are matched to.

@@ -25,6 +25,7 @@ pub mod live;
 mod metrics;
 mod operate;
 pub mod outbound;
+mod recall;
 mod recover;
 pub mod rehearse;
 mod retention;

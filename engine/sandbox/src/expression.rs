@@ -11,12 +11,13 @@ use cartwright_core::{
 use rhai::{Dynamic, Engine};
 
 use crate::{
-    compile::{self, Ended},
+    compile::{self, Compiled, Ended},
     engine,
     error::{Cause, Described, describe, not_a_bool},
     limits::Limits,
     session::{Exhausted, Session},
-    value::{Secrets, render, to_json},
+    source::path::Path,
+    value::{Secrets, kind_of, render, shown, to_json},
 };
 
 /// Runs expressions and scripts within [`Limits`]. Cheap to clone; shared by all threads.
@@ -84,6 +85,12 @@ impl Sandbox {
         {
             described.message = message.into();
         }
+        if described.cause == Cause::Script
+            && (described.message.contains(" cannot be compared with ")
+                || described.message.contains("` does not work between "))
+        {
+            described.message.push_str(&operands(compiled, &described.message, scope, &inner.marks));
+        }
         Err(described.for_expression())
     }
 
@@ -93,6 +100,24 @@ impl Sandbox {
         // A mark that got into text by interpolation does not leave where secrets may not.
         Ok(if secrets == Secrets::Mark { json } else { self.inner.marks.redact_json(&json) })
     }
+}
+
+/// Which paths led to the values that do not go together: `; event.data.total is a text ("12.50")`.
+fn operands(compiled: &Compiled, message: &str, scope: &Scope<'_>, marks: &SecretMarks) -> String {
+    /// More are not read.
+    const MOST: usize = 2;
+    let fits = |path: &Path| {
+        let value = path.resolve(scope, marks, false).ok()?;
+        let kind = kind_of(&value);
+        // A number goes with most things; what is named is what surprises.
+        let surprises = kind != "a number" && (message.starts_with(kind) || message.contains(&format!(" {kind}")));
+        let shown = if value.is_unit() { String::new() } else { format!(" ({})", shown(&value)) };
+        surprises.then(|| format!("; {} is {kind}{shown}", path.whole()))
+    };
+    let mut told: Vec<String> = compiled.source.rewritten.paths.iter().filter_map(fits).collect();
+    told.dedup();
+    told.truncate(MOST);
+    told.concat()
 }
 
 /// What may become of secrets in a scope's templates.

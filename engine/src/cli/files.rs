@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use cartwright_core::id::WorkflowId;
+use clap::{Args, Subcommand, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
@@ -15,6 +16,9 @@ pub(crate) struct Check {
     /// What ends the check with exit code 1 besides errors
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(crate) deny: Option<Denied>,
+    /// Check again whenever a file changes, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -53,4 +57,24 @@ pub(crate) struct Fmt {
     /// Read standard input, write standard output
     #[arg(long, conflicts_with_all = ["check", "diff"])]
     pub(crate) stdin: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Ends with 1 where something differs. While no engine runs, it compares with what ran last.")]
+pub(crate) struct Diff {
+    /// Only these files and folders [default: the workflows folder]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Workflows {
+    /// List the workflows that run, and what is wrong with files
+    Ls,
+    /// Show one workflow with its text, as it runs
+    Show {
+        /// The workflow
+        #[arg(value_name = "ID")]
+        workflow: WorkflowId,
+    },
 }

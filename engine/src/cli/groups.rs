@@ -5,7 +5,7 @@ use clap::Command;
 /// Groups with their commands, in the order in which people meet them.
 const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo", "serve", "doctor", "health"]),
-    ("Workflows", &["check", "explain", "fmt", "test", "run"]),
+    ("Workflows", &["check", "explain", "fmt", "test", "run", "workflows", "diff", "schema"]),
     ("History", &["runs", "approvals", "events", "gates", "replay", "replay-check"]),
     ("Stores and secrets", &["store", "secret", "key"]),
     ("Who may do what", &["user", "token", "audit"]),

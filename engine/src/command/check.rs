@@ -30,9 +30,9 @@ use crate::{
 /// Lines of diagnostics are no wider, however wide the terminal is.
 const MAX_COLUMNS: usize = 120;
 
-pub(super) fn run(command: Check, context: &Context) -> Result<()> {
+pub(super) fn run(command: &Check, context: &Context) -> Result<()> {
     let terminal = &context.terminal;
-    let paths = if command.paths.is_empty() { vec![context.config.workflows.clone()] } else { command.paths };
+    let paths = if command.paths.is_empty() { vec![context.config.workflows.clone()] } else { command.paths.clone() };
     let checked = examined(&paths, &context.config.workflows)?;
     let format = command.format.unwrap_or(if terminal.json { CheckFormat::Json } else { CheckFormat::Text });
     checked.print(format, terminal)?;

@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod bulk;
 mod check;
+mod check_watch;
 mod explain;
 mod doctor;
 mod fmt;
@@ -14,6 +15,7 @@ mod events;
 mod export;
 mod gates;
 mod import;
+mod diff;
 mod keys;
 mod manual;
 mod operate;
@@ -25,6 +27,7 @@ mod restore;
 mod resume;
 mod run;
 mod runs;
+mod schema;
 mod secrets;
 pub(crate) mod serve;
 mod stores;
@@ -32,6 +35,7 @@ mod test;
 mod tokens;
 mod users;
 mod watch;
+mod workflows;
 
 use cartwright_core::{Json, time::Timestamp};
 use cartwright_run::{Clock as _, Engine, SystemClock};
@@ -140,10 +144,14 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Demo(demo) => demo::run(demo, context).await,
         Command::Serve(_) => serve::run(context).await,
         Command::Health => health::run(context).await,
-        Command::Check(check) => check::run(check, context),
+        Command::Check(check) if check.watch => check_watch::run(&check, context).await,
+        Command::Check(check) => check::run(&check, context),
         Command::Explain { code } => explain::run(code.as_deref(), &context.terminal),
         Command::Fmt(fmt) => fmt::run(&fmt, context),
         Command::Test(test) => test::run(&test, context),
+        Command::Schema => schema::run(context),
+        Command::Diff(diff) => diff::run(&diff, context).await,
+        Command::Workflows(workflows) => workflows::run(&workflows, context).await,
         Command::Run(run) => run::run(run, context).await,
         Command::Replay { run, with: None } => runs::replay(&run, context).await,
         Command::Replay { run, with: Some(folder) } => replay_check::one(&run, &folder, context).await,
@@ -178,6 +186,14 @@ impl Session {
     /// Whether this process opened the data folder itself.
     pub(crate) fn is_own(&self) -> bool {
         self.own.is_some()
+    }
+
+    /// Where this process opened the data folder itself: puts the workflows in place that ran there last.
+    pub(crate) async fn recall(&self) -> Result<()> {
+        match &self.own {
+            Some(engine) => engine.recall_workflows().await.or_environment("cannot read which workflows ran"),
+            None => Ok(()),
+        }
     }
 
     /// Closes what this process opened and hands the outcome on.

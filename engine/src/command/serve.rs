@@ -20,10 +20,10 @@ use crate::{
     data::{Announcement, DataFolder},
     failure::{Failure, OrFail as _, Result, environment},
     outside,
-    reload::{self, Reloading},
+    reload::{self, Reloading, ToEngine},
     telemetry::{self, Exporter},
     terminal::Terminal,
-    workflows::{Folder, Reading},
+    workflows::{Fingerprint, Folder, Reading},
 };
 
 pub(super) async fn run(context: &Context) -> Result<()> {
@@ -103,7 +103,7 @@ pub(crate) struct Running {
     pub(crate) client: Client,
     pub(crate) address: SocketAddr,
     announcement: Announcement,
-    reloading: Option<Reloading>,
+    reloading: Reloading,
     exporter: Option<Exporter>,
     close: oneshot::Sender<()>,
     server: JoinHandle<io::Result<()>>,
@@ -123,7 +123,7 @@ pub(crate) async fn start(
     let reading = tokio::task::spawn_blocking(move || read(Folder::new(workflows)));
     let storage = assembly::storage(config).await?;
     let outbound = outbound.await.or_environment("making the HTTP client was cut off")??;
-    let (folder, reading) = reading.await.or_environment("reading the workflows was cut off")??;
+    let (folder, seen, reading) = reading.await.or_environment("reading the workflows was cut off")??;
     let vault = assembly::vault(config, data, &storage).await?;
     let token = data.token()?;
     let findings = Findings::default();
@@ -133,7 +133,7 @@ pub(crate) async fn start(
     let (telemetry, exporter) = config.telemetry.as_ref().map(telemetry::start).transpose()?.unzip();
     let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode, telemetry };
     let engine = assembly::start(foundation, loaded).await?;
-    let reloading = reload::watch(folder, engine.clone(), findings.clone());
+    let reloading = reload::watch(folder, seen, ToEngine { engine: engine.clone(), findings: findings.clone() });
     let volume = match &config.storage {
         StorageChoice::Sled(folder) => Some(folder.clone()),
         StorageChoice::Memory => None,
@@ -148,16 +148,18 @@ pub(crate) async fn start(
 }
 
 /// Reads a folder; `None` where there is none.
-fn read(mut folder: Folder) -> Result<(Folder, Option<Reading>)> {
+fn read(mut folder: Folder) -> Result<(Folder, Fingerprint, Option<Reading>)> {
+    // Taken first: what changes from here on is seen as a change.
+    let seen = Fingerprint::of(folder.root());
     let reading = if folder.root().is_dir() { Some(folder.read(None)?) } else { None };
-    Ok((folder, reading))
+    Ok((folder, seen, reading))
 }
 
 fn tell(folder: &Folder, reading: Option<Reading>, findings: &Findings, terminal: &Terminal) -> Vec<Loaded> {
     let root = folder.root().display();
     let Some(reading) = reading else {
         let missing = format!("note: there is no workflows folder {root}");
-        terminal.note(format!("{missing}; nothing will run until it is there and the engine is started again"));
+        terminal.note(format!("{missing}; nothing will run until it is there"));
         return Vec::new();
     };
     report(&reading.findings, terminal);

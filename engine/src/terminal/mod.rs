@@ -129,6 +129,12 @@ impl Terminal {
         }
     }
 
+    /// Output without a line break.
+    pub(crate) fn part(&self, text: &str) {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).ok();
+    }
+
     /// Several lines.
     pub(crate) fn lines(&self, lines: Vec<String>) {
         lines.into_iter().for_each(|line| self.line(line));

@@ -71,6 +71,17 @@ pub enum Shape {
     TextOr(&'static [Field]),
     /// A list of such maps.
     Maps(&'static [Field]),
+    /// A number, with a fraction if wanted.
+    Number {
+        /// The smallest.
+        min: u32,
+        /// The largest.
+        max: u32,
+    },
+    /// A list of these.
+    List(&'static Shape),
+    /// One of these, short forms first.
+    Either(&'static [Shape]),
     /// A form of its own, described by the doc line.
     Special,
 }
@@ -249,9 +260,9 @@ pub const COMMON_STEP_FIELDS: &[Field] = &[
     optional("id", Shape::Text, "Its name in `steps.ID`; unique in the workflow."),
     optional("name", Shape::Text, "For people."),
     optional("if", Shape::Expression, "The step is skipped when this is false."),
-    optional("retry", Shape::Map(RETRY_FIELDS), "When and how often it is tried again."),
+    optional("retry", RETRY, "When and how often it is tried again."),
     optional("timeout", Shape::Duration, "Of the whole step, all its attempts and waits included."),
-    optional("on_error", Shape::Special, "`park`, `fail`, `continue` or `{ goto: ID }`; for `for_each` also `stop`."),
+    optional("on_error", ON_ERROR, "`park`, `fail`, `continue` or `{ goto: ID }`; for `for_each` also `stop`."),
     optional("on_unknown", Shape::OneOf(ON_UNKNOWN_WORDS), "What to do when nobody can say whether a call happened."),
     optional("output", Shape::Expression, "Trims what is kept; sees `output`."),
     optional(
@@ -261,6 +272,16 @@ pub const COMMON_STEP_FIELDS: &[Field] = &[
     ),
 ];
 
+/// The value of `retry`: how often, or a map.
+pub(crate) const RETRY: Shape =
+    Shape::Either(&[Shape::Integer { min: 1, max: crate::retry::MAX_ATTEMPTS }, Shape::Map(RETRY_FIELDS)]);
+
+/// The value of `on_error`.
+const ON_ERROR: Shape = Shape::Either(&[
+    Shape::OneOf(&["park", "fail", "continue", "stop"]),
+    Shape::Map(&[required("goto", Shape::Text, "The id of a later step of the same block.")]),
+]);
+
 /// Keys of `retry`.
 pub const RETRY_FIELDS: &[Field] = &[
     optional(
@@ -269,7 +290,11 @@ pub const RETRY_FIELDS: &[Field] = &[
         "All tries, the first included; 5 when absent.",
     ),
     optional("initial", Shape::Duration, "Wait before the second try; 2s when absent."),
-    optional("factor", Shape::Special, "Each wait is this many times the one before, 1 to 100; 2 when absent."),
+    optional(
+        "factor",
+        Shape::Number { min: 1, max: 100 },
+        "Each wait is this many times the one before, 1 to 100; 2 when absent.",
+    ),
     optional("max", Shape::Duration, "No wait is longer; 10m when absent."),
 ];
 
@@ -281,7 +306,7 @@ pub const WORKFLOW_FIELDS: &[Field] = &[
     optional("name", Shape::Text, "For people."),
     optional("description", Shape::Text, "For people."),
     optional("enabled", Shape::Boolean, "`false`: starts no runs; those that run go on."),
-    required("on", Shape::Map(super::triggers::TRIGGER_FIELDS), "What starts it."),
+    required("on", super::triggers::ON, "What starts it."),
     optional("if", Shape::Expression, "A condition for all triggers."),
     optional("vars", Shape::Template, "A map, evaluated once when the run starts."),
     optional(
@@ -291,7 +316,7 @@ pub const WORKFLOW_FIELDS: &[Field] = &[
     ),
     optional("grants", Shape::Map(super::grants::GRANT_FIELDS), "What it may do; nothing when absent."),
     later("concurrency", "How many runs at once."),
-    optional("retry", Shape::Map(RETRY_FIELDS), "For steps that have none."),
+    optional("retry", RETRY, "For steps that have none."),
     optional("timeout", Shape::Duration, "Of the whole run."),
     optional(
         "undo_on_failure",

@@ -34,7 +34,7 @@ pub(crate) fn map(fields: &[&[Field]]) -> Json {
     let mut properties = Map::new();
     let mut required = Vec::new();
     for field in fields.iter().flat_map(|fields| fields.iter()).filter(|field| field.status != Status::Later) {
-        let mut value = shape(field.shape);
+        let mut value = shape_of(field.shape);
         value["description"] = json!(field.doc);
         properties.insert(field.key.to_owned(), value);
         if field.status == Status::Required {
@@ -44,12 +44,17 @@ pub(crate) fn map(fields: &[&[Field]]) -> Json {
     json!({ "type": "object", "properties": properties, "required": required, "additionalProperties": false })
 }
 
-fn shape(shape: Shape) -> Json {
+fn shape_of(shape: Shape) -> Json {
     match shape {
         Shape::Text => json!({ "type": ["string", "number", "boolean"] }),
         Shape::Boolean => json!({ "type": "boolean" }),
         Shape::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
-        Shape::OneOf(words) => json!({ "enum": words }),
+        Shape::OneOf(words) => {
+            // `method: post` is read as well.
+            let small = words.iter().filter(|word| word.bytes().all(|byte| byte.is_ascii_uppercase()));
+            let all = words.iter().map(|word| (*word).to_owned()).chain(small.map(|word| word.to_ascii_lowercase()));
+            json!({ "enum": all.collect::<Vec<_>>() })
+        }
         Shape::Duration => json!({ "type": "string", "pattern": "^([0-9]+(w|d|h|ms|m|s))+$" }),
         Shape::Expression => json!({ "type": ["string", "boolean", "number"] }),
         Shape::Template | Shape::Any | Shape::Special => json!({}),
@@ -68,16 +73,77 @@ fn shape(shape: Shape) -> Json {
             { "type": ["string", "number"] },
             { "type": "array", "items": { "type": ["string", "number"] } },
         ] }),
-        // `on` may be a list of maps, `retry` a number: the map is what editors complete.
-        Shape::Map(fields) => json!({ "anyOf": [map(&[fields]), { "type": ["array", "integer"] }] }),
         Shape::TextOr(fields) => json!({ "anyOf": [{ "type": "string" }, map(&[fields])] }),
+        Shape::Map(fields) => map(&[fields]),
+        Shape::Number { min, max } => json!({ "type": "number", "minimum": min, "maximum": max }),
+        Shape::List(inner) => json!({ "type": "array", "minItems": 1, "items": shape_of(*inner) }),
+        Shape::Either(shapes) => json!({ "anyOf": shapes.iter().map(|one| shape_of(*one)).collect::<Vec<_>>() }),
         Shape::Maps(fields) => json!({ "type": "array", "minItems": 1, "items": map(&[fields]) }),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{fs, path::Path};
+
     use super::*;
+    use crate::workflow::{
+        Severity, codes,
+        node::{Node, Value},
+        parse, yaml,
+    };
+
+    /// As editors read the file.
+    fn value(node: &Node) -> Json {
+        match &node.value {
+            Value::Scalar(scalar) => scalar.json().unwrap_or(Json::Null),
+            Value::List(items) => items.iter().map(value).collect(),
+            Value::Map(entries) => entries.iter().map(|entry| (entry.key.clone(), value(&entry.value))).collect(),
+        }
+    }
+
+    fn samples() -> Vec<(String, String)> {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut found = Vec::new();
+        for folder in ["workflows", "engine/src/demo/workflows", "tests/golden/workflow", "tests/golden/format"] {
+            for entry in fs::read_dir(root.join(folder)).expect("a folder") {
+                let path = entry.expect("an entry").path();
+                let name = path.display().to_string();
+                if name.ends_with(".yaml") && !name.ends_with(".test.yaml") {
+                    found.extend(fs::read_to_string(&path).ok().map(|text| (name, text)));
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn accepts_what_the_parser_accepts_and_refuses_what_it_says_about_structure() {
+        let validator = jsonschema::validator_for(&json_schema()).expect("a schema");
+        let (mut fine, mut refused) = (0, 0);
+        for (name, source) in samples() {
+            let parsed = parse("sample".parse().expect("an id"), &source, &|_| Ok("1".to_owned()));
+            let Some(root) = yaml::read(&source, &mut Vec::new()) else { continue };
+            let instance = value(&root);
+            let errors: Vec<&str> =
+                parsed.diagnostics.iter().filter(|one| one.severity == Severity::Error).map(|one| one.code).collect();
+            if errors.is_empty() {
+                let problems: Vec<String> = validator
+                    .iter_errors(&instance)
+                    .map(|error| format!("{} {error}", error.instance_path()))
+                    .collect();
+                assert!(problems.is_empty(), "{name}: {problems:#?}");
+                fine += 1;
+            } else if errors
+                .iter()
+                .any(|code| [codes::UNKNOWN_KEY, codes::MISSING_KEY, codes::LATER_KEY].contains(code))
+            {
+                assert!(!validator.is_valid(&instance), "{name} passes, but has {errors:?}");
+                refused += 1;
+            }
+        }
+        assert!(fine >= 10 && refused >= 5, "{fine} accepted, {refused} refused");
+    }
 
     #[test]
     fn holds_what_is_executed_and_nothing_else() {

@@ -20,13 +20,28 @@ pub use manual::{INPUT_FIELDS, MANUAL_FIELDS};
 /// Most triggers of a workflow.
 const MAX_TRIGGERS: usize = 100;
 
+/// The value of `on`: triggers by their kind, or a list of such maps.
+pub const ON: Shape = Shape::Either(&[Shape::Map(TRIGGER_FIELDS), Shape::List(&Shape::Map(TRIGGER_FIELDS))]);
+
+/// Topics, or a map.
+const WOO: Shape = Shape::Either(&[Shape::Texts, Shape::Map(WOO_FIELDS)]);
+const EVENT: Shape = Shape::Either(&[Shape::Texts, Shape::Map(EVENT_FIELDS)]);
+const HTTP: Shape = Shape::Either(&[Shape::Text, Shape::Map(HTTP_FIELDS)]);
+const MANUAL: Shape = Shape::Either(&[Shape::Boolean, Shape::Map(MANUAL_FIELDS)]);
+/// One occurrence after another, or several schedules.
+const SCHEDULE: Shape = Shape::Either(&[
+    Shape::Text,
+    Shape::Map(SCHEDULE_FIELDS),
+    Shape::List(&Shape::Either(&[Shape::Text, Shape::Map(SCHEDULE_FIELDS)])),
+]);
+
 /// Keys of `on`.
 pub const TRIGGER_FIELDS: &[Field] = &[
-    optional("woo", Shape::Special, "Topics of stores: `[order.created]`, `order.*`, or a map."),
-    optional("schedule", Shape::Special, "A cron expression, a list of them, or of maps."),
-    optional("http", Shape::Special, "A path below `/hooks/`, or a map."),
-    optional("event", Shape::Special, "Topics that workflows emit: `[stock.low]`, or a map."),
-    optional("manual", Shape::Special, "`true`, or `{ inputs }`: a form in the dashboard, flags in the CLI."),
+    optional("woo", WOO, "Topics of stores: `[order.created]`, `order.*`, or a map."),
+    optional("schedule", SCHEDULE, "A cron expression, a list of them, or of maps."),
+    optional("http", HTTP, "A path below `/hooks/`, or a map."),
+    optional("event", EVENT, "Topics that workflows emit: `[stock.low]`, or a map."),
+    optional("manual", MANUAL, "`true`, or `{ inputs }`: a form in the dashboard, flags in the CLI."),
 ];
 
 const CONDITION: Field = optional("if", Shape::Expression, "A condition for this trigger.");

@@ -1,6 +1,6 @@
 //! `GET /api/v1/workflows/{id}`: one workflow: its text, what it listens to, may do and does, and what is wrong with its file.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{extract::State, http::StatusCode};
 use cartwright_core::{
@@ -39,6 +39,9 @@ struct Shown<'a> {
     /// The YAML text of this version; null: it is not kept any more.
     #[schema(required)]
     source: Option<&'a str>,
+    /// Script files by the name the text gives them.
+    #[schema(value_type = BTreeMap<String, String>)]
+    scripts: BTreeMap<&'a str, &'a str>,
     grants: GrantsBody<'a>,
     /// All of them, outer ones before inner ones.
     steps: Vec<StepBody<'a>>,
@@ -95,7 +98,9 @@ pub(super) async fn show(State(door): State<Arc<Door>>, caller: Caller, Segment(
     let seen = set.get(&id).filter(|workflow| sees(&door, &caller, Area::Workflows, workflow));
     let workflow = seen.ok_or_else(|| not_there(&caller, &id, &own))?;
     let text = door.engine.definition(&workflow.version).await?;
+    let files = text.iter().flat_map(|text| &text.files);
     let shown = Shown {
+        scripts: files.map(|(name, text)| (name.as_str(), text.as_str())).collect(),
         row: row(&set, workflow),
         source: text.as_ref().map(|Definition { source, .. }| source.as_str()),
         grants: grants(&workflow.grants),

@@ -18,6 +18,7 @@ use serde_json::json;
 
 use super::{
     Gated,
+    files::WorkflowNews,
     health::Change,
     item::{LiveItem, LiveKind},
 };
@@ -96,6 +97,20 @@ pub(super) fn of_store(now: Timestamp, store: &StoreId, change: Change) -> LiveI
     let mut item = LiveItem::new(LiveKind::Store, now, status);
     item.store = Some(store.clone());
     item.data = data;
+    item
+}
+
+/// What became of a workflow file.
+pub(super) fn of_workflow(now: Timestamp, news: WorkflowNews) -> LiveItem {
+    let mut item = LiveItem::new(LiveKind::Workflow, now, news.change.as_str());
+    item.workflow = news.workflow;
+    item.data = json!({ "file": news.file });
+    if let Some(version) = news.version {
+        item.data["version"] = json!(version);
+    }
+    if let Some(error) = news.error {
+        item.data["error"] = json!({ "message": error });
+    }
     item
 }
 

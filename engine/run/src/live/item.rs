@@ -9,8 +9,8 @@ use cartwright_core::{
 };
 use serde::Serialize;
 
-/// Every word that `status` may be: of events, runs, steps and stores.
-pub const STATUSES: [&str; 17] = [
+/// Every word that `status` may be: of events, runs, steps, stores and workflow files.
+pub const STATUSES: [&str; 22] = [
     "accepted",
     "duplicate",
     "merged",
@@ -28,6 +28,11 @@ pub const STATUSES: [&str; 17] = [
     "unknown",
     "reachable",
     "unreachable",
+    "added",
+    "changed",
+    "removed",
+    "broken",
+    "repaired",
 ];
 /// About what an item costs besides its texts: its fields, its place in the ring and the frame of its JSON, in bytes.
 const ITEM_BYTES: usize = size_of::<LiveItem>() + 300;
@@ -45,11 +50,13 @@ pub enum LiveKind {
     Step,
     /// A store could not be called, or can be called again.
     Store,
+    /// A workflow file was added, changed, removed, broken or repaired while the engine runs.
+    Workflow,
 }
 
 impl LiveKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Event, Self::Run, Self::Step, Self::Store];
+    pub const ALL: [Self; 5] = [Self::Event, Self::Run, Self::Step, Self::Store, Self::Workflow];
 
     /// The word that people and filters use.
     pub fn as_str(self) -> &'static str {
@@ -58,6 +65,7 @@ impl LiveKind {
             Self::Run => "run",
             Self::Step => "step",
             Self::Store => "store",
+            Self::Workflow => "workflow",
         }
     }
 }

@@ -5,6 +5,7 @@
 //! Nothing here is durable: a subscriber that was away too long is told that there is a gap and asks the API.
 
 mod facts;
+mod files;
 mod health;
 mod item;
 mod ring;
@@ -22,6 +23,7 @@ use cartwright_storage::Batch;
 use self::{facts::Shown, health::Health, ring::Ring};
 use crate::clock::Entropy;
 
+pub use files::{FileChange, WorkflowNews};
 pub use item::{LiveItem, LiveKind, STATUSES};
 pub use ring::{Gap, InvalidLastId, LastId, Subscription, Taken};
 
@@ -75,6 +77,11 @@ impl Live {
         if !told.is_empty() {
             self.ring.publish(now, || told.iter().filter_map(|one| facts::of_gate(now, one)).collect());
         }
+    }
+
+    /// Workflow files changed, and what runs with them.
+    pub(crate) fn files_changed(&self, now: Timestamp, news: Vec<WorkflowNews>) {
+        self.ring.publish(now, || news.into_iter().map(|one| facts::of_workflow(now, one)).collect());
     }
 
     /// A call to a store ended.

@@ -82,6 +82,37 @@ impl Date {
             .ok_or_else(|| fail("the date would lie outside the years 1 to 9999"))
     }
 
+    /// How many whole units lie between two dates, counted on the calendar and the clock of the first one's zone for
+    /// days and longer; negative when the second is earlier.
+    fn diff(&self, other: &Self, unit: &str) -> Result<i64, Failure> {
+        if let Some((_, millis)) = [("millis", 1), ("seconds", 1_000), ("minutes", 60_000), ("hours", 3_600_000)]
+            .into_iter()
+            .find(|(name, _)| *name == unit)
+        {
+            return Ok((other.millis() - self.millis()) / millis);
+        }
+        let (from, to) = (self.0.naive_local(), other.0.with_timezone(&self.0.timezone()).naive_local());
+        let months = || {
+            let count = i64::from(to.year() - from.year()) * 12 + i64::from(to.month()) - i64::from(from.month());
+            // A month is over when its day and time are reached, or its last day where it is shorter.
+            let reached = from.checked_add_months_signed(count).unwrap_or(to);
+            match count.signum() {
+                1 if reached > to => count - 1,
+                -1 if reached < to => count + 1,
+                _ => count,
+            }
+        };
+        match unit {
+            "days" => Ok((to - from).num_days()),
+            "weeks" => Ok((to - from).num_weeks()),
+            "months" => Ok(months()),
+            "years" => Ok(months() / 12),
+            _ => Err(fail(format!(
+                "`{unit}` is not a unit; use millis, seconds, minutes, hours, days, weeks, months or years"
+            ))),
+        }
+    }
+
     fn format(&self, pattern: &str) -> Result<String, Failure> {
         use chrono::format::{Item, StrftimeItems};
         if pattern.len() > FORMAT_MAX_BYTES {
@@ -103,6 +134,18 @@ impl fmt::Display for Date {
             return f.write_str(&self.0.to_utc().to_rfc3339_opts(seconds, true));
         }
         f.write_str(&self.0.to_rfc3339_opts(seconds, false))
+    }
+}
+
+/// Months in both directions; the last day of a month that is too short.
+trait SignedMonths: Sized {
+    fn checked_add_months_signed(self, months: i64) -> Option<Self>;
+}
+
+impl SignedMonths for NaiveDateTime {
+    fn checked_add_months_signed(self, months: i64) -> Option<Self> {
+        let count = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
+        if months < 0 { self.checked_sub_months(count) } else { self.checked_add_months(count) }
     }
 }
 
@@ -219,9 +262,28 @@ pub(super) fn register(engine: &mut Engine) {
             date.moved(if days < 0 { local.checked_sub_days(count) } else { local.checked_add_days(count) })
         })
         .register_fn("add_months", |date: Date, months: i64| {
-            let count = Months::new(u32::try_from(months.unsigned_abs()).map_err(|_| fail("too many months"))?);
-            let local = date.0.naive_local();
-            date.moved(if months < 0 { local.checked_sub_months(count) } else { local.checked_add_months(count) })
+            date.moved(date.0.naive_local().checked_add_months_signed(months))
+        })
+        .register_fn("add_weeks", |date: Date, weeks: i64| {
+            let days = weeks.checked_mul(7).and_then(chrono::TimeDelta::try_days);
+            date.moved(days.and_then(|days| date.0.naive_local().checked_add_signed(days)))
+        })
+        .register_fn("add_years", |date: Date, years: i64| {
+            let months = years.checked_mul(12);
+            date.moved(months.and_then(|months| date.0.naive_local().checked_add_months_signed(months)))
+        })
+        .register_fn("diff", |date: Date, other: Date, unit: ImmutableString| date.diff(&other, &unit))
+        .register_fn("start_of_week", |date: Date| {
+            let back = Days::new(u64::from(date.0.weekday().num_days_from_monday()));
+            let monday = date.0.date_naive().checked_sub_days(back);
+            date.moved(monday.and_then(|day| day.and_hms_opt(0, 0, 0)))
+        })
+        .register_fn("start_of_year", |date: Date| {
+            date.moved(NaiveDate::from_ymd_opt(date.0.year(), 1, 1).and_then(|day| day.and_hms_opt(0, 0, 0)))
+        })
+        .register_fn("start_of_hour", |date: Date| {
+            let into = i64::from(date.0.minute()) * 60_000 + i64::from(date.0.second()) * 1_000;
+            date.plus(-(into + i64::from(date.0.timestamp_subsec_millis())))
         })
         .register_fn("start_of_day", |date: Date| date.moved(date.0.date_naive().and_hms_opt(0, 0, 0)))
         .register_fn("start_of_month", |date: Date| {

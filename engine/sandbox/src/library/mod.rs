@@ -14,6 +14,13 @@ use rhai::{Engine, FuncRegistration, RhaiNativeFunc};
 pub(crate) const NAMES: &[&str] = &[
     "number",
     "money",
+    "cents",
+    "diff",
+    "add_days",
+    "add_months",
+    "start_of_day",
+    "start_of_week",
+    "start_of_month",
     "round",
     "floor",
     "ceiling",

@@ -251,7 +251,14 @@ impl Path {
         let before = self.text(at);
         match (parent, &self.segments[at]) {
             (Json::Object(map), Segment::Key { name, .. }) => {
-                let hint = if hints { suggest(name, map.keys().map(String::as_str)) } else { String::new() };
+                let names = || map.keys().map(String::as_str);
+                let hint = match hints {
+                    true => match suggest(name, names()) {
+                        nothing if nothing.is_empty() => has(names()),
+                        suggestion => suggestion,
+                    },
+                    false => String::new(),
+                };
                 format!("{whole} does not exist{hint}").into()
             }
             (other, Segment::Length { .. }) => {
@@ -271,6 +278,11 @@ impl Path {
         }
     }
 
+    /// The whole path as text.
+    pub(crate) fn whole(&self) -> String {
+        self.text(self.segments.len())
+    }
+
     /// The path's first `count` segments as text.
     fn text(&self, count: usize) -> String {
         let mut text = self.root.name().to_owned();
@@ -285,6 +297,17 @@ impl Path {
         }
         text
     }
+}
+
+/// `; it has id, number, …`, or nothing.
+fn has<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    /// More than these are not read.
+    const NAMES: usize = 8;
+    let mut names: Vec<&str> = names.filter(|name| name.len() <= SUGGESTION_MAX_BYTES).take(NAMES + 1).collect();
+    if names.len() > NAMES {
+        names[NAMES] = "…";
+    }
+    if names.is_empty() { String::new() } else { format!("; it has {}", names.join(", ")) }
 }
 
 /// The position that `at` means in a list of `length`; negative counts from the end.

@@ -1,5 +1,6 @@
 //! The sandbox from outside: expressions, scripts, hostile input.
 
+mod exact;
 mod expressions;
 mod hostile;
 mod scripts;

@@ -305,7 +305,7 @@ fn whatever_is_caught_has_a_code() {
         ("try { 1 / 0 } catch (e) { return e.code; }", json!("script")),
         ("try { #{}.x } catch (e) { return [e.code, e.status]; }", json!(["script", null])),
         ("try { number(\"x\") } catch (e) { return e.code; }", json!("invalid")),
-        ("try { event.data.x } catch (e) { return e.message; }", json!("event.data.x does not exist")),
+        ("try { event.data.x } catch (e) { return e.message; }", json!("event.data.x does not exist; it has id")),
         ("try { throw \"own\" } catch (e) { return e; }", json!("own")),
         ("try { throw #{ code: 5 } } catch (failure) { return failure; }", json!({ "code": 5 })),
     ] {

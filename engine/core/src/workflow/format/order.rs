@@ -84,8 +84,18 @@ pub(super) fn below(place: Place, keys: &[&str], key: &str) -> Place {
             Some(kind) if kind.fields.iter().any(|field| field.key == key) => of(kind.fields),
             _ => of(COMMON_STEP_FIELDS),
         },
-        Place::Shaped(Shape::Map(fields) | Shape::Maps(fields)) => of(fields),
-        Place::Shaped(_) | Place::Steps | Place::Other => Place::Other,
+        Place::Shaped(shape) => keys_of(shape).map_or(Place::Other, of),
+        Place::Steps | Place::Other => Place::Other,
+    }
+}
+
+/// The keys that a map of this shape has.
+fn keys_of(shape: Shape) -> Option<&'static [Field]> {
+    match shape {
+        Shape::Map(fields) | Shape::Maps(fields) => Some(fields),
+        Shape::List(inner) => keys_of(*inner),
+        Shape::Either(shapes) => shapes.iter().find_map(|shape| keys_of(*shape)),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::super::{
     OnError, Step, StepKind, Template, codes,
     node::Node,
     reader::Reader,
-    registry::{Field, ON_UNKNOWN_WORDS, RETRY_FIELDS, STEP_KINDS, Shape, Status, StepKindSpec, optional},
+    registry::{Field, ON_UNKNOWN_WORDS, RETRY, STEP_KINDS, Shape, Status, StepKindSpec, optional},
 };
 use crate::Json;
 
@@ -14,7 +14,7 @@ const KINDS: &[&str] = &["script", "plugin", "http", "woo", "batch", "command", 
 /// Keys that every undo may have.
 pub(crate) const UNDO_FIELDS: &[Field] = &[
     optional("if", Shape::Expression, "Nothing is undone when this is false."),
-    optional("retry", Shape::Map(RETRY_FIELDS), "When and how often it is tried again."),
+    optional("retry", RETRY, "When and how often it is tried again."),
     optional("timeout", Shape::Duration, "Of the whole undo, all its attempts included."),
     optional(
         "on_error",

@@ -21,7 +21,7 @@ const METHODS: &[&str] = &["POST", "GET", "PUT", "PATCH", "DELETE"];
 pub const HTTP_FIELDS: &[Field] = &[
     required("path", Shape::Text, "`/intake` answers at `/hooks/intake`."),
     optional("method", Shape::OneOf(METHODS), "POST when absent."),
-    optional("auth", Shape::Special, "Who may call: `none`, `bearer`, `{ bearer: { secret } }` or `{ hmac: { … } }`."),
+    optional("auth", AUTH, "Who may call: `none`, `bearer`, `{ bearer: { secret } }` or `{ hmac: { … } }`."),
     optional("respond", Shape::OneOf(&["async"]), "Answers 202 at once."),
     CONDITION,
     later("schema", "The JSON Schema of the body."),
@@ -30,6 +30,14 @@ pub const HTTP_FIELDS: &[Field] = &[
     GATES[2],
     GATES[3],
 ];
+
+const AUTH: Shape = Shape::Either(&[
+    Shape::OneOf(&["none", "bearer"]),
+    Shape::Map(&[
+        optional("bearer", Shape::Map(BEARER_FIELDS), "The secret that callers send."),
+        optional("hmac", Shape::Map(HMAC_FIELDS), "The secret that signs, and how."),
+    ]),
+]);
 
 const BEARER_FIELDS: &[Field] = &[required("secret", Shape::Text, "The name of the secret that callers send.")];
 

@@ -42,6 +42,7 @@ pub(super) fn area(kind: LiveKind) -> Area {
     match kind {
         LiveKind::Event => Area::Events,
         LiveKind::Store => Area::Stores,
+        LiveKind::Workflow => Area::Workflows,
         _ => Area::Runs,
     }
 }
