@@ -173,10 +173,12 @@ pub(crate) fn is_test(path: &Path) -> bool {
     name.is_some_and(|stem| stem.ends_with(".test"))
 }
 
-/// What two workflows cannot both have, such as a path below `/hooks/`. `file` names a workflow's file.
+/// What two workflows cannot both have, such as a path below `/hooks/`, and calls of workflows that are not there.
+/// `file` names a workflow's file; `is_there` says whether a workflow that did not load has one.
 pub(crate) fn conflicts<'a>(
     loaded: impl Iterator<Item = &'a Loaded>,
     file: impl Fn(&WorkflowId) -> String,
+    is_there: impl Fn(&str) -> bool,
 ) -> Vec<FileFindings> {
     let loaded: Vec<&Loaded> = loaded.collect();
     let set = WorkflowSet::new(loaded.iter().map(|one| Arc::clone(&one.workflow)).collect());
@@ -188,7 +190,14 @@ pub(crate) fn conflicts<'a>(
         source: source(&conflict.workflow).unwrap_or_default(),
         diagnostics: vec![conflict.diagnostic.clone()],
     };
-    set.conflicts().iter().map(finding).collect()
+    // A file that is there and has errors of its own is not missing.
+    let calls = set.unknown_calls().into_iter().filter(|(id, _)| !is_there(id)).map(|(_, conflict)| conflict);
+    set.conflicts().iter().cloned().chain(calls).map(|conflict| finding(&conflict)).collect()
+}
+
+/// Whether a workflow has a file, whatever is in it.
+pub(crate) fn has_file(root: &Path, id: &str) -> bool {
+    ["yaml", "yml"].iter().any(|extension| root.join(format!("{id}.{extension}")).is_file())
 }
 
 #[cfg(test)]

@@ -197,6 +197,7 @@ impl Pure {
             events: None,
             store: Some(&self.store),
             inputs: Ok(self.inputs.as_ref()),
+            workflows: None,
             evaluate: &self.sandbox,
             marks: &self.marks,
             now: Timestamp::from_millis(1_000_000_000_000),

@@ -83,6 +83,7 @@ fn record(pure: &Pure) -> Vec<Entry> {
         shard: ShardId::all().next().expect("shards"),
         hops: 0,
         events: Vec::new(),
+        parent: None,
     };
     let mut journal = vec![Entry { at, what }];
     let begun = apply(None, &journal[0]).expect("a beginning");

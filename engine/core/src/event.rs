@@ -75,6 +75,21 @@ pub enum Source {
         /// The emitting step.
         step: StepPath,
     },
+    /// A workflow's `call`; it starts exactly one workflow.
+    Call {
+        /// The calling run.
+        run: RunId,
+        /// The calling step.
+        step: StepPath,
+        /// The workflow that is called.
+        workflow: WorkflowId,
+        /// The caller's shard: what became of the child is said in the commit that ends it.
+        shard: ShardId,
+        /// Whether the caller waits for its end.
+        awaited: bool,
+        /// The workflows of all callers, the outermost first.
+        chain: Vec<WorkflowId>,
+    },
     /// `POST /api/v1/events` or the command line.
     Api,
     /// `cartwright run`; it starts exactly one workflow.
@@ -99,7 +114,8 @@ impl Source {
     /// The one workflow this source is addressed to, where it is.
     pub fn workflow(&self) -> Option<&WorkflowId> {
         match self {
-            Self::Http { workflow, .. } | Self::Schedule { workflow, .. } | Self::Manual { workflow } => Some(workflow),
+            Self::Http { workflow, .. } | Self::Schedule { workflow, .. } => Some(workflow),
+            Self::Manual { workflow } | Self::Call { workflow, .. } => Some(workflow),
             Self::Replay { workflow, source, .. } => workflow.as_ref().or_else(|| source.workflow()),
             Self::Woo { .. } | Self::Emit { .. } | Self::Api => None,
         }
@@ -132,6 +148,9 @@ impl Event {
     /// The shard that owns this event and the runs it starts: its store's, else its workflow's, else the one that all
     /// other events without a store share.
     pub fn shard(&self) -> ShardId {
+        if let Source::Call { shard, .. } = self.source.first() {
+            return *shard;
+        }
         match (&self.store, self.source.workflow()) {
             (Some(store), _) => ShardId::of(store.as_str()),
             (None, Some(workflow)) => ShardId::of(workflow.as_str()),

@@ -70,13 +70,15 @@ fn addressed<'a>(set: &'a WorkflowSet, event: &Event) -> Option<(&'a Arc<Workflo
             schedules.iter().any(|schedule| schedule.cron.source == *cron)
         }
         (TriggerKind::Manual, Source::Manual { .. }) => event.topic == MANUAL_TOPIC,
+        (TriggerKind::Manual, Source::Call { .. }) => true,
         (TriggerKind::Woo { topics, .. } | TriggerKind::Event { topics }, Source::Manual { .. }) => {
             topics.iter().any(|pattern| crate::workflow::topic::matches(pattern, &event.topic))
         }
         _ => false,
     };
     let trigger = workflow.triggers.iter().find(meant);
-    // A run by hand starts a workflow whatever it listens to; a path or a time that is gone starts nothing.
-    let any = matches!(source, Source::Manual { .. }).then(|| workflow.triggers.first()).flatten();
+    // A run by hand or a call starts a workflow whatever it listens to; a path or a time that is gone starts nothing.
+    let any =
+        matches!(source, Source::Manual { .. } | Source::Call { .. }).then(|| workflow.triggers.first()).flatten();
     trigger.or(any).map(|trigger| (workflow, trigger))
 }

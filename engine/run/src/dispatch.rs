@@ -9,11 +9,13 @@ use std::{
 };
 
 use cartwright_core::{
+    call::{CallError, CallOutcome},
     evaluate::{Evaluate, Scope},
-    event::{Event, Match, MatchOutcome},
+    event::{Event, Match, MatchOutcome, Source},
     id::{EventId, RunId},
     run::{
         apply::apply,
+        child::Parent,
         decide::HOPS_MAX,
         entry::{Entry, What},
     },
@@ -22,7 +24,7 @@ use cartwright_core::{
     trigger,
     workflow::{Trigger, Workflow},
 };
-use cartwright_storage::{Batch, CommitError, Mail, StorageError};
+use cartwright_storage::{Batch, CommitError, Mail, MailBody, MailKey, StorageError};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
@@ -165,6 +167,9 @@ enum Turn {
 
 /// Whether no workflow listens to an event and no run may wait for it: most of what a busy store sends.
 fn is_unheard(inner: &Inner, event: &Event) -> bool {
+    if matches!(event.source, Source::Call { .. }) {
+        return false;
+    }
     let store = event.store.as_ref().and_then(|id| inner.stores.get(id));
     let tags = store.as_ref().map_or(&[][..], |store| store.tags.as_slice());
     let nobody_waits = match &event.store {
@@ -268,7 +273,12 @@ async fn match_event(
 ) {
     let considered = consider(inner, &event);
     let mail = match wait::mail_for(inner, &event, &considered.views).await {
-        Ok(mail) => mail,
+        Ok(mut mail) => {
+            if let Some(told) = not_started(&event, &considered.matches) {
+                mail.entry(event.shard()).or_default().push(told);
+            }
+            mail
+        }
         Err(error) => return give_back(inner, &event, &error),
     };
     // Mail is kept once however often it is sent, so it may go before the event leaves the inbox.
@@ -404,7 +414,9 @@ fn decide_match(
     let inputs = inputs_view(workflow, views).unwrap_or_default();
     let (event_view, store) = (Some(&views.event), views.store.as_ref());
     let scope = Scope { event: event_view, store, inputs: inputs.as_ref(), ..Scope::default() };
-    for condition in trigger::conditions(workflow, trigger) {
+    // A call means the workflow, not what it listens to.
+    let is_called = matches!(event.source.first(), Source::Call { .. });
+    for condition in trigger::conditions(workflow, trigger).filter(|_| !is_called) {
         match inner.sandbox.condition(condition, &scope) {
             Ok(true) => {}
             Ok(false) => return MatchOutcome::ConditionFalse { condition: condition.source.to_string() },
@@ -417,6 +429,29 @@ fn decide_match(
     MatchOutcome::Started { run: RunId::derived(event.time, &event.id, &workflow.id) }
 }
 
+/// Who called a run that this event starts; a replay has no caller.
+fn parent_of(event: &Event) -> Option<Parent> {
+    match &event.source {
+        Source::Call { run, step, awaited, chain, .. } => {
+            Some(Parent { run: run.clone(), step: step.clone(), awaited: *awaited, chain: chain.clone() })
+        }
+        _ => None,
+    }
+}
+
+/// A call that starts nothing (its workflow went away in the meantime) would be waited for in vain: the caller is told.
+fn not_started(event: &Event, matches: &[Match]) -> Option<Mail> {
+    let Source::Call { run, step, workflow, awaited: true, .. } = &event.source else { return None };
+    if matches.iter().any(|one| matches!(one.outcome, MatchOutcome::Started { .. })) {
+        return None;
+    }
+    let child = RunId::derived(event.time, &event.id, workflow);
+    let message = format!("`{workflow}` was not started: it went away or was disabled in the meantime");
+    let outcome = CallOutcome::Err(CallError::r#final("call_failed", message));
+    let key = MailKey { run: run.clone(), id: format!("child:{child}") };
+    Some(Mail { key, body: MailBody::Child { path: step.clone(), child, outcome } })
+}
+
 fn new_run(inner: &Inner, event: &Event, run: RunId, workflow: &Arc<Workflow>, views: &Arc<EventViews>) -> Fresh {
     let what = What::RunStarted {
         run,
@@ -427,6 +462,7 @@ fn new_run(inner: &Inner, event: &Event, run: RunId, workflow: &Arc<Workflow>, v
         shard: event.shard(),
         hops: event.hops,
         events: Vec::new(),
+        parent: parent_of(event),
     };
     let entry = Entry { at: inner.clock.now(), what };
     let state = apply(None, &entry).expect("a journal may begin with run_started");

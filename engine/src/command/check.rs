@@ -24,7 +24,7 @@ use crate::{
     cli::{Check, CheckFormat, Denied},
     failure::{Result, environment, quiet},
     terminal::{Terminal, Tone},
-    workflows::{conflicts, files_below, read_file},
+    workflows::{conflicts, files_below, has_file, read_file},
 };
 
 /// Lines of diagnostics are no wider, however wide the terminal is.
@@ -67,7 +67,7 @@ fn examined(paths: &[PathBuf], workflows: &Path) -> Result<Checked> {
         }
     }
     let name = |id: &_| loaded.get(id).map(|(file, _): &(PathBuf, _)| file.display().to_string()).unwrap_or_default();
-    findings.extend(conflicts(loaded.values().map(|(_, one)| one), name));
+    findings.extend(conflicts(loaded.values().map(|(_, one)| one), name, |id| has_file(workflows, id)));
     Ok(Checked { files, findings: merged(findings) })
 }
 

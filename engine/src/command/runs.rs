@@ -153,6 +153,17 @@ fn facts(run: &Json, context: &Context) {
     if let Some(why) = error_of(run) {
         terminal.error_fact("error", &why);
     }
+    if let Some(parent) = run.get("parent") {
+        terminal.fact("caller", &format!("{} at {}", field(parent, "run"), field(parent, "step")));
+    }
+    for child in run.get("children").and_then(Json::as_array).into_iter().flatten() {
+        let waits =
+            child["awaited"] == true && !matches!(child["status"].as_str(), Some("succeeded" | "failed" | "cancelled"));
+        let status = child["status"].as_str().unwrap_or("not there yet");
+        let waits = if waits { ", waited for" } else { "" };
+        let (step, workflow, id) = (field(child, "step"), field(child, "workflow"), field(child, "run"));
+        terminal.fact("calls", &format!("{id} {workflow} ({status}{waits}) at {step}"));
+    }
     for (name, key) in [("undone", "done"), ("remains", "left")] {
         let paths = run.get("undo").and_then(|undo| undo.get(key)).and_then(Json::as_array);
         let paths: Vec<&str> = paths.into_iter().flatten().filter_map(Json::as_str).collect();

@@ -119,6 +119,10 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
             line(step_of(path.as_str()), '◷', Tone::Wait, format!("{} until {due}", waits(*timer)))
         }
         What::TimerFired { path, timer } => line(step_of(path.as_str()), '◷', Tone::Plain, fired(*timer).into()),
+        What::ChildStarted { path, run, workflow, awaited, .. } => {
+            let waits = if *awaited { ", waits for its end" } else { "" };
+            line(Some(path.as_str()), '→', Tone::Move, format!("calls {workflow}: {run}{waits}"))
+        }
         What::WaitSet { path, topic, timeout, .. } => {
             let limit = timeout.map(|timeout| format!(", at the longest until {timeout}")).unwrap_or_default();
             line(Some(path.as_str()), '◷', Tone::Wait, format!("waits for {topic}{limit}"))

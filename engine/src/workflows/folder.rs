@@ -19,7 +19,7 @@ use cartwright_run::{
 };
 use cartwright_sandbox::Sandbox;
 
-use super::{Examined, MAX_DEPTH, MAX_FILES, conflicts, files_below, id_of, read_file};
+use super::{Examined, MAX_DEPTH, MAX_FILES, conflicts, files_below, has_file, id_of, read_file};
 use crate::failure::Result;
 
 /// A folder of workflow files.
@@ -97,7 +97,7 @@ impl Folder {
             }
         }
         let file = |id: &WorkflowId| good.get(id).map(|(path, _)| path.display().to_string()).unwrap_or_default();
-        findings.extend(conflicts(good.values().map(|(_, loaded)| loaded), file));
+        findings.extend(conflicts(good.values().map(|(_, loaded)| loaded), file, |id| has_file(&self.root, id)));
         let broken = findings.iter().filter(|one| one.is_broken());
         let broken: BTreeMap<_, _> = broken.map(|one| (one.file.clone(), one.clone())).collect();
         let news = self.news(&good, &broken);

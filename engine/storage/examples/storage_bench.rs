@@ -142,6 +142,7 @@ impl Bench {
                 shard,
                 hops: 0,
                 events: Vec::new(),
+                parent: None,
             }),
             entry(What::StepStarted { path: path.clone(), attempt: 1, kind: "http".to_owned() }),
             entry(What::CallIntended {

@@ -2,6 +2,7 @@
 
 use cartwright_core::{
     Json,
+    call::CallOutcome,
     event::{Event, Match},
     id::{EventId, RunId, StepPath, StoreId, WorkflowId},
     run::{
@@ -159,7 +160,16 @@ pub enum MailBody {
         /// The wait's call.
         index: u32,
     },
-    /// A person asked to end the run.
+    /// A run that one of its steps waits for is over.
+    Child {
+        /// The calling step.
+        path: StepPath,
+        /// The run.
+        child: RunId,
+        /// What it gave.
+        outcome: CallOutcome,
+    },
+    /// A person, or the run that called it, asked to end the run.
     Cancel {
         /// Who.
         by: String,

@@ -16,6 +16,7 @@ use crate::{
     id::StepPath,
     run::{
         approval::{Answered, Approval, asked, given},
+        child::CALL_FUNCTION,
         decide::failed_view,
         doubt::{Doubts, doubt_open},
         entry::{Entry, TimerKind, What},
@@ -57,7 +58,7 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
     let position = state.as_ref().map_or(0, |state| state.len);
     let illegal = |reason| Illegal { position, entry: format!("{:?}", entry.what).chars().take(60).collect(), reason };
     let mut state = match (state, &entry.what) {
-        (None, What::RunStarted { run, workflow, version, event, store, shard, hops, events }) => {
+        (None, What::RunStarted { run, workflow, version, event, store, shard, hops, events, parent }) => {
             return Ok(RunState {
                 run: run.clone(),
                 workflow: workflow.clone(),
@@ -67,6 +68,8 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
                 store: store.clone(),
                 shard: *shard,
                 hops: *hops,
+                parent: parent.clone(),
+                children: BTreeMap::new(),
                 started: entry.at,
                 len: 1,
                 generation: 0,
@@ -172,7 +175,24 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             state.waits.insert((path.clone(), *index));
             Ok(())
         }
+        What::ChildStarted { path, run, workflow, event, awaited } => {
+            let call = CallState {
+                function: CALL_FUNCTION.to_owned(),
+                fingerprint: event.to_string(),
+                summary: format!("call {workflow}"),
+                repeatable: true,
+                outcome: (!awaited).then(|| CallOutcome::Ok(Json::from(run.as_str()))),
+                asked: at,
+                deferral: None,
+            };
+            add_call(active(state, path)?, 0, call)?;
+            if *awaited {
+                state.children.insert(path.clone(), run.clone());
+            }
+            Ok(())
+        }
         What::CallResolved { path, index, function, fingerprint, outcome } => {
+            state.children.remove(path);
             state.waits.remove(&(path.clone(), *index));
             state.timers.retain(|(of, kind), _| {
                 of != path || (*kind != TimerKind::Call(*index) && *kind != TimerKind::Wait(*index))
@@ -270,6 +290,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             // The step's own timeout covers the pause and the attempts to come.
             state.timers.retain(|(of, kind), _| of != path || *kind == TimerKind::StepTimeout);
             state.waits.retain(|(of, _)| of != path);
+            state.children.remove(path);
             state.steps.insert(path.clone(), StepState::Retrying { attempt, tries, error: error.clone(), calls });
             Ok(())
         }
@@ -450,6 +471,7 @@ fn clear_timers(state: &mut RunState, prefix: &str) {
     state.timers.retain(|(path, _), _| !gone(path));
     state.waits.retain(|(path, _)| !gone(path));
     state.approvals.retain(|path, approval| !gone(path) || approval.answer.is_some());
+    state.children.retain(|path, _| !gone(path));
 }
 
 fn is_below(path: &str, prefix: &str) -> bool {
@@ -466,6 +488,7 @@ fn quiet(state: &mut RunState, at: Timestamp) {
     state.timers.clear();
     state.waits.clear();
     state.approvals.retain(|_, approval| approval.answer.is_some());
+    state.children.clear();
 }
 
 /// What expressions see of a step; steps outside loops are found by id at once.

@@ -9,7 +9,10 @@ use crate::{
     access::Role,
     call::{CallError, CallOutcome},
     id::{EventId, RunId, StepPath, StoreId, Version, WorkflowId},
-    run::row::{RunError, RunStatus},
+    run::{
+        child::Parent,
+        row::{RunError, RunStatus},
+    },
     shard::ShardId,
     time::Timestamp,
 };
@@ -49,6 +52,9 @@ pub enum What {
         /// All events of a `collect`, the last one included; empty: the run has one event.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         events: Vec<EventId>,
+        /// The run that called it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<Parent>,
     },
     /// `throttle`: the run begins later; a [`TimerKind::Start`] is set.
     StartDelayed {
@@ -145,6 +151,19 @@ pub enum What {
         fingerprint: String,
         /// The result.
         outcome: CallOutcome,
+    },
+    /// A `call` step starts another run. The event that does goes out in the same commit.
+    ChildStarted {
+        /// The calling step.
+        path: StepPath,
+        /// The run to be.
+        run: RunId,
+        /// What it runs.
+        workflow: WorkflowId,
+        /// What starts it.
+        event: EventId,
+        /// Whether the step waits for its end.
+        awaited: bool,
     },
     /// A wait for a point in time began: a `sleep`, a retry's pause, a timeout.
     TimerSet {

@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod approval;
+pub mod child;
 pub mod decide;
 pub mod entry;
 mod person;

@@ -130,6 +130,7 @@ fn from_the_start(state: &mut RunState, generation: u32) -> Result<(), &'static 
     state.timers.clear();
     state.waits.clear();
     state.approvals.clear();
+    state.children.clear();
     state.doubts = Doubts::default();
     state.undos = Undos::default();
     state.phase = Phase::Main;

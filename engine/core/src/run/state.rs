@@ -14,6 +14,7 @@ use crate::{
     id::{EventId, RunId, StepPath, StoreId, Version, WorkflowId},
     run::{
         approval::Approval,
+        child::Parent,
         doubt::Doubts,
         entry::TimerKind,
         row::{RunError, RunRow, RunStatus},
@@ -44,6 +45,10 @@ pub struct RunState {
     pub shard: ShardId,
     /// The event's hop count.
     pub hops: u32,
+    /// The run that called it.
+    pub parent: Option<Parent>,
+    /// The runs that its steps wait for.
+    pub children: BTreeMap<StepPath, RunId>,
     /// When it was created.
     pub started: Timestamp,
     /// How many entries the journal has.
@@ -318,6 +323,7 @@ impl RunState {
             || self.timers.contains_key(&(path.clone(), TimerKind::Call(last)))
             || self.waits.contains(&(path.clone(), last))
             || self.asks(path)
+            || self.children.contains_key(path)
             || active.calls.last().is_some_and(CallState::is_deferred)
     }
 

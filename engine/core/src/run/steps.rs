@@ -8,7 +8,10 @@ use crate::{
     Json,
     call::{CallError, CallOutcome, ErrorClass},
     id::StepPath,
-    run::entry::{Entry, TimerKind, What},
+    run::{
+        child::CALL_FUNCTION,
+        entry::{Entry, TimerKind, What},
+    },
     time::Timestamp,
 };
 
@@ -141,6 +144,11 @@ impl Steps {
             }
             What::CallIntended { path, index, function, summary, .. } => {
                 self.call(path, at, *index, function, summary, "intended");
+            }
+            What::ChildStarted { path, run, workflow, awaited, .. } => {
+                let status = if *awaited { "intended" } else { "ok" };
+                self.call(path, at, 0, CALL_FUNCTION, &format!("call {workflow}: {run}"), status);
+                self.open(path, at).status = StepStatus::Waiting;
             }
             What::WaitSet { path, index, function, topic, .. } => {
                 self.call(path, at, *index, function, topic, "intended");

@@ -11,6 +11,7 @@ mod places;
 mod syntax;
 mod tree;
 mod types;
+pub(super) mod calls;
 mod store;
 mod undo;
 
@@ -47,6 +48,8 @@ pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span
     workflow.visit_blocks(&mut |block| unreachable(block, diagnostics));
     undo::check(workflow, diagnostics);
     workflow.visit_steps(&mut |step| same_conditions(step, diagnostics));
+
+    calls::check(workflow, diagnostics);
     workflow.visit_steps(&mut |step| match &step.kind {
         StepKind::Http(http) => {
             if let Some((host, port)) = literal_host(&http.url) {

@@ -182,6 +182,10 @@ codes! {
     ROUTE_CONFLICT = "E0701";
     /// Two files with the same workflow id.
     DUPLICATE_WORKFLOW = "E0702";
+    /// A call of a workflow that is not there.
+    UNKNOWN_WORKFLOW = "E0703";
+    /// A workflow that always calls itself and waits.
+    CALLS_ITSELF = "E0704";
 
     /// A test names a step that its workflow does not have.
     TEST_STEP = "E0901";

@@ -341,6 +341,8 @@ pub enum StepKind {
         /// Its data, `{}` when absent.
         data: Template,
     },
+    /// Starts another workflow.
+    Call(CallStep),
     /// Waits.
     Sleep {
         /// A duration as text, a number of seconds, or a time (RFC 3339).
@@ -372,6 +374,7 @@ impl StepKind {
             Self::Http(_) => "http",
             Self::Woo(_) => "woo",
             Self::Emit { .. } => "emit",
+            Self::Call(_) => "call",
             Self::Sleep { .. } => "sleep",
             Self::WaitFor(_) => "wait_for",
             Self::Approve(_) => "approve",
@@ -497,6 +500,17 @@ pub enum ParseBody {
     Text,
     /// Not kept.
     None,
+}
+
+/// `call: workflow`
+#[derive(Debug, Clone)]
+pub struct CallStep {
+    /// Its id.
+    pub workflow: Template,
+    /// `with`: a map, the data of the event that starts it.
+    pub with: Template,
+    /// `await`, true when absent: the step waits for the end and gives the output, else the run's id.
+    pub awaited: bool,
 }
 
 /// One branch of a `choose`.

@@ -249,7 +249,16 @@ pub const STEP_KINDS: &[StepKindSpec] = &[
         &[],
         steps::parallel,
     ),
-    later_kind("call", "Starts another workflow.", &[later("with", ""), later("await", "")]),
+    kind(
+        "call",
+        Shape::Text,
+        "Starts another workflow; gives its output, or its run's id without `await`.",
+        &[
+            optional("with", Shape::Template, "A map: its inputs, the data of its event."),
+            optional("await", Shape::Boolean, "Whether the step waits for its end; true when absent."),
+        ],
+        steps::call,
+    ),
     later_kind("respond", "Answers a synchronous caller.", &[]),
     kind("stop", Shape::Template, "Ends the run early as succeeded; the text says why.", &[], steps::stop),
     kind("fail", Shape::Template, "Ends the run as failed; the text says why.", &[], steps::fail),

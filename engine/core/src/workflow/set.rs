@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{HttpTrigger, Schedule, StoreSelector, Trigger, TriggerKind, Workflow, codes, diagnostic::Diagnostic};
+use super::{
+    HttpTrigger, Schedule, StepKind, StoreSelector, Trigger, TriggerKind, Workflow, check::calls::called, codes,
+    diagnostic::Diagnostic, node::shorten,
+};
 use crate::id::{StoreId, WorkflowId};
 
 /// Where a trigger stands: workflow and trigger by position.
@@ -130,6 +133,24 @@ impl WorkflowSet {
     pub fn get(&self, id: &WorkflowId) -> Option<&Arc<Workflow>> {
         let index = self.workflows.binary_search_by(|workflow| workflow.id.cmp(id)).ok()?;
         self.workflows.get(index)
+    }
+
+    /// Calls of workflows that are not in this set, with the workflow that is missing.
+    pub fn unknown_calls(&self) -> Vec<(String, Conflict)> {
+        let mut found = Vec::new();
+        for workflow in &self.workflows {
+            workflow.visit_steps(&mut |step| {
+                let StepKind::Call(call) = &step.kind else { return };
+                let Some(id) = called(call).filter(|id| id.parse().is_ok_and(|id| self.get(&id).is_none())) else {
+                    return;
+                };
+                let message = format!("there is no workflow `{}`", shorten(id));
+                let diagnostic = Diagnostic::error(codes::UNKNOWN_WORKFLOW, step.span.clone(), message)
+                    .suggest(id, self.workflows.iter().map(|workflow| workflow.id.as_str()));
+                found.push((id.to_owned(), Conflict { workflow: workflow.id.clone(), diagnostic }));
+            });
+        }
+        found
     }
 
     /// What keeps workflows from standing side by side.

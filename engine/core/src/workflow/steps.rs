@@ -16,7 +16,7 @@ use super::{
 use crate::Json;
 
 pub use calls::{DEFAULT_CALL_TIMEOUT, MAX_CALL_TIMEOUT, MAX_SCRIPT_BYTES};
-pub(crate) use calls::{PARSE_WORDS, emit, http, script};
+pub(crate) use calls::{PARSE_WORDS, call, emit, http, script};
 use flow::loop_word;
 pub(crate) use flow::{BRANCH, choose, fail, for_each, parallel, sleep, stop};
 pub(crate) use store::{WOO_METHODS, woo};

@@ -119,6 +119,10 @@ impl Step {
                     template(part, false, each);
                 }
             }
+            StepKind::Call(call) => {
+                template(&call.workflow, false, each);
+                template(&call.with, false, each);
+            }
             StepKind::Emit { topic, data } => {
                 template(topic, false, each);
                 template(data, false, each);

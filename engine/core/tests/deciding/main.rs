@@ -5,6 +5,7 @@
 
 mod anew;
 mod approve;
+mod calling;
 mod cancelling;
 mod deferral;
 mod doubt;
@@ -17,12 +18,13 @@ mod wait;
 mod woo;
 mod writes;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use cartwright_core::{
     Json,
     call::{Again, Call, CallError, CallKind, CallOutcome, ErrorClass, UNDECIDED, idempotency_key},
     evaluate::{Evaluate, EvaluateError, Prepared, Scope},
+    event::Event,
     id::{EventId, RunId, StepPath},
     run::{
         apply::{apply, fold},
@@ -36,7 +38,7 @@ use cartwright_core::{
     shard::ShardId,
     time::Timestamp,
     woo::WooRequest,
-    workflow::{Expression, Template, TextPart, Workflow, parse},
+    workflow::{Expression, Template, TextPart, Workflow, WorkflowSet, parse},
 };
 use serde_json::json;
 
@@ -94,6 +96,12 @@ struct Bench {
     state: Option<RunState>,
     now: Timestamp,
     hold: bool,
+    /// Events that were raised.
+    emits: Vec<Event>,
+    /// Runs that are ended because nobody waits for them any more.
+    cancels: Vec<RunId>,
+    /// What can be called.
+    set: Option<WorkflowSet>,
     /// Hold the state against its journal after every input; long histories do it at their crashes only.
     checked: bool,
 }
@@ -123,11 +131,14 @@ impl Bench {
             shard: ShardId::all().next().unwrap(),
             hops: 0,
             events: Vec::new(),
+            parent: None,
         };
         let entry = Entry { at: START, what };
         let state = Some(apply(None, &entry).unwrap());
         let marks = SecretMarks::new([7; 32]);
-        let mut bench = Self { workflow, marks, journal: vec![entry], state, now: START, hold: false, checked: true };
+        let (emits, cancels, journal) = (Vec::new(), Vec::new(), vec![entry]);
+        let mut bench =
+            Self { workflow, marks, journal, state, now: START, hold: false, emits, cancels, set: None, checked: true };
         let effects = bench.resume();
         (bench, effects)
     }
@@ -143,13 +154,16 @@ impl Bench {
             event: &Prepared::new(json!({"id": "evt"})),
             events: None,
             store: None,
+            workflows: self.set.as_ref(),
             evaluate: &Words,
             marks: &self.marks,
             now: self.now,
             hold: self.hold,
         };
         match decide(self.state.take().unwrap(), &context, input) {
-            Ok(Decision { state, entries, effects, .. }) => {
+            Ok(Decision { state, entries, effects, emits, cancels, .. }) => {
+                self.emits.extend(emits);
+                self.cancels.extend(cancels);
                 self.journal.extend(entries);
                 self.state = Some(state);
                 if self.checked {

@@ -9,9 +9,10 @@ use axum::{
 use cartwright_core::{
     Json,
     access::{Area, Right},
-    id::{EventId, RunId, StoreId, WorkflowId},
+    id::{EventId, RunId, StepPath, StoreId, WorkflowId},
     run::{
         apply::fold,
+        child::Parent,
         entry::{Entry, What},
         row::{RunRow, RunStatus},
         steps::StepView,
@@ -63,6 +64,9 @@ fn status(text: &str) -> Result<RunStatus, Problem> {
     })
 }
 
+/// Runs called by one run that are shown.
+const CHILDREN_MAX: usize = 100;
+
 /// A run with its history.
 #[derive(Serialize, ToSchema)]
 #[schema(as = RunShown)]
@@ -71,12 +75,58 @@ struct Shown {
     #[serde(flatten)]
     row: RunRow,
     steps: Vec<StepView>,
+    /// The run that called it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parent: Option<Parent>,
+    /// The runs that it called, in order; of many, the last 100.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    children: Vec<ChildBody>,
     /// What was taken back, where the run failed and its workflow has `undo_on_failure`.
     #[serde(skip_serializing_if = "Option::is_none")]
     undo: Option<UndoView>,
     /// What the run gave; null until it ended well.
     output: Json,
     journal: Vec<Entry>,
+}
+
+/// A run that a step called.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ChildRun)]
+struct ChildBody {
+    /// The calling step.
+    step: StepPath,
+    /// The run.
+    run: RunId,
+    /// What it runs.
+    workflow: WorkflowId,
+    /// Whether the step waits for its end.
+    awaited: bool,
+    /// Where it is; null: it is not there yet, or older than retention keeps.
+    #[schema(required)]
+    status: Option<RunStatus>,
+}
+
+async fn children(door: &Door, journal: &[Entry]) -> Result<Vec<ChildBody>, Problem> {
+    let started = |entry: &Entry| match &entry.what {
+        What::ChildStarted { path, run, workflow, awaited, .. } => {
+            let (step, run, workflow) = (path.clone(), run.clone(), workflow.clone());
+            Some(ChildBody { step, run, workflow, awaited: *awaited, status: None })
+        }
+        _ => None,
+    };
+    let mut children: Vec<ChildBody> = journal.iter().rev().filter_map(started).take(CHILDREN_MAX).collect();
+    children.reverse();
+    for child in &mut children {
+        child.status = door.engine.run(&child.run).await?.map(|row| row.status);
+    }
+    Ok(children)
+}
+
+fn parent(journal: &[Entry]) -> Option<Parent> {
+    match &journal.first()?.what {
+        What::RunStarted { parent, .. } => parent.clone(),
+        _ => None,
+    }
 }
 
 /// What the last entry says: nothing follows the end of a run, until it is retried.
@@ -94,9 +144,13 @@ pub(super) async fn show(State(door): State<Arc<Door>>, caller: Caller, Segment(
     if !caller.reaches(&door, Area::Runs, Right::Read, row.store.as_ref()) {
         return Err(unknown());
     }
+    let children = children(&door, &journal).await?;
     // A journal that cannot be folded is shown as it is.
     let undo = fold(&journal).ok().flatten().and_then(|state| state.undos.view());
-    json(StatusCode::OK, &Shown { row, steps, undo, output: output(&journal), journal })
+    json(
+        StatusCode::OK,
+        &Shown { row, steps, parent: parent(&journal), children, undo, output: output(&journal), journal },
+    )
 }
 
 /// `POST /runs/{id}/cancel` → 202

@@ -172,6 +172,7 @@ fn does(kind: &StepKind) -> String {
         StepKind::Http(http) => format!("{} {}", http.method, text(&http.url)),
         StepKind::Woo(woo) => format!("{} {}", woo.method.as_str(), text(&woo.path)),
         StepKind::Emit { topic, .. } => text(topic),
+        StepKind::Call(call) => text(&call.workflow),
         StepKind::Sleep { until, .. } => text(until),
         StepKind::WaitFor(wait) => text(&wait.topic),
         StepKind::Approve(approve) => text(&approve.question),

@@ -43,6 +43,12 @@ impl Driver {
         let mut driver = Self::new(inner, mailbox, fresh.workflow, fresh.views, fresh.state, committed, permit);
         driver.pending = pending;
         driver.claim = fresh.claim;
+        // Its caller may have ended it before it was there.
+        if driver.state().parent.is_some()
+            && let Err(error) = driver.read_mail().await
+        {
+            tracing::error!(run = %driver.run, %error, "a run's mail cannot be read; it is looked at again at the next start");
+        }
         driver.inputs.push_back(resume());
         Some(driver)
     }
@@ -86,6 +92,7 @@ impl Driver {
         let trace = new_trace(&inner, &state.run, &views);
         Self {
             held: inner.is_held(),
+            set: inner.workflows.load_full(),
             inner,
             mailbox,
             unread: None,

@@ -22,9 +22,11 @@ use cartwright_core::{
         entry::Entry,
         state::RunState,
     },
-    workflow::Workflow,
+    workflow::{Workflow, WorkflowSet},
 };
-use cartwright_storage::{Batch, CommitError, MailBody, NewEvent, RunWrite, StorageError, TimerKey, Wait, WaitKey};
+use cartwright_storage::{
+    Batch, CommitError, Mail, MailBody, MailKey, NewEvent, RunWrite, StorageError, TimerKey, Wait, WaitKey,
+};
 use futures_util::{
     StreamExt,
     future::{AbortHandle, Aborted, BoxFuture, FutureExt},
@@ -104,6 +106,8 @@ struct Driver {
     unread: Option<Message>,
     run: RunId,
     workflow: Arc<Workflow>,
+    /// What can be called.
+    set: Arc<WorkflowSet>,
     views: Arc<EventViews>,
     /// `inputs`, or what is wrong with what was given.
     inputs_view: Result<Option<Prepared>, String>,
@@ -232,6 +236,10 @@ impl Driver {
     async fn read_mail(&mut self) -> Result<(), Stuck> {
         let run = self.state().run.clone();
         for mail in self.inner.storage.mail_of(&run).await? {
+            // Read before, and not committed yet.
+            if self.pending.mail_done.contains(&mail.key) {
+                continue;
+            }
             match mail.body {
                 MailBody::Event { path, index, event } => {
                     let stored = self.inner.storage.event(&event).await?;
@@ -244,7 +252,13 @@ impl Driver {
                         self.look_back(&wait).await?;
                     }
                 }
-                MailBody::Cancel { .. } => continue,
+                MailBody::Child { path, child, outcome } => {
+                    self.inputs.push_back(Input::Child { path, child, outcome });
+                }
+                MailBody::Cancel { by } if !self.state().status().is_ended() => {
+                    self.inputs.push_back(Input::Cancel { by });
+                }
+                MailBody::Cancel { .. } => {}
             }
             self.pending.mail_done.push(mail.key);
         }
@@ -267,6 +281,7 @@ impl Driver {
     }
 
     async fn decide(&mut self, input: Input) -> Result<(), Stuck> {
+        self.set = self.inner.workflows.load_full();
         let state = self.state.take().expect("a driver has its state between decisions");
         let context = self.context();
         match decide(state, &context, input) {
@@ -304,6 +319,7 @@ impl Driver {
             events: self.views.events.as_ref(),
             store: self.views.store.as_ref(),
             inputs: self.inputs_view.as_ref().map(Option::as_ref).map_err(String::as_str),
+            workflows: Some(&self.set),
             evaluate: &self.inner.sandbox,
             marks: &self.inner.marks,
             now: self.inner.clock.now(),
@@ -334,6 +350,10 @@ impl Driver {
             let dedupe = Some(Sha256::digest(event.id.as_str()).into());
             NewEvent { event, dedupe }
         }));
+        for child in decision.cancels {
+            let key = MailKey { run: child, id: format!("parent:{run}") };
+            self.pending.mail.push(Mail { key, body: MailBody::Cancel { by: format!("{run}, which called it") } });
+        }
         self.effects.extend(decision.effects);
     }
 

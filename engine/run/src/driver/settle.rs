@@ -7,13 +7,14 @@ use std::{
 
 use cartwright_core::{
     call::{CallError, CallOutcome, ErrorClass},
-    id::StepPath,
+    id::{RunId, StepPath},
     run::{
         apply::{apply, fold},
         approval::Approval,
         decide::{Effect, Input},
         entry::{Entry, What},
         row::{RunError, RunStatus},
+        state::RunState,
     },
     time::Timestamp,
 };
@@ -23,7 +24,7 @@ use cartwright_storage::{
 use futures_util::future::{AbortHandle, Abortable, FutureExt};
 
 use super::{Driver, Stuck};
-use crate::{approvals, commit::commit_until_done, host, metrics::Metrics, wait};
+use crate::{approvals, commit::commit_until_done, host, inner::Message, metrics::Metrics, wait};
 
 /// What the next commit holds besides the run itself.
 #[derive(Default)]
@@ -34,6 +35,7 @@ pub(super) struct Pending {
     pub(super) waits: BTreeMap<(StepPath, u32), Option<Wait>>,
     pub(super) outbox: Vec<NewEvent>,
     pub(super) records: Vec<RecordWrite>,
+    pub(super) mail: Vec<Mail>,
     pub(super) mail_done: Vec<MailKey>,
     pub(super) lookbacks: Vec<Wait>,
     pub(super) approvals: BTreeMap<StepPath, Option<Approval>>,
@@ -54,7 +56,17 @@ impl Pending {
 pub(super) struct After {
     pub(super) ended: bool,
     pub(super) unknown: u64,
+    /// Runs to which mail went.
+    pub(super) told: Vec<RunId>,
     pub(super) lookbacks: Vec<Wait>,
+}
+
+/// What the run that waits for this one is told, in the commit that ends it: both are in one shard.
+fn mail_to_parent(state: &RunState) -> Option<Mail> {
+    let (parent, outcome) = state.told_to_parent()?;
+    let (path, child) = (parent.step.clone(), state.run.clone());
+    let key = MailKey { run: parent.run.clone(), id: format!("child:{child}:{}", state.len) };
+    Some(Mail { key, body: MailBody::Child { path, child, outcome } })
 }
 
 impl Driver {
@@ -78,6 +90,9 @@ impl Driver {
                 self.count(after.ended);
                 self.answer_all();
                 self.make_calls();
+                for run in &after.told {
+                    self.inner.tell(run, Message::Mail);
+                }
                 for wait in after.lookbacks {
                     self.look_back(&wait).await?;
                     self.pending.mail_done.push(look_back_mail(&wait).key);
@@ -96,6 +111,7 @@ impl Driver {
         let state = self.state();
         let ended =
             pending.entries.iter().any(|entry| matches!(entry.what, What::RunFinished { .. } | What::RunParked { .. }));
+        let has_ended = pending.entries.iter().any(|entry| matches!(entry.what, What::RunFinished { .. }));
         let unknown =
             pending.entries.iter().filter(|entry| matches!(entry.what, What::StepUnknown { .. })).count() as u64;
         let mut batch = pending.prelude;
@@ -120,9 +136,14 @@ impl Driver {
         let approvals = pending.approvals.into_iter();
         batch.records.extend(approvals.map(|(path, asked)| approvals::write(state, &path, asked)));
         batch.mail_done.extend(pending.mail_done);
+        batch.mail.extend(pending.mail);
+        if has_ended {
+            batch.mail.extend(mail_to_parent(state));
+        }
+        let told = batch.mail.iter().map(|mail| mail.key.run.clone()).filter(|run| *run != state.run).collect();
         // Whoever takes the run up after a crash looks back, too: what came before the wait was registered is not lost.
         batch.mail.extend(pending.lookbacks.iter().map(look_back_mail));
-        (batch, After { ended, unknown, lookbacks: pending.lookbacks })
+        (batch, After { ended, unknown, told, lookbacks: pending.lookbacks })
     }
 
     pub(super) fn count(&self, moved_to_end: bool) {

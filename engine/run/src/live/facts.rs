@@ -61,6 +61,7 @@ pub(super) fn of_event(event: &Event) -> LiveItem {
         Source::Http { .. } => "http",
         Source::Schedule { .. } => "schedule",
         Source::Emit { .. } => "emit",
+        Source::Call { .. } => "call",
         Source::Api => "api",
         Source::Manual { .. } => "manual",
         Source::Replay { .. } => "replay",

@@ -1,6 +1,7 @@
 //! The engine over memory storage, with time, network and randomness in the tests' hands.
 
 mod approvals;
+mod calls;
 mod flow;
 mod gates;
 mod keys;

@@ -58,7 +58,8 @@ fn check(name: &str, bytes: &[u8], sandbox: &Sandbox) -> Checked {
 fn check_together(files: &[(String, Vec<u8>)], sandbox: &Sandbox) -> Vec<Checked> {
     let mut checked: Vec<Checked> = files.iter().map(|(name, bytes)| check(name, bytes, sandbox)).collect();
     let set = WorkflowSet::new(checked.iter().filter_map(|one| one.workflow.clone()).map(Arc::new).collect());
-    for conflict in set.conflicts() {
+    let calls = set.unknown_calls().into_iter().map(|(_, conflict)| conflict);
+    for conflict in &set.conflicts().iter().cloned().chain(calls).collect::<Vec<_>>() {
         let owner = |one: &&mut Checked| one.workflow.as_ref().is_some_and(|workflow| workflow.id == conflict.workflow);
         checked.iter_mut().find(owner).unwrap().found.push(conflict.diagnostic.clone());
     }

@@ -100,6 +100,7 @@ impl<'a> Decider<'a> {
             }
             StepKind::WaitFor(wait) => self.wait_step(step, wait, path, frame)?,
             StepKind::Approve(approve) => self.ask_person(step, approve, path, frame)?,
+            StepKind::Call(call) => self.begin_child(step, call, path, frame)?,
             StepKind::Choose(branches) => match self.choose(branches, frame) {
                 Ok(branch) => self.record(What::BranchTaken { path: path.clone(), branch })?,
                 Err(error) => self.fail_step(step, path, expression_error("choose", &error), None)?,

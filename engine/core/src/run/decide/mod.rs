@@ -6,6 +6,7 @@
 mod approve;
 mod begin;
 mod outside;
+mod call;
 mod calls;
 mod deferral;
 mod fail;
@@ -18,6 +19,7 @@ mod wait;
 mod walk;
 
 pub use begin::LOOP_ITEMS_MAX;
+pub use call::CALL_TOPIC;
 pub use calls::{EMIT_BYTES_MAX, HOPS_MAX};
 pub use person::why_not_anew;
 pub(crate) use scope::failed_view;
@@ -34,7 +36,7 @@ use crate::{
     call::{Again, Call, CallError, CallOutcome},
     evaluate::{Evaluate, Prepared},
     event::Event,
-    id::StepPath,
+    id::{RunId, StepPath},
     run::{
         apply::{Illegal, apply},
         approval::Approval,
@@ -43,7 +45,7 @@ use crate::{
     },
     secret::SecretMarks,
     time::Timestamp,
-    workflow::Workflow,
+    workflow::{Workflow, WorkflowSet},
 };
 
 /// A parked run fails by itself after this long.
@@ -61,6 +63,8 @@ pub struct Context<'a> {
     pub store: Option<&'a Prepared>,
     /// `inputs` as expressions see it, where the workflow declares inputs; what is wrong with what was given, else.
     pub inputs: Result<Option<&'a Prepared>, &'a str>,
+    /// The workflows that can be called; `None`: whatever is named.
+    pub workflows: Option<&'a WorkflowSet>,
     /// The expression language.
     pub evaluate: &'a dyn Evaluate,
     /// How secrets are marked in what is about to be sent.
@@ -110,6 +114,15 @@ pub enum Input {
         path: StepPath,
         /// What it is for.
         kind: TimerKind,
+    },
+    /// A run that a `call` step waits for is over.
+    Child {
+        /// The calling step.
+        path: StepPath,
+        /// The run.
+        child: RunId,
+        /// What it gave.
+        outcome: CallOutcome,
     },
     /// A person asked to end the run.
     Cancel {
@@ -305,6 +318,8 @@ pub struct Decision {
     pub approvals_set: Vec<(StepPath, Approval)>,
     /// Questions to people that are answered or gone.
     pub approvals_clear: Vec<StepPath>,
+    /// Runs that nobody waits for any more: they are ended.
+    pub cancels: Vec<RunId>,
 }
 
 /// Why an input was not taken. Nothing changed.
@@ -337,18 +352,28 @@ impl From<Illegal> for Stop {
 
 /// Decides what comes of one input. An input that is out of date (its step or call has ended) changes nothing.
 pub fn decide(state: RunState, context: &Context<'_>, input: Input) -> Result<Decision, DecideError> {
-    let timers_before = state.timers.clone();
-    let waits_before = state.waits.clone();
-    let asked_before = asked(&state);
+    let (timers, waits) = (state.timers.clone(), state.waits.clone());
+    let (children, approvals) = (state.children.clone(), asked(&state));
     let mut decider = Decider::new(state, context);
     let taken = decider.take(input);
     let Decider { state, entries, effects, emits, .. } = decider;
     match (taken, state) {
-        (Ok(()), Some(state)) => Ok(finish(state, entries, effects, emits, timers_before, waits_before, &asked_before)),
+        (Ok(()), Some(state)) => {
+            let before = Before { timers, waits, children, approvals };
+            Ok(finish(state, entries, effects, emits, before))
+        }
         (Err(Stop::Refused(reason)), Some(state)) => Err(DecideError::Refused { reason, state: Box::new(state) }),
         (Err(Stop::Illegal(illegal)), _) => Err(illegal.into()),
         (_, None) => unreachable!("only an illegal entry takes the state away"),
     }
+}
+
+/// What a run waited for before a decision.
+struct Before {
+    timers: BTreeMap<(StepPath, TimerKind), Timestamp>,
+    waits: BTreeSet<(StepPath, u32)>,
+    children: BTreeMap<StepPath, RunId>,
+    approvals: BTreeMap<StepPath, Approval>,
 }
 
 fn finish(
@@ -356,17 +381,20 @@ fn finish(
     entries: Vec<Entry>,
     effects: Vec<Effect>,
     emits: Vec<Event>,
-    timers_before: BTreeMap<(StepPath, TimerKind), Timestamp>,
-    waits_before: BTreeSet<(StepPath, u32)>,
-    asked_before: &BTreeMap<StepPath, Approval>,
+    before: Before,
 ) -> Decision {
     let asks = asked(&state);
+    let answered = |path: &StepPath| {
+        entries.iter().any(|entry| matches!(&entry.what, What::CallResolved { path: of, .. } if of == path))
+    };
+    let left = |(path, run): &(StepPath, RunId)| state.children.get(path) != Some(run) && !answered(path);
     Decision {
-        timers_set: changed(&timers_before, &state.timers),
-        timers_clear: timers_before.into_keys().filter(|key| !state.timers.contains_key(key)).collect(),
-        approvals_clear: asked_before.keys().filter(|path| !asks.contains_key(*path)).cloned().collect(),
-        approvals_set: asks.into_iter().filter(|(path, new)| asked_before.get(path) != Some(new)).collect(),
-        waits_clear: waits_before.into_iter().filter(|key| !state.waits.contains(key)).collect(),
+        cancels: before.children.into_iter().filter(left).map(|(_, run)| run).collect(),
+        timers_set: changed(&before.timers, &state.timers),
+        timers_clear: before.timers.into_keys().filter(|key| !state.timers.contains_key(key)).collect(),
+        approvals_clear: before.approvals.keys().filter(|path| !asks.contains_key(*path)).cloned().collect(),
+        approvals_set: asks.into_iter().filter(|(path, new)| before.approvals.get(path) != Some(new)).collect(),
+        waits_clear: before.waits.into_iter().filter(|key| !state.waits.contains(key)).collect(),
         effects: effects.into_iter().filter(|effect| is_wanted(&state, effect)).collect(),
         state,
         entries,
@@ -437,6 +465,7 @@ impl<'a> Decider<'a> {
             Input::Script { path, attempt, result } => self.script_ended(&path, attempt, result)?,
             Input::Call { path, index, outcome } => self.call_ended(&path, index, outcome)?,
             Input::Stored { path, call } => self.stored(&path, call)?,
+            Input::Child { path, child, outcome } => self.child_ended(&path, &child, outcome)?,
             Input::Timer { path, kind } => self.timer_fired(&path, kind)?,
             Input::Cancel { by } => return self.cancel(by),
             Input::Retry { by, repeat_unknown } => return self.retry(by, repeat_unknown),

@@ -85,7 +85,14 @@ impl<'a> Decider<'a> {
             }
             (StepKind::Http(_) | StepKind::Woo(_), Open::Repeatable) => self.repeat_call(step, path, &frame),
             // Written in one commit with what follows from it; only a journal that was cut by hand ends here.
-            (StepKind::Http(_) | StepKind::Woo(_) | StepKind::WaitFor(_) | StepKind::Approve(_), Open::None)
+            (
+                StepKind::Http(_)
+                | StepKind::Woo(_)
+                | StepKind::WaitFor(_)
+                | StepKind::Approve(_)
+                | StepKind::Call(_),
+                Open::None,
+            )
                 if resolved.is_some() =>
             {
                 match resolved {
@@ -124,7 +131,8 @@ impl<'a> Decider<'a> {
         let waits = sleeping
             || state.timers.contains_key(&(path.clone(), TimerKind::Call(index)))
             || state.waits.contains(&(path.clone(), index))
-            || state.asks(path);
+            || state.asks(path)
+            || state.children.contains_key(path);
         // A deferred call was not made; it is due when its pause is over.
         let deferred = last.is_deferred();
         let waits = waits || deferred && state.timers.contains_key(&(path.clone(), TimerKind::Retry));

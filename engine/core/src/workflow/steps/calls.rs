@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::super::{
-    HttpStep, ParseBody, Script, StatusPattern, StepKind, Template, TextPart, check, codes,
+    CallStep, HttpStep, ParseBody, Script, StatusPattern, StepKind, Template, TextPart, check, codes,
     duration::parse_duration,
     node::{Node, Value, shorten},
     reader::{Fields, Reader},
@@ -197,6 +197,31 @@ fn expect(reader: &mut Reader<'_>, node: &Node) -> Vec<StatusPattern> {
         }
     }
     patterns
+}
+
+pub(crate) fn call(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepKind> {
+    let with = fields.value("with").map(|node| {
+        if !matches!(&node.value, Value::Scalar(scalar) if scalar.text.contains("${{")) {
+            reader.entries("`with`", node);
+        }
+        reader.template(node)
+    });
+    let awaited = fields.value("await").and_then(|node| reader.boolean("`await`", node)).unwrap_or(true);
+    let node = fields.value("call")?;
+    let workflow = reader.text_template("`call`", node)?;
+    if let Template::Literal(Json::String(text)) = &workflow
+        && let Err(problem) = text.parse::<crate::id::WorkflowId>()
+    {
+        reader.error(
+            codes::BAD_VALUE,
+            &node.span,
+            problem.to_string(),
+            "it is the file's path below the workflows folder",
+        );
+        return None;
+    }
+    let with = with.unwrap_or_else(|| Template::Literal(Json::Object(serde_json::Map::new())));
+    Some(StepKind::Call(CallStep { workflow, with, awaited }))
 }
 
 pub(crate) fn emit(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepKind> {
