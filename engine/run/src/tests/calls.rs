@@ -61,12 +61,11 @@ async fn a_caller_waits_for_its_child_through_crashes() {
 async fn ending_the_caller_ends_its_child() {
     let bench = bench().await;
     bench.emit("go", json!({"nap": "10m"})).await;
-    let rows = bench.until(&[RunStatus::Waiting]).await;
-    let both = || async { bench.rows().await.len() == 2 };
-    while !both().await {
+    while bench.rows().await.len() < 2 {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    bench.engine.cancel(&of(&rows[..1], "parent").id, "ann").await.expect("cancelled");
+    let rows = bench.until(&[RunStatus::Waiting]).await;
+    bench.engine.cancel(&of(&rows, "parent").id, "ann").await.expect("cancelled");
     let rows = bench.until(&[RunStatus::Cancelled]).await;
     let why = of(&rows, "child").error.clone().expect("an error");
     assert_eq!(why.message, format!("cancelled by {}, which called it", of(&rows, "parent").id));
