@@ -14,6 +14,7 @@ mod parallel;
 mod people;
 mod rounds;
 mod undoing;
+mod undoing_any;
 mod wait;
 mod woo;
 mod writes;
