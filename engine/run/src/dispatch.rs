@@ -374,7 +374,9 @@ fn consider(inner: &Inner, event: &Event) -> Considered {
             continue;
         }
         let mut outcome = decide_match(inner, event, &views, workflow, trigger);
-        if !trigger.gates.is_empty() && outcome.is_taken() {
+        // Whoever called it waits for it: nothing holds it back.
+        let is_called = matches!(event.source.first(), Source::Call { .. });
+        if !trigger.gates.is_empty() && outcome.is_taken() && !is_called {
             match gates::keys(inner, event, &views, trigger) {
                 Ok(keys) if !keys.is_empty() => {
                     if same {

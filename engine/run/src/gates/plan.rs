@@ -246,6 +246,7 @@ impl<'s> Plan<'s> {
             shard: self.shard,
             hops: birth.hops,
             events: birth.events,
+            parent: None,
         })
     }
 
