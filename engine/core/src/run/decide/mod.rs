@@ -376,13 +376,7 @@ struct Before {
     approvals: BTreeMap<StepPath, Approval>,
 }
 
-fn finish(
-    state: RunState,
-    entries: Vec<Entry>,
-    effects: Vec<Effect>,
-    emits: Vec<Event>,
-    before: Before,
-) -> Decision {
+fn finish(state: RunState, entries: Vec<Entry>, effects: Vec<Effect>, emits: Vec<Event>, before: Before) -> Decision {
     let asks = asked(&state);
     let answered = |path: &StepPath| {
         entries.iter().any(|entry| matches!(&entry.what, What::CallResolved { path: of, .. } if of == path))

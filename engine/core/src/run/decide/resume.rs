@@ -86,21 +86,13 @@ impl<'a> Decider<'a> {
             (StepKind::Http(_) | StepKind::Woo(_), Open::Repeatable) => self.repeat_call(step, path, &frame),
             // Written in one commit with what follows from it; only a journal that was cut by hand ends here.
             (
-                StepKind::Http(_)
-                | StepKind::Woo(_)
-                | StepKind::WaitFor(_)
-                | StepKind::Approve(_)
-                | StepKind::Call(_),
+                StepKind::Http(_) | StepKind::Woo(_) | StepKind::WaitFor(_) | StepKind::Approve(_) | StepKind::Call(_),
                 Open::None,
-            )
-                if resolved.is_some() =>
-            {
-                match resolved {
-                    Some(CallOutcome::Ok(output)) => self.succeed(step, path, output, &frame),
-                    Some(CallOutcome::Err(error)) => self.attempt_failed(step, path, error, Some(0)),
-                    None => Ok(()),
-                }
-            }
+            ) if resolved.is_some() => match resolved {
+                Some(CallOutcome::Ok(output)) => self.succeed(step, path, output, &frame),
+                Some(CallOutcome::Err(error)) => self.attempt_failed(step, path, error, Some(0)),
+                None => Ok(()),
+            },
             // Begun in the same commit as what it does first; without that, nothing happened yet.
             (_, Open::Repeatable | Open::None) => self.perform(step, path, &frame).map(|_| ()),
         }
