@@ -78,7 +78,7 @@ pub(crate) enum Command {
         #[arg(value_name = "CODE")]
         code: Option<String>,
     },
-    /// Write workflow files in one form; comments and what they mean stay
+    /// Write workflow files in one form; comments and meaning stay
     Fmt(Fmt),
     /// Run the tests beside workflows, offline
     Test(Test),

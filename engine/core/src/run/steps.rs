@@ -193,7 +193,7 @@ impl Steps {
             What::RunRetried { .. } => self.over = false,
             // What was under way was stopped.
             What::CancelHandling { .. } | What::UndoHandling { .. } | What::FailureHandling { .. } => {
-                self.close_all(at)
+                self.close_all(at);
             }
             What::RunFinished { .. } => {
                 self.over = true;

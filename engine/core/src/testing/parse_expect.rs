@@ -131,7 +131,7 @@ impl TestReader<'_> {
         let fields = self.fields("an expected event", node, &[EMITTED])?;
         let data = fields.value("data").map(|node| self.expected(node));
         let topic = fields.value("topic").and_then(|node| self.text("`topic`", node))?;
-        Some(ExpectEmitted { topic, data, span: fields.span.clone() })
+        Some(ExpectEmitted { topic, data, span: fields.span })
     }
 
     fn slept(&mut self, node: &Node) -> Option<Slept> {

@@ -86,7 +86,7 @@ impl Decider<'_> {
     fn go_on(&mut self, by: String, repeat_unknown: bool, moving: bool) -> Result<(), Stop> {
         let generation = self.state().generation;
         if matches!(self.state().phase, Phase::Ended { .. }) && self.state().has_undone() {
-            return self.from_the_start(by);
+            return self.begin_again(by);
         }
         self.record(What::RunRetried { by, generation, repeat_unknown, input: None })?;
         if self.context.hold {
@@ -101,7 +101,7 @@ impl Decider<'_> {
 
     /// What was undone cannot be gone on from: the run begins again under new identities of its calls. The first step is
     /// for the next [`Input::Resume`](super::Input::Resume), as with other input.
-    fn from_the_start(&mut self, by: String) -> Result<(), Stop> {
+    fn begin_again(&mut self, by: String) -> Result<(), Stop> {
         if let Some((path, index, summary)) = self.state().unanswered.first() {
             return refused(format!(
                 "steps of this run were undone, so it would begin again from the start, and call {index} of step `{path}` \

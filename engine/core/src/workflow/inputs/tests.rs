@@ -132,7 +132,7 @@ proptest::proptest! {
     #[test]
     fn any_json_is_read_or_refused(kind in 0usize..7, text in "\\PC{0,40}", number in proptest::num::f64::ANY) {
         let kind = InputKind::of(InputKind::WORDS[kind]).unwrap();
-        for given in [json!(text), json!(number), json!([text]), json!({text.clone(): number})] {
+        for given in [json!(text), json!(number), json!([text]), json!({text: number})] {
             if let Ok(value) = kind.convert(&given) {
                 proptest::prop_assert_eq!(kind.convert(&value), Ok(value));
             }
