@@ -54,7 +54,7 @@ pub(super) fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool)
     let (stage, phase) = match &state.phase {
         Phase::Parked { failure, stage, .. } => (*stage, stage.phase(failure.clone())),
         Phase::Ended { status: RunStatus::Failed, .. } if state.has_undone() => {
-            return begin_again(state, generation);
+            return from_the_start(state, generation);
         }
         Phase::Ended { status: RunStatus::Failed, .. } => {
             drop_below(state, Stage::Failure.prefix());
@@ -104,11 +104,11 @@ pub(super) fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool)
 /// still happen, or may have happened unseen.
 pub(super) fn anew(state: &mut RunState, generation: u32, input: &Json) -> Result<(), &'static str> {
     state.input = Some(Arc::from(to_raw_value(input).map_err(|_| "the input cannot be written")?));
-    begin_again(state, generation)
+    from_the_start(state, generation)
 }
 
 /// The run begins again under new identities: nothing of it is left but what it is about.
-fn begin_again(state: &mut RunState, generation: u32) -> Result<(), &'static str> {
+fn from_the_start(state: &mut RunState, generation: u32) -> Result<(), &'static str> {
     let was_failed = match &state.phase {
         Phase::Parked { .. } => false,
         Phase::Ended { status: RunStatus::Failed, .. } => true,

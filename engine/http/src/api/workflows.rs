@@ -77,6 +77,10 @@ pub(super) struct FileBody<'a> {
 struct Finding {
     /// A stable code with its own page: `E0104`.
     code: String,
+    /// What the code stands for.
+    title: Option<String>,
+    /// The code's page, as a path in the project: `engine/docs/errors/E0104.md`.
+    page: Option<String>,
     /// In one sentence.
     message: String,
     /// What to do about it.
