@@ -85,9 +85,9 @@ impl Stubs {
     fn choose(&self, asked: &Asked, memory: &mut Memory) -> Option<Answer> {
         let (own, file) = self.stubs.split_at(self.own);
         self.from(own, 0, asked, memory)
-            .or_else(|| self.from_expected(asked, memory, true))
+            .or_else(|| self.expected_answer(asked, memory, true))
             .or_else(|| self.from(file, self.own, asked, memory))
-            .or_else(|| self.from_expected(asked, memory, false))
+            .or_else(|| self.expected_answer(asked, memory, false))
     }
 
     fn from(&self, stubs: &[Stub], first: usize, asked: &Asked, memory: &mut Memory) -> Option<Answer> {
@@ -103,14 +103,14 @@ impl Stubs {
     }
 
     /// The next expected call that this is: answered with its own answer, or with an empty success.
-    fn from_expected(&self, asked: &Asked, memory: &mut Memory, with_answer: bool) -> Option<Answer> {
+    fn expected_answer(&self, asked: &Asked, memory: &mut Memory, with_answer: bool) -> Option<Answer> {
         let is_meant = |call: &ExpectCall| {
             call.call.fits(&asked.request)
                 && call.step.as_ref().is_none_or(|step| is_at(step, asked))
                 && call.store.as_ref().is_none_or(|store| asked.store.as_ref() == Some(store))
         };
         let mut open = self.expected.iter().enumerate().filter(|(index, _)| !memory.answered[*index]);
-        let (index, call) = open.find(|(_, call)| !call.answers.is_empty() == with_answer && is_meant(call))?;
+        let (index, call) = open.find(|(_, call)| call.answers.is_empty() != with_answer && is_meant(call))?;
         memory.answered[index] = true;
         Some(call.answers.first().cloned().unwrap_or_default())
     }
