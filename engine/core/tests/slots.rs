@@ -25,7 +25,7 @@ fn group() -> Group {
 }
 
 /// What happens to the group.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 enum Op {
     /// A run comes whose event was accepted so long ago.
     Come { late: i64, on_limit: OnLimit, queue_max: Option<u32> },

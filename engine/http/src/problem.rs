@@ -2,6 +2,8 @@
 //!
 //! Every refusal of the door becomes one of these, and the code is what the metrics count it under.
 
+use std::num::NonZeroU32;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
@@ -22,9 +24,9 @@ pub struct Problem {
     /// What went wrong this time. Never holds a secret or a body.
     pub detail: String,
     /// What to do next.
-    pub help: Option<String>,
+    pub help: Option<Box<str>>,
     /// After how many seconds trying again makes sense.
-    pub retry_after: Option<u64>,
+    pub retry_after: Option<NonZeroU32>,
     /// The methods that the address takes, where another one was used.
     pub allow: Option<Box<str>>,
     /// What is wrong in the body, place by place.
@@ -50,7 +52,7 @@ impl Problem {
 
     /// With a line that says what to do next.
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into().into());
         self
     }
 
@@ -62,7 +64,7 @@ impl Problem {
 
     /// With `Retry-After`, rounded up to at least a second.
     pub fn retry_after(mut self, seconds: u64) -> Self {
-        self.retry_after = Some(seconds.max(1));
+        self.retry_after = NonZeroU32::new(u32::try_from(seconds).unwrap_or(u32::MAX)).or(Some(NonZeroU32::MIN));
         self
     }
 
@@ -165,7 +167,7 @@ impl IntoResponse for Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.get()));
         }
         if let Some(methods) = self.allow.and_then(|methods| methods.parse().ok()) {
             headers.insert(header::ALLOW, methods);

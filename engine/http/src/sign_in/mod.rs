@@ -4,7 +4,7 @@
 mod account;
 mod view;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
 
 use axum::{
     Router,
@@ -85,7 +85,7 @@ impl Form {
 fn refused(door: &Door, peer: IpAddr, problem: Problem, page: impl FnOnce(&str) -> String) -> Response {
     let said = match problem.status {
         StatusCode::TOO_MANY_REQUESTS => {
-            let seconds = problem.retry_after.unwrap_or(1);
+            let seconds = problem.retry_after.map_or(1, NonZeroU32::get);
             format!("Too many tries. Wait {seconds} seconds, then try again.")
         }
         _ => problem.detail.clone(),
