@@ -235,6 +235,20 @@ fn cut(text: &str) -> String {
     }
 }
 
+/// What a gate did with an event that started no run yet.
+fn in_words(outcome: &MatchOutcome) -> &'static str {
+    match outcome {
+        MatchOutcome::Duplicate { .. } => "a duplicate",
+        MatchOutcome::Merged { .. } | MatchOutcome::Collected { .. } => "waits for others",
+        MatchOutcome::KeyFailed { .. } => "its key failed",
+        MatchOutcome::Dropped { .. } => "held, then dropped",
+        MatchOutcome::Started { .. } | MatchOutcome::Delayed { .. } => "a run",
+        MatchOutcome::ConditionFalse { .. } | MatchOutcome::ConditionFailed { .. } | MatchOutcome::LoopCut => {
+            "no condition held"
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use cartwright_core::run::row::RunError;
@@ -311,19 +325,5 @@ mod tests {
     fn long_errors_are_cut_between_characters() {
         let cut = cut(&"ü".repeat(1_000));
         assert_eq!(cut.chars().count(), MAX_ERROR_CHARS + 1);
-    }
-}
-
-/// What a gate did with an event that started no run yet.
-fn in_words(outcome: &MatchOutcome) -> &'static str {
-    match outcome {
-        MatchOutcome::Duplicate { .. } => "a duplicate",
-        MatchOutcome::Merged { .. } | MatchOutcome::Collected { .. } => "waits for others",
-        MatchOutcome::KeyFailed { .. } => "its key failed",
-        MatchOutcome::Dropped { .. } => "held, then dropped",
-        MatchOutcome::Started { .. } | MatchOutcome::Delayed { .. } => "a run",
-        MatchOutcome::ConditionFalse { .. } | MatchOutcome::ConditionFailed { .. } | MatchOutcome::LoopCut => {
-            "no condition held"
-        }
     }
 }
