@@ -236,11 +236,13 @@ pub enum Table {
     Gates,
     /// What people are asked and have not answered: `RUN/STEP`.
     Approvals,
+    /// Groups of `concurrency`: counters (`g/…`), holders (`h/…`) and queues (`q/…`). Only those that are in use.
+    Slots,
 }
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::State,
         Self::Stores,
         Self::Secrets,
@@ -251,6 +253,7 @@ impl Table {
         Self::Answers,
         Self::Gates,
         Self::Approvals,
+        Self::Slots,
     ];
 }
 

@@ -28,6 +28,7 @@ use crate::{
         undo::Undos,
         writes::writes_outside,
     },
+    slots::{Slot, Standing},
     time::Timestamp,
     workflow::PARALLEL,
 };
@@ -87,6 +88,8 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
                 doubts: Doubts::default(),
                 undos: Undos::default(),
                 view: RunState::view_of(run, workflow, 0, entry.at),
+                slot: Slot::None,
+                slot_asked: false,
                 phase: Phase::Main,
             });
         }
@@ -108,6 +111,26 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
     }
     match what {
         What::RunStarted { .. } => Err("a run starts once"),
+        What::SlotAsked { group, place } => {
+            if !matches!(state.slot, Slot::None | Slot::Lent(_)) || matches!(state.phase, Phase::Parked { .. }) {
+                return Err("it has a slot, or waits for one, or needs none");
+            }
+            state.slot = Slot::Asked(Standing { group: group.clone(), place: place.clone() });
+            state.slot_asked = true;
+            Ok(())
+        }
+        What::SlotQueued { .. } => move_slot(state, |slot| match slot {
+            Slot::Asked(standing) => Ok(Slot::Queued(standing)),
+            _ => Err("it did not ask for a slot"),
+        }),
+        What::SlotTaken {} => move_slot(state, |slot| match slot {
+            Slot::Asked(standing) | Slot::Queued(standing) => Ok(Slot::Held(standing)),
+            _ => Err("it did not ask for a slot"),
+        }),
+        What::SlotFreed {} => move_slot(state, |slot| match slot {
+            Slot::Held(standing) => Ok(Slot::Lent(standing)),
+            _ => Err("it holds no slot"),
+        }),
         What::VarsSet { vars } => {
             state.vars = Some(Arc::new(Prepared::new(vars.clone())));
             Ok(())
@@ -322,6 +345,7 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
         What::RunParked { error } => {
             let stage = state.phase.stage().ok_or("the run is not moving")?;
             state.phase = Phase::Parked { error: error.clone(), failure: state.phase.why().cloned(), stage };
+            state.slot = Slot::None;
             Ok(())
         }
         What::RunRetried { generation, input: Some(input), .. } => anew(state, *generation, input),
@@ -365,10 +389,17 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
                 return Err("that is no end");
             }
             quiet(state, at);
+            // However a run ends, its slot or its place in the queue is free: no entry of its own can be forgotten.
+            state.slot = Slot::None;
             state.phase = Phase::Ended { status: *status, at, output: output.clone(), error: error.clone() };
             Ok(())
         }
     }
+}
+
+fn move_slot(state: &mut RunState, to: impl FnOnce(Slot) -> Result<Slot, &'static str>) -> Result<(), &'static str> {
+    state.slot = to(std::mem::take(&mut state.slot))?;
+    Ok(())
 }
 
 fn start(state: &mut RunState, path: &StepPath, attempt: u32, kind: &str, at: Timestamp) -> Result<(), &'static str> {

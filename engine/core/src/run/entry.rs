@@ -14,6 +14,7 @@ use crate::{
         row::{RunError, RunStatus},
     },
     shard::ShardId,
+    slots::{Group, Place},
     time::Timestamp,
 };
 
@@ -63,6 +64,24 @@ pub enum What {
         /// When it begins, as planned; later when the engine is stopped then.
         until: Timestamp,
     },
+    /// The run wants a slot of its `concurrency` group. Until it has one, nothing of it is begun.
+    SlotAsked {
+        /// Which group.
+        group: Group,
+        /// Its place in the group's queue, should it have to wait.
+        #[cfg_attr(feature = "schema", schema(value_type = String))]
+        place: Place,
+    },
+    /// No slot is free: it stands in the queue.
+    SlotQueued {
+        /// How many stood there before it.
+        #[serde(default)]
+        ahead: u64,
+    },
+    /// It has its slot, until it ends, is parked, or gives it back.
+    SlotTaken {},
+    /// It gave its slot back while it waits (`hold_while_waiting: false`).
+    SlotFreed {},
     /// `vars`, evaluated once.
     VarsSet {
         /// A map.

@@ -23,6 +23,7 @@ use crate::{
         undo::Undos,
     },
     shard::ShardId,
+    slots::Slot,
     time::Timestamp,
 };
 
@@ -84,6 +85,10 @@ pub struct RunState {
     pub undos: Undos,
     /// `run` as expressions see it: `{id, workflow, retries, started}`.
     pub view: Arc<Prepared>,
+    /// Its slot, where its workflow says how many runs move at once.
+    pub slot: Slot,
+    /// It asked for a slot before, so it was admitted once.
+    pub slot_asked: bool,
     /// Where the run as a whole is.
     pub phase: Phase,
 }
@@ -283,6 +288,7 @@ impl RunState {
         match &self.phase {
             Phase::Ended { status, .. } => *status,
             Phase::Parked { .. } => RunStatus::Parked,
+            _ if self.slot.is_wanted() => RunStatus::Queued,
             Phase::Main if self.steps.is_empty() => RunStatus::Queued,
             _ if self.is_busy() => RunStatus::Running,
             _ => RunStatus::Waiting,
@@ -302,6 +308,21 @@ impl RunState {
             }
         }
         !waits
+    }
+
+    /// Whether some step would do something if it were let: its pause is over, or nothing it waits for is left.
+    pub(super) fn can_move(&self) -> bool {
+        let stage = self.phase.stage();
+        let here = |path: &StepPath| Some(Stage::of(path)) == stage;
+        let pauses = |path: &StepPath| self.timers.contains_key(&(path.clone(), TimerKind::Retry));
+        self.steps.iter().filter(|(path, _)| here(path)).any(|(path, step)| match step {
+            StepState::Active(active) if !matches!(active.inner, Inner::None) => false,
+            StepState::Active(active) if active.calls.last().is_some_and(CallState::is_deferred) => !pauses(path),
+            StepState::Active(active) => !self.is_waiting(path, active),
+            StepState::Retrying { .. } => !pauses(path),
+            StepState::Reopened { .. } => true,
+            _ => false,
+        })
     }
 
     /// Whether a step below a container is doing something, rather than waiting for a time or an event.

@@ -129,6 +129,9 @@ codes! {
     /// A `dedupe`, `debounce`, `collect` or `throttle` that makes no sense.
     GATE = "E0350";
 
+    /// A `concurrency` that makes no sense.
+    CONCURRENCY = "E0340";
+
     /// A step without a kind.
     NO_KIND = "E0401";
     /// A step of two kinds.

@@ -21,6 +21,7 @@ pub mod triggers;
 pub mod gates;
 pub mod grants;
 pub mod steps;
+pub mod concurrency;
 mod check;
 pub mod schema;
 pub mod format;
@@ -33,6 +34,7 @@ mod cron;
 pub mod inputs;
 pub mod set;
 
+pub use concurrency::CONCURRENCY_FIELDS;
 pub use diagnostic::{Diagnostic, Severity};
 pub use duration::{format_duration, parse_duration};
 pub use format::{FileKind, Unformatted, format};

@@ -42,6 +42,8 @@ pub struct Workflow {
     pub vars: Template,
     /// `grants`
     pub grants: Grants,
+    /// `concurrency`
+    pub concurrency: Option<Concurrency>,
     /// `retry` for steps that have none
     pub retry: Option<RetryPolicy>,
     /// `timeout` of the whole run's main steps

@@ -97,6 +97,7 @@ fn read(id: WorkflowId, source: &str, root: &Node, reader: &mut Reader<'_>) -> O
         inputs: reader.inputs.take(),
         vars,
         grants: fields.value("grants").map(|node| reader.grants(node)).unwrap_or_default(),
+        concurrency: fields.get("concurrency").and_then(|entry| reader.concurrency(entry)),
         retry: fields.value("retry").and_then(|node| reader.retry(node)),
         timeout: fields.value("timeout").and_then(|node| reader.timeout(node)),
         on_unknown: fields.value("on_unknown").and_then(|node| reader.on_unknown(node)).unwrap_or(OnUnknown::Park),

@@ -324,7 +324,11 @@ pub const WORKFLOW_FIELDS: &[Field] = &[
         "What a start by hand or a `call` gives; the same as `inputs` of `manual`.",
     ),
     optional("grants", Shape::Map(super::grants::GRANT_FIELDS), "What it may do; nothing when absent."),
-    later("concurrency", "How many runs at once."),
+    optional(
+        "concurrency",
+        Shape::Either(&[Shape::Text, Shape::Map(super::concurrency::CONCURRENCY_FIELDS)]),
+        "How many runs at once: a map, a limit, or a key such as `\"${{ event.data.id }}\"`.",
+    ),
     optional("retry", RETRY, "For steps that have none."),
     optional("timeout", Shape::Duration, "Of the whole run."),
     optional(

@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(kinds, Some(STEP_KINDS.iter().filter(|kind| kind.executed()).count()));
         assert_eq!(schema["required"], json!(["on", "steps"]));
         let text = schema.to_string();
-        for key in ["concurrency", "commands"] {
+        for key in ["commands"] {
             assert!(!text.contains(&format!("\"{key}\":")), "{key}");
         }
         assert_eq!(schema["properties"]["on_unknown"]["enum"], json!(["park", "retry", "fail"]));

@@ -26,6 +26,9 @@ impl Workflow {
         for (_, key) in self.triggers.iter().flat_map(|trigger| trigger.gates.iter()) {
             key.into_iter().for_each(|key| template(key, false, each));
         }
+        if let Some(key) = self.concurrency.as_ref().and_then(|concurrency| concurrency.key.as_ref()) {
+            template(key, false, each);
+        }
         template(&self.vars, false, each);
         block(&self.steps, each);
         block(&self.on_failure, each);

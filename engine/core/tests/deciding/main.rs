@@ -16,6 +16,7 @@ mod rounds;
 mod undoing;
 mod undoing_any;
 mod wait;
+mod slots;
 mod woo;
 mod writes;
 

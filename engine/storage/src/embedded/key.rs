@@ -320,6 +320,7 @@ fn table_number(table: Table) -> u8 {
         Table::Answers => 7,
         Table::Gates => 8,
         Table::Approvals => 10,
+        Table::Slots => 9,
     }
 }
 

@@ -40,7 +40,7 @@ impl<'a> Decider<'a> {
             ScriptEnd::Done(value) => self.succeed(step, path, value, &frame),
             ScriptEnd::Failed { error, call } => self.attempt_failed(step, path, error, call),
             // Nothing new is begun; the script asks again when the run is taken up.
-            ScriptEnd::Call { .. } if self.context.hold => Ok(()),
+            ScriptEnd::Call { .. } if self.holds() => Ok(()),
             ScriptEnd::Call { index, call } => self.script_asks(path, index, call),
             ScriptEnd::Nondeterministic { index, recorded, asked } => {
                 let message = format!(
@@ -129,7 +129,7 @@ impl<'a> Decider<'a> {
 
     /// Executes a script again with what is recorded by now. A parked run begins nothing.
     fn rerun(&mut self, path: &StepPath) {
-        if self.context.hold || matches!(self.state().phase, Phase::Parked { .. }) {
+        if self.holds() || matches!(self.state().phase, Phase::Parked { .. }) {
             return;
         }
         let attempt = self.state().steps.get(path).map_or(0, StepState::attempt);

@@ -16,6 +16,7 @@ mod scope;
 mod sides;
 mod undo;
 mod wait;
+mod slot;
 mod walk;
 
 pub use begin::LOOP_ITEMS_MAX;
@@ -25,6 +26,7 @@ pub use person::why_not_anew;
 pub(crate) use scope::failed_view;
 pub use scope::{Frame, locate, scope_at};
 pub use wait::WAIT_SCOPE_BYTES_MAX;
+pub use slot::{SlotAnswer, wanted_slot};
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -107,6 +109,18 @@ pub enum Input {
         path: StepPath,
         /// The call with its result.
         call: ResolvedCall,
+    },
+    /// What came of asking for a slot; the answer to [`Effect::Slot`].
+    Slot {
+        /// What the group says.
+        answer: SlotAnswer,
+        /// Steps with a call that is being made right now.
+        under_way: BTreeSet<StepPath>,
+    },
+    /// A later run of its group takes its place: it ends as cancelled.
+    Replace {
+        /// That run.
+        by: RunId,
     },
     /// A timer's time has come.
     Timer {
@@ -246,6 +260,8 @@ pub enum ScriptEnd {
 /// What the runner must do once the entries are durable.
 #[derive(Debug)]
 pub enum Effect {
+    /// Ask for the slot of [`wanted_slot`]; answer with [`Input::Slot`], in the same commit as the group's change.
+    Slot,
     /// Execute a script with the calls the state has recorded; answer with [`Input::Script`].
     RunScript {
         /// Its step.
@@ -461,6 +477,8 @@ impl<'a> Decider<'a> {
             Input::Stored { path, call } => self.stored(&path, call)?,
             Input::Child { path, child, outcome } => self.child_ended(&path, &child, outcome)?,
             Input::Timer { path, kind } => self.timer_fired(&path, kind)?,
+            Input::Slot { answer, under_way } => return Ok(self.slot_answered(answer, &under_way)?),
+            Input::Replace { by } => return self.replace(&by),
             Input::Cancel { by } => return self.cancel(by),
             Input::Retry { by, repeat_unknown } => return self.retry(by, repeat_unknown),
             Input::Anew { by, input } => return self.anew(by, input),
@@ -469,9 +487,6 @@ impl<'a> Decider<'a> {
                 return self.person_answers(&path, approved, by, comment);
             }
             Input::Fail { by, reason } => return self.fail_by_hand(by, reason),
-        }
-        if self.context.hold {
-            return Ok(());
         }
         Ok(self.advance()?)
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{Decider, Said, Stop, Which};
 use crate::{
     Json,
-    id::StepPath,
+    id::{RunId, StepPath},
     run::{
         apply::Illegal,
         entry::What,
@@ -51,7 +51,18 @@ impl Decider<'_> {
             return self.end(RunStatus::Cancelled, Json::Null, Some(error));
         }
         self.record(What::CancelHandling { error })?;
-        if self.context.hold { Ok(()) } else { self.advance() }
+        self.advance()
+    }
+
+    /// A later run of its group takes its place. Whoever is over by then, or about to be, is out of its way.
+    pub(super) fn replace(&mut self, by: &RunId) -> Result<(), Stop> {
+        let has_place = self.state().slot.is_held() || self.state().slot.is_wanted();
+        if !has_place || matches!(self.state().phase, Phase::Cancelling { .. }) {
+            return Ok(());
+        }
+        let message = format!("replaced by {by}, a later run of the same `concurrency` group");
+        self.record(What::CancelRequested { by: format!("run {by}") })?;
+        Ok(self.end_by_hand(RunError { step: None, code: "replaced".into(), message })?)
     }
 
     pub(super) fn retry(&mut self, by: String, repeat_unknown: bool) -> Result<(), Stop> {
@@ -89,8 +100,8 @@ impl Decider<'_> {
             return self.begin_again(by);
         }
         self.record(What::RunRetried { by, generation, repeat_unknown, input: None })?;
-        if self.context.hold {
-            return Ok(());
+        if self.holds() {
+            return Ok(self.want_slot()?);
         }
         match moving {
             true => self.ask_all_deferred()?,
@@ -130,7 +141,6 @@ impl Decider<'_> {
             Phase::Ended { .. } => Ok(()),
             Phase::Parked { .. } if self.blind_step().is_none() => self.go_on(by, false, false),
             Phase::Parked { .. } => Ok(()),
-            _ if self.context.hold => Ok(()),
             _ => Ok(self.advance()?),
         }
     }
@@ -172,9 +182,6 @@ impl Decider<'_> {
         };
         self.record(What::FailRequested { by, reason })?;
         self.give_up(&why)?;
-        if self.context.hold {
-            return Ok(());
-        }
         Ok(self.advance()?)
     }
 

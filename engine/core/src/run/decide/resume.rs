@@ -18,7 +18,7 @@ use crate::{
 impl<'a> Decider<'a> {
     /// Drives every step that was begun and does not wait.
     pub(super) fn resume(&mut self, under_way: &BTreeSet<StepPath>) -> Result<(), Illegal> {
-        let Some(stage) = self.state().phase.stage().filter(|_| !self.context.hold) else { return Ok(()) };
+        let Some(stage) = self.state().phase.stage().filter(|_| !self.holds()) else { return Ok(()) };
         let begun: Vec<StepPath> = self
             .state()
             .steps
@@ -57,7 +57,7 @@ impl<'a> Decider<'a> {
 
     /// Begins the next attempt of a step whose pause is over, or asks for its deferred call again. A parked run begins nothing: its retry will.
     pub(super) fn attempt_again(&mut self, path: &StepPath) -> Result<(), Illegal> {
-        if self.context.hold || matches!(self.state().phase, Phase::Parked { .. } | Phase::Ended { .. }) {
+        if self.holds() || matches!(self.state().phase, Phase::Parked { .. } | Phase::Ended { .. }) {
             return Ok(());
         }
         if self.is_deferred(path) {

@@ -36,9 +36,21 @@ pub(super) enum Flow {
 }
 
 impl<'a> Decider<'a> {
-    /// Carries the run as far as it goes without waiting.
+    /// Carries the run as far as it goes without waiting. One that needs a slot and has none gets no further than to ask.
     pub(super) fn advance(&mut self) -> Result<(), Illegal> {
+        if self.holds() {
+            return self.want_slot();
+        }
+        self.go_far()?;
+        self.lend_slot()
+    }
+
+    fn go_far(&mut self) -> Result<(), Illegal> {
         loop {
+            // What failed for good while it had no slot, or ended, has none for what follows.
+            if !self.has_slot() {
+                return self.want_slot();
+            }
             let workflow = self.context.workflow;
             match self.state().phase.clone() {
                 Phase::Ended { .. } | Phase::Parked { .. } => return Ok(()),
