@@ -43,6 +43,7 @@ use crate::{
     recall,
     rehearse::StandIn,
     secrets::Secrets,
+    slots,
     stores::{StoreError, Stores},
     telemetry::Telemetry,
 };
@@ -165,6 +166,7 @@ impl Engine {
         let any_waiting = parts.storage.counts().await?.runs[2] > 0;
         let access = Access::load(Arc::clone(&parts.storage), Arc::clone(&parts.entropy)).await?;
         let inner = Arc::new(Inner::new(parts, client, stores, access, sealing, fences, any_waiting));
+        slots::count(&inner).await?;
         let engine = Self { inner };
         count_held(&engine.inner).await?;
         engine.set_workflows(workflows).await?;

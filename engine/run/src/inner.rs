@@ -37,6 +37,7 @@ use crate::{
     metrics::Metrics,
     outbound::Outbound,
     secrets::Secrets,
+    slots,
     stores::Stores,
     timers::Timers,
 };
@@ -75,6 +76,7 @@ pub(crate) struct Inner {
     pub(crate) queue: Queue,
     pub(crate) timers: Timers,
     pub(crate) gates: AtGates,
+    pub(crate) slot_locks: slots::Locks,
     pub(crate) state_locks: Vec<tokio::sync::Mutex<()>>,
     /// Runs that may be in memory at once.
     pub(crate) slots: Arc<Semaphore>,
@@ -98,6 +100,8 @@ pub(crate) enum Message {
     Resume,
     /// A timer is due.
     Timer { path: StepPath, kind: TimerKind },
+    /// A slot of the run's group may be free.
+    Slot,
     /// Storage has mail for the run.
     Mail,
     /// A person asks something of it.
@@ -142,6 +146,7 @@ impl Inner {
             queue: Queue::new(),
             timers: Timers::default(),
             gates: AtGates::default(),
+            slot_locks: slots::Locks::default(),
             state_locks: (0..STATE_LOCKS).map(|_| tokio::sync::Mutex::default()).collect(),
             slots: Arc::new(Semaphore::new(parts.options.runs_in_memory_max)),
             line: Line::default(),

@@ -32,6 +32,7 @@ mod retention;
 mod schedule;
 mod script;
 mod secrets;
+mod slots;
 mod store_call;
 mod stores;
 mod telemetry;

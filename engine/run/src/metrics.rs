@@ -2,9 +2,12 @@
 
 mod histogram;
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
-use cartwright_core::call::ErrorClass;
+use cartwright_core::{
+    call::ErrorClass,
+    slots::{Head, Slot},
+};
 
 pub use histogram::{Histogram, HistogramView};
 
@@ -51,7 +54,40 @@ pub struct Metrics {
     pub commit_conflicts: AtomicU64,
     pub commit_errors: AtomicU64,
     pub scripts: AtomicU64,
+    pub slots: Slots,
     pub times: Times,
+}
+
+/// Slots of `concurrency` at the moment.
+#[derive(Debug, Default)]
+pub struct Slots {
+    held: AtomicI64,
+    queued: AtomicI64,
+}
+
+impl Slots {
+    /// How many are held, and how many runs wait for one.
+    pub fn now(&self) -> (u64, u64) {
+        let of = |count: &AtomicI64| u64::try_from(count.load(Relaxed)).unwrap_or_default();
+        (of(&self.held), of(&self.queued))
+    }
+
+    /// A group that was there when the engine started.
+    pub(crate) fn found(&self, head: &Head) {
+        self.held.fetch_add(i64::from(head.held), Relaxed);
+        self.queued.fetch_add(i64::try_from(head.waiting).unwrap_or(i64::MAX), Relaxed);
+    }
+
+    /// A run's slot is another than before.
+    pub(crate) fn moved(&self, before: &Slot, after: &Slot) {
+        let count = |slot: &Slot| match slot {
+            Slot::Held(_) => Some(&self.held),
+            Slot::Queued(_) => Some(&self.queued),
+            Slot::None | Slot::Asked(_) | Slot::Lent(_) => None,
+        };
+        count(before).map(|count| count.fetch_sub(1, Relaxed));
+        count(after).map(|count| count.fetch_add(1, Relaxed));
+    }
 }
 
 /// How long things took.

@@ -14,6 +14,7 @@ use cartwright_core::{
         state::RunState,
     },
     time::Timestamp,
+    slots::Slot,
     workflow::Workflow,
 };
 use cartwright_storage::{Wait, WaitKey};
@@ -100,6 +101,7 @@ impl Driver {
             workflow,
             views,
             run: state.run.clone(),
+            slot: if committed == 0 { Slot::None } else { state.slot.clone() },
             state: Some(state),
             committed,
             inputs: VecDeque::new(),

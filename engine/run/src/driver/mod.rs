@@ -5,6 +5,7 @@
 
 mod load;
 mod settle;
+mod slot;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -22,6 +23,7 @@ use cartwright_core::{
         entry::Entry,
         state::RunState,
     },
+    slots::Slot,
     workflow::{Workflow, WorkflowSet},
 };
 use cartwright_storage::{
@@ -115,6 +117,8 @@ struct Driver {
     state: Option<RunState>,
     /// How many entries storage has.
     committed: u64,
+    /// Its slot, as storage has it.
+    slot: Slot,
     inputs: VecDeque<Input>,
     pending: Pending,
     /// What the last decisions asked for, in order.
@@ -224,6 +228,11 @@ impl Driver {
                     self.inputs.push_back(Input::Timer { path, kind });
                 }
             }
+            Message::Slot if self.state().slot.is_wanted() => {
+                let under_way = self.under_way.keys().map(|(path, _)| path.clone()).collect();
+                self.inputs.push_back(Input::Resume { under_way });
+            }
+            Message::Slot => {}
             Message::Mail => self.read_mail().await?,
             Message::Asked { what, reply } => {
                 self.replies.push(reply);
@@ -361,6 +370,8 @@ impl Driver {
         match effect {
             // A stopping or held engine begins nothing; the script is executed again when the run is taken up.
             Effect::RunScript { .. } if self.inner.holds_runs() => {}
+            Effect::Slot if self.inner.holds_runs() => {}
+            Effect::Slot => self.ask_slot().await?,
             Effect::RunScript { path, attempt } => {
                 Metrics::add(&self.inner.metrics.scripts);
                 if let Some(result) = script::execute(&self.inner, &self.context(), self.state(), &path) {

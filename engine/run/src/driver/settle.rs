@@ -24,10 +24,10 @@ use cartwright_storage::{
 use futures_util::future::{AbortHandle, Abortable, FutureExt};
 
 use super::{Driver, Stuck};
-use crate::{approvals, commit::commit_until_done, host, inner::Message, metrics::Metrics, wait};
+use crate::{approvals, commit::commit_until_done, host, inner::Message, metrics::Metrics, slots::Change, wait};
 
 /// What the next commit holds besides the run itself.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Pending {
     pub(super) prelude: Batch,
     pub(super) entries: Vec<Entry>,
@@ -50,6 +50,17 @@ impl Pending {
             && self.mail_done.is_empty()
             && self.prelude.matched.is_empty()
     }
+}
+
+/// What became of a commit.
+pub(super) enum Committed {
+    /// It is on stable storage, and what follows from it is under way.
+    Done,
+    /// Something was not as expected; nothing happened.
+    Conflict {
+        /// What.
+        what: String,
+    },
 }
 
 /// What follows a commit.
@@ -78,12 +89,26 @@ impl Driver {
             return Ok(());
         }
         let pending = std::mem::take(&mut self.pending);
+        let committed = match self.gives_back() {
+            true => self.commit_giving_back(pending).await?,
+            false => self.try_commit(pending, None).await?,
+        };
+        match committed {
+            Committed::Done => Ok(()),
+            Committed::Conflict { what } => self.start_over(&what).await,
+        }
+    }
+
+    /// One commit of what is decided, with the change of a slot that belongs to it.
+    pub(super) async fn try_commit(&mut self, pending: Pending, slot: Option<&Change>) -> Result<Committed, Stuck> {
         let (traced, begun) = (self.trace.is_some().then(|| pending.entries.clone()), self.inner.clock.now());
-        let (batch, after) = self.batch(pending);
+        let (mut batch, after) = self.batch(pending);
+        batch.records.extend(slot.into_iter().flat_map(|change| change.writes.iter().cloned()));
         let shard = self.state().shard;
         match commit_until_done(&self.inner, shard, batch).await {
             Ok(()) => {
                 self.committed = self.state().len;
+                self.slot_committed(slot);
                 self.claim = None;
                 self.trace_committed(traced.as_deref().unwrap_or_default(), begun);
                 self.inner.metrics.steps_unknown.fetch_add(after.unknown, Relaxed);
@@ -97,9 +122,9 @@ impl Driver {
                     self.look_back(&wait).await?;
                     self.pending.mail_done.push(look_back_mail(&wait).key);
                 }
-                Ok(())
+                Ok(Committed::Done)
             }
-            Err(CommitError::Conflict { what }) => self.start_over(&what).await,
+            Err(CommitError::Conflict { what }) => Ok(Committed::Conflict { what }),
             Err(error) => Err(error.into()),
         }
     }
@@ -244,6 +269,7 @@ impl Driver {
         let journal = self.inner.storage.journal(&run).await?;
         let state = fold(&journal)?.ok_or(Stuck::Gone)?;
         self.committed = state.len;
+        self.slot = state.slot.clone();
         self.state = Some(state);
         self.see_own_event().await?;
         Ok(())
