@@ -43,7 +43,7 @@ use crate::{
     recall,
     rehearse::StandIn,
     secrets::Secrets,
-    slots,
+    slots::{self, RunSlot, SlotGroup},
     stores::{StoreError, Stores},
     telemetry::Telemetry,
 };
@@ -141,6 +141,8 @@ pub struct RunDetail {
     pub steps: Vec<StepView>,
     /// Its journal.
     pub journal: Vec<Entry>,
+    /// Its slot, where its workflow says how many runs move at once.
+    pub slot: Option<RunSlot>,
 }
 
 /// A running engine. Cheap to clone; all clones are the same engine.
@@ -283,6 +285,16 @@ impl Engine {
         run_detail(self.inner.storage.as_ref(), run).await
     }
 
+    /// Groups of `concurrency` that are in use, by workflow. `cursor` comes from the page before.
+    pub async fn slots(
+        &self,
+        workflow: Option<&WorkflowId>,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<SlotGroup>, StorageError> {
+        slots::list(self.inner.storage.as_ref(), workflow, cursor, limit).await
+    }
+
     /// Events, newest first.
     pub async fn events(
         &self,
@@ -408,7 +420,8 @@ impl Engine {
 pub async fn run_detail(storage: &dyn Storage, run: &RunId) -> Result<Option<RunDetail>, StorageError> {
     let Some(row) = storage.run(run).await? else { return Ok(None) };
     let journal = storage.journal(run).await?;
-    Ok(Some(RunDetail { row, steps: steps(&journal), journal }))
+    let slot = slots::of_run(storage, &journal).await?;
+    Ok(Some(RunDetail { row, steps: steps(&journal), journal, slot }))
 }
 
 /// Writes how tokens were used, now and then, until the engine stops.

@@ -59,6 +59,7 @@ pub use line::Backlog;
 pub use metrics::{Histogram, HistogramView, Metrics, Times};
 pub use operate::OperatorError;
 pub use secrets::{SecretError, SecretInfo, Secrets};
+pub use slots::{RunSlot, SlotGroup, SlotHolder, SlotState, check_slots};
 pub use stores::{OpenStore, StoreError, Stores};
 pub use telemetry::{Attribute, Span, SpanCounts, Telemetry};
 

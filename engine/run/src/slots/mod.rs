@@ -6,8 +6,13 @@
 //! first two of the queue. A group that nobody uses has no record.
 
 mod answer;
+mod check;
+mod shown;
 
 pub(crate) use answer::{answer, replace_older};
+pub use check::check_slots;
+pub use shown::{RunSlot, SlotGroup, SlotHolder, SlotState};
+pub(crate) use shown::{list, of_run};
 
 use cartwright_core::{
     id::{RunId, WorkflowId},

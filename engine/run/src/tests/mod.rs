@@ -6,6 +6,7 @@ mod flow;
 mod gates;
 mod keys;
 mod recovery;
+mod slots;
 mod stores;
 mod waits;
 
@@ -191,6 +192,13 @@ impl Bench {
             dedupe: None,
         };
         self.engine.accept(incoming).await.expect("accepted").id
+    }
+
+    /// Where the storage may be dead.
+    pub(super) async fn try_emit(&self, topic: &str, data: Json) -> bool {
+        let data = Arc::from(to_raw_value(&data).expect("JSON"));
+        let incoming = Incoming { topic: topic.into(), store: None, source: Source::Api, data, dedupe: None };
+        self.engine.accept(incoming).await.is_ok()
     }
 
     /// Connects a store; `keys`: with REST keys.
