@@ -208,7 +208,7 @@ async fn runs_of_a_group_go_one_after_another_in_the_order_of_their_events() {
         bench.emit("go", json!({})).await;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
     let rows = bench.rows().await;
     let status: Vec<RunStatus> = rows.iter().map(|row| row.status).collect();
     assert_eq!((status[0], &status[1..]), (RunStatus::Waiting, &[RunStatus::Queued; 7][..]));
