@@ -65,6 +65,16 @@ impl Cli {
 }
 
 #[derive(Debug, Subcommand)]
+pub(crate) enum Slots {
+    /// List the groups in use
+    Ls {
+        /// Only those of this workflow
+        #[arg(long, value_name = "ID")]
+        workflow: Option<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Show the engine at work with made-up stores and orders
     Demo(Demo),
@@ -105,6 +115,9 @@ pub(crate) enum Command {
     /// List and show runs; retry, resolve, fail and cancel them
     #[command(subcommand)]
     Runs(Runs),
+    /// Show which runs hold slots of `concurrency`, and who waits
+    #[command(subcommand)]
+    Slots(Slots),
     /// List, show, replay and export accepted events
     #[command(subcommand)]
     Events(Events),

@@ -10,7 +10,7 @@ use cartwright_core::{
     id::StepPath,
     run::{
         apply::fold,
-        decide::{Context, Effect, Input, ResolvedCall, ScriptEnd, ScriptResult, decide, locate, scope_at},
+        decide::{Context, Effect, Input, ResolvedCall, ScriptEnd, ScriptResult, SlotAnswer, decide, locate, scope_at},
         entry::{Entry, What},
         state::{Phase, RunState},
     },
@@ -252,6 +252,8 @@ impl Pure {
                 let call = ResolvedCall { index, function: call.function, fingerprint: call.fingerprint, outcome };
                 Some(Input::Stored { path, call })
             }
+            // No other run is there to wait for.
+            Effect::Slot => Some(Input::Slot { answer: SlotAnswer::Taken, under_way: BTreeSet::new() }),
             Effect::Wait { .. } | Effect::Abort { .. } => None,
         }
     }

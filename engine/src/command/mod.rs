@@ -29,6 +29,7 @@ mod run;
 mod runs;
 mod schema;
 mod secrets;
+mod slots;
 pub(crate) mod serve;
 mod stores;
 mod test;
@@ -165,6 +166,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Export(export) => export::run(export, context).await,
         Command::Import(import) => import::run(import, context).await,
         Command::Resume => resume::run(context).await,
+        Command::Slots(slots) => slots::run(slots, context).await,
         Command::Token(tokens) => tokens::run(tokens, context).await,
         Command::Gates(gates) => gates::run(gates, context).await,
         Command::Secret(secrets) => secrets::run(secrets, context).await,

@@ -148,6 +148,7 @@ fn facts(run: &Json, context: &Context) {
     if let Some(until) = delayed(run) {
         terminal.fact("waits", &until);
     }
+    terminal.fact("slot", &slot_of(run));
     let retries = field(run, "retries");
     terminal.fact("retries", if retries == "0" { "" } else { &retries });
     if let Some(why) = error_of(run) {
@@ -171,6 +172,22 @@ fn facts(run: &Json, context: &Context) {
     }
     let output = run.get("output").filter(|output| !output.is_null()).map(one_line).unwrap_or_default();
     terminal.fact("output", &shorten(&output, MAX_OUTPUT_CHARS));
+}
+
+/// Why a run that is queued does not begin: its place, and who holds what it waits for.
+fn slot_of(run: &Json) -> String {
+    let Some(slot) = run.get("slot") else { return String::new() };
+    let key = slot.pointer("/group/key").and_then(Json::as_str).map(|key| format!(" [{key}]")).unwrap_or_default();
+    match field(slot, "state").as_str() {
+        "queued" => {
+            let holders = slot.get("holders").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+            let holders: Vec<String> = holders.iter().map(|holder| field(holder, "run")).collect();
+            let held = if holders.is_empty() { String::new() } else { format!("; held by {}", holders.join(", ")) };
+            format!("waits for one{key}, {} in front of it{held}", field(slot, "ahead"))
+        }
+        "freed" => format!("given back{key} while it waits"),
+        state => format!("{state}{key}"),
+    }
 }
 
 fn steps_table(steps: &[Json]) -> Table {

@@ -19,6 +19,7 @@ mod runs;
 mod secrets;
 pub(crate) mod session;
 mod sift;
+mod slots;
 mod stores;
 mod tokens;
 mod users;
@@ -109,6 +110,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("POST", "/runs/{id}/fail", changes(Area::Runs), |method| on(method, operate::fail)),
     route("GET", "/approvals", reads(Area::Approvals), |method| on(method, approvals::list)),
     route("POST", "/runs/{id}/approvals/{step}", changes(Area::Approvals), |method| on(method, approvals::answer)),
+    route("GET", "/slots", reads(Area::Runs), |method| on(method, slots::list)),
     route("GET", "/events", reads(Area::Events), |method| on(method, events::list)),
     route("POST", "/events", changes(Area::Events), |method| on(method, events::accept)),
     route("GET", "/events/{id}", reads(Area::Events), |method| on(method, events::show)),
@@ -156,6 +158,7 @@ pub(crate) const ABOUT: &[&[About]] = &[
     approvals::ABOUT,
     bulk::ABOUT,
     replay::ABOUT,
+    slots::ABOUT,
     events::ABOUT,
     gates::ABOUT,
     workflows::ABOUT,

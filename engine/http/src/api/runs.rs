@@ -19,7 +19,7 @@ use cartwright_core::{
         undo::UndoView,
     },
 };
-use cartwright_run::{OperatorError, RunDetail, access::AuditEntry, storage::RunFilter};
+use cartwright_run::{OperatorError, RunDetail, RunSlot, access::AuditEntry, storage::RunFilter};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -87,6 +87,9 @@ struct Shown {
     /// What the run gave; null until it ended well.
     output: Json,
     journal: Vec<Entry>,
+    /// Its slot, where its workflow has `concurrency` and the run holds a slot, waits for one, or gave it back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    slot: Option<RunSlot>,
 }
 
 /// A run that a step called.
@@ -140,7 +143,7 @@ fn output(journal: &[Entry]) -> Json {
 /// `GET /runs/{id}`: the row with `steps`, `output` and `journal`
 pub(super) async fn show(State(door): State<Arc<Door>>, caller: Caller, Segment(id): Segment) -> Answer {
     let run = parse(&id)?;
-    let RunDetail { row, steps, journal } = door.engine.run_detail(&run).await?.ok_or_else(unknown)?;
+    let RunDetail { row, steps, journal, slot } = door.engine.run_detail(&run).await?.ok_or_else(unknown)?;
     if !caller.reaches(&door, Area::Runs, Right::Read, row.store.as_ref()) {
         return Err(unknown());
     }
@@ -149,7 +152,7 @@ pub(super) async fn show(State(door): State<Arc<Door>>, caller: Caller, Segment(
     let undo = fold(&journal).ok().flatten().and_then(|state| state.undos.view());
     json(
         StatusCode::OK,
-        &Shown { row, steps, parent: parent(&journal), children, undo, output: output(&journal), journal },
+        &Shown { row, steps, parent: parent(&journal), children, undo, output: output(&journal), journal, slot },
     )
 }
 

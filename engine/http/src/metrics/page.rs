@@ -107,6 +107,9 @@ fn runs(text: &mut Exposition, door: &Door, counts: &Counts) {
     );
     let (live, _) = door.engine.in_memory();
     text.gauge("cartwright_runs_in_memory", "Runs that are moving now.", live as f64);
+    let (held, queued) = metrics.slots.now();
+    text.gauge("cartwright_slots_held", "Slots of `concurrency` that runs hold.", held as f64);
+    text.gauge("cartwright_slots_queued", "Runs that wait for a slot of `concurrency`.", queued as f64);
     text.gauge("cartwright_workflows", "Workflows loaded.", door.engine.workflows().len() as f64);
     let findings = door.config.findings.all();
     let broken = findings.iter().filter(|file| file.is_broken()).count();

@@ -13,8 +13,8 @@ use cartwright_core::{
         entry::{Entry, What},
         state::RunState,
     },
-    time::Timestamp,
     slots::Slot,
+    time::Timestamp,
     workflow::Workflow,
 };
 use cartwright_storage::{Wait, WaitKey};

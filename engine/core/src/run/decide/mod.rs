@@ -25,8 +25,8 @@ pub use calls::{EMIT_BYTES_MAX, HOPS_MAX};
 pub use person::why_not_anew;
 pub(crate) use scope::failed_view;
 pub use scope::{Frame, locate, scope_at};
-pub use wait::WAIT_SCOPE_BYTES_MAX;
 pub use slot::{SlotAnswer, wanted_slot};
+pub use wait::WAIT_SCOPE_BYTES_MAX;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
