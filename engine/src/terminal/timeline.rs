@@ -79,6 +79,10 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
         What::TimerFired { timer: TimerKind::Start, .. } => {
             line(None, '◷', Tone::Plain, fired(TimerKind::Start).to_owned())
         }
+        What::SlotAsked { group, .. } => line(None, '·', Tone::Quiet, format!("asks for a slot of {group}")),
+        What::SlotQueued { ahead } => line(None, '◷', Tone::Wait, format!("waits for a slot; {ahead} wait already")),
+        What::SlotTaken {} => line(None, '·', Tone::Plain, "has its slot".into()),
+        What::SlotFreed {} => line(None, '·', Tone::Plain, "gives its slot back while it waits".into()),
         What::VarsSet { vars } => line(None, '·', Tone::Quiet, format!("vars {}", one_line(vars))),
         What::StepSkipped { path } => {
             line(Some(path.as_str()), '-', Tone::Quiet, "skipped: its condition is false".into())
