@@ -221,3 +221,17 @@ steps:
     bench.answers("each[1]/tell", 0, Ok(json!(1)));
     assert_eq!(ended(&bench).0, RunStatus::Succeeded);
 }
+
+#[test]
+fn a_replaced_run_keeps_its_slot_while_it_cleans_up() {
+    let by = RunId::derived(START, &EventId::new(START, [9; 10]), &"sample".parse().unwrap());
+    let text = format!("{LIMITED}on_cancel:\n  - {{ id: bye, http: POST http://sink.example.com/bye }}\n");
+    let (mut bench, _) = Bench::new(&text);
+    answered(&mut bench, SlotAnswer::Taken);
+    let effects = bench.take(Input::Replace { by: by.clone() });
+    assert_eq!(call(&effects).path.as_str(), "on_cancel/bye");
+    bench.take(Input::Replace { by });
+    assert!(bench.state().slot.is_held(), "told twice, it still cleans up");
+    bench.answers("on_cancel/bye", 0, Ok(json!(1)));
+    assert_eq!(ended(&bench), (RunStatus::Cancelled, "replaced".into()));
+}
