@@ -80,6 +80,10 @@ impl Decider<'_> {
         if matches!(self.state().phase, Phase::Parked { .. } | Phase::Ended { .. }) {
             return Ok(());
         }
+        // `throttle` comes first.
+        if self.state().delayed_until().is_some() {
+            return Ok(());
+        }
         match &self.state().slot {
             Slot::Held(_) => return Ok(()),
             Slot::Asked(_) | Slot::Queued(_) => {}
