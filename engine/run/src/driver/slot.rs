@@ -35,7 +35,7 @@ impl Driver {
             let _only = inner.slot_locks.of(&group).await;
             let seen = slots::read(inner.storage.as_ref(), &group).await?;
             let now = self.slot.position().map_or(Position::Out, |(_, position)| position);
-            let answer = slots::answer(inner.storage.as_ref(), &self.run, &seen, now, &asked).await?;
+            let answer = slots::answer(inner.storage.as_ref(), self.state(), &seen, now, &asked).await?;
             let waits_on = matches!(answer, SlotAnswer::Queued { .. }) && matches!(self.slot, Slot::Queued(_));
             if waits_on || self.decide_slot(answer, &seen, asked.limit).await? {
                 if matches!(self.slot, Slot::Queued(_)) {

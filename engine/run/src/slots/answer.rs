@@ -4,35 +4,64 @@ use std::sync::Arc;
 
 use cartwright_core::{
     id::RunId,
-    run::decide::{Input, SlotAnswer},
+    run::{
+        child::Parent,
+        decide::{Input, SlotAnswer},
+        entry::What,
+        state::RunState,
+    },
     slots::{Answer, Ask, Group, Position, Refusal, ask},
     workflow::OnLimit,
 };
 use cartwright_storage::{Storage, StorageError};
 use tokio::sync::oneshot;
 
-use super::{Seen, holders, queue};
+use super::{Seen, holders, is_holder, queue};
 use crate::inner::{Inner, Message};
 
 /// Answers a run that is at `now` in a group as it was seen.
 pub(crate) async fn answer(
     storage: &dyn Storage,
-    run: &RunId,
+    state: &RunState,
     seen: &Seen,
     now: Position<'_>,
     asked: &Ask,
 ) -> Result<SlotAnswer, StorageError> {
-    let group = &seen.head.group;
+    let (run, group) = (&state.run, &seen.head.group);
     Ok(match ask(&seen.head, seen.first(), now, asked) {
         Answer::Taken => SlotAnswer::Taken,
-        Answer::Queued => match later_run(storage, run, group, asked).await? {
-            Some(by) => SlotAnswer::Outdated { by },
-            None => SlotAnswer::Queued { ahead: seen.head.waiting },
+        Answer::Queued => match (
+            holding_caller(storage, state.parent.as_ref(), group).await?,
+            later_run(storage, run, group, asked).await?,
+        ) {
+            (Some(caller), _) => SlotAnswer::WaitsForItself { caller },
+            (None, Some(by)) => SlotAnswer::Outdated { by },
+            (None, None) => SlotAnswer::Queued { ahead: seen.head.waiting },
         },
         Answer::Refused(Refusal::QueueFull) => SlotAnswer::QueueFull { waiting: seen.head.waiting },
         Answer::Refused(Refusal::Skipped) => SlotAnswer::Skipped { holder: holder(storage, group).await? },
         Answer::Refused(Refusal::Full) => SlotAnswer::Full { holder: holder(storage, group).await? },
     })
+}
+
+/// A run that waits for this one, itself or through others, and holds a slot of the group.
+async fn holding_caller(
+    storage: &dyn Storage,
+    parent: Option<&Parent>,
+    group: &Group,
+) -> Result<Option<RunId>, StorageError> {
+    let mut waits = parent.cloned();
+    while let Some(parent) = waits.filter(|parent| parent.awaited && parent.chain.contains(&group.workflow)) {
+        if is_holder(storage, group, &parent.run).await? {
+            return Ok(Some(parent.run));
+        }
+        let journal = storage.journal(&parent.run).await?;
+        waits = journal.into_iter().next().and_then(|entry| match entry.what {
+            What::RunStarted { parent, .. } => parent,
+            _ => None,
+        });
+    }
+    Ok(None)
 }
 
 async fn holder(storage: &dyn Storage, group: &Group) -> Result<Option<RunId>, StorageError> {

@@ -183,6 +183,11 @@ pub(crate) async fn holders(
     Ok(found)
 }
 
+/// Whether a run holds a slot of a group.
+async fn is_holder(storage: &dyn Storage, group: &Group, run: &RunId) -> Result<bool, StorageError> {
+    Ok(storage.record(Table::Slots, &holder_key(&group.digest(), run)).await?.is_some())
+}
+
 /// The queue of a group from its front: at most `limit`.
 pub(crate) async fn queue(storage: &dyn Storage, group: &Group, limit: usize) -> Result<Vec<First>, StorageError> {
     let prefix = queue_prefix(&group.digest());

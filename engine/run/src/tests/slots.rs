@@ -290,3 +290,27 @@ steps: [{ id: tell, http: POST https://sink.example/tell }]
     assert_eq!(bench.world.asked().len(), 60);
     assert!(idle(&bench).await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_would_wait_for_itself_fails_and_says_how_to_mend_it() {
+    let text = |settings: &str| {
+        format!(
+            "on: {{ event: [go] }}\nconcurrency: {{ {settings} }}\nsteps:\n  - {{ id: inner, if: \"event.topic == \\\"go\\\"\", call: again }}\n"
+        )
+    };
+    let middle = "on: { manual: true }\nsteps: [{ call: outer }]\n";
+    let run = |settings: &'static str| async move {
+        let outer = text(settings);
+        let bench = Bench::new(&[("outer", &outer), ("again", middle)]).await;
+        bench.emit("go", json!({})).await;
+        let rows = bench.until(&[RunStatus::Succeeded, RunStatus::Failed]).await;
+        all_is_well(&bench, 2).await;
+        assert!(idle(&bench).await);
+        rows.into_iter().map(|row| row.error.map(|error| error.message).unwrap_or_default()).collect::<Vec<_>>()
+    };
+    let stuck = run("limit: 1").await;
+    assert!(stuck.iter().any(|why| why.contains("waits for this run and holds a slot")), "{stuck:#?}");
+    for fine in ["limit: 2", "hold_while_waiting: false"] {
+        assert_eq!(run(fine).await, ["", "", ""], "{fine}");
+    }
+}

@@ -42,6 +42,11 @@ pub enum SlotAnswer {
         /// How many.
         waiting: u64,
     },
+    /// No slot is free, and a run that waits for this one holds one: it would wait for itself.
+    WaitsForItself {
+        /// The run that called this one, or called who called it.
+        caller: RunId,
+    },
     /// `on_limit: replace`, and a run of a later event is there already.
     Outdated {
         /// That run.
@@ -168,6 +173,13 @@ impl Decider<'_> {
             }
             SlotAnswer::Full { holder } => {
                 (RunStatus::Failed, "concurrency", format!("{}; `on_limit: fail`", full(holder)))
+            }
+            SlotAnswer::WaitsForItself { caller } => {
+                let message = format!(
+                    "{caller} waits for this run and holds a slot of {what} that this run needs, so neither would ever go on; \
+                     raise `limit`, give the called run another `key`, or use `hold_while_waiting: false`"
+                );
+                (RunStatus::Failed, "concurrency", message)
             }
             SlotAnswer::QueueFull { waiting } => (
                 RunStatus::Failed,
