@@ -126,11 +126,10 @@ codes! {
     WOO_CALL = "E0314";
     /// An input's declaration that makes no sense.
     INPUT = "E0330";
-    /// A `dedupe`, `debounce`, `collect` or `throttle` that makes no sense.
-    GATE = "E0350";
-
     /// A `concurrency` that makes no sense.
     CONCURRENCY = "E0340";
+    /// A `dedupe`, `debounce`, `collect` or `throttle` that makes no sense.
+    GATE = "E0350";
 
     /// A step without a kind.
     NO_KIND = "E0401";
