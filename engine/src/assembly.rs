@@ -13,6 +13,7 @@ use cartwright_run::{
 use cartwright_sandbox::{Limits, Sandbox};
 use cartwright_storage::{MemoryStorage, Storage, StorageError};
 use cartwright_woo::{ClientOptions, KeySource, MASTER_KEY_FILE, Vault, VaultError, transport::Transport};
+use url::Url;
 
 use crate::{
     client::Client,
@@ -62,6 +63,8 @@ pub(crate) struct Foundation {
     /// Limits of calls to stores.
     pub(crate) limits: ClientOptions,
     pub(crate) mode: Mode,
+    /// Under which address people reach the engine.
+    pub(crate) public_url: Option<Url>,
     /// Where traces of runs go.
     pub(crate) telemetry: Option<Telemetry>,
 }
@@ -75,6 +78,7 @@ pub(crate) async fn start(foundation: Foundation, workflows: Vec<Loaded>) -> Res
         keep_audit_for: Duration::from_secs(u64::from(foundation.retention.audit_days) * 24 * 3600),
         keep_audit: foundation.retention.audit_entries,
         stores: foundation.limits,
+        public_url: foundation.public_url,
         telemetry: foundation.telemetry,
         paused: foundation.mode == Mode::Administration,
         ..Options::default()
@@ -153,7 +157,9 @@ pub(crate) fn router(engine: &Engine, token: &str, around: Around, door: &Door) 
         quotas.refused_burst = limit.saturating_mul(REFUSED_BURST_SECONDS);
     }
     let body_limit_bytes = door.body_limit_bytes.unwrap_or(usual.body_limit_bytes);
-    let (hosts, proxies) = (door.hosts.clone(), door.proxies.clone());
+    let (mut hosts, proxies) = (door.hosts.clone(), door.proxies.clone());
+    // Links lead there, so it must be let in.
+    hosts.extend(door.public_url.as_ref().and_then(Url::host_str).map(str::to_owned));
     let Around { loopback, findings, volume } = around;
     let config = DoorConfig { loopback, findings, volume, quotas, body_limit_bytes, hosts, proxies, ..usual };
     cartwright_http::router(engine.clone(), config)
@@ -204,7 +210,8 @@ async fn administration(
     let retention = Retention { days: u32::MAX, runs: u64::MAX, audit_days: u32::MAX, audit_entries: u64::MAX };
     let outbound = Arc::new(NoOutbound);
     let (limits, mode) = (ClientOptions::default(), Mode::Administration);
-    let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode, telemetry: None };
+    let foundation =
+        Foundation { storage, vault, outbound, stores, retention, limits, mode, public_url: None, telemetry: None };
     let engine = start(foundation, Vec::new()).await?;
     let client =
         Client::own(router(&engine, &token, Around { loopback: true, ..Around::default() }, &Door::default()), token);

@@ -153,6 +153,9 @@ pub(crate) struct Door {
     pub(crate) store_requests_per_second: Option<NonZeroU32>,
     /// Refused requests a second of one address, and ten times as many at once.
     pub(crate) refused_requests_per_second: Option<NonZeroU32>,
+    /// Under which address people reach the engine, such as https://engine.example.com: links to approvals lead there.
+    #[serde(default, deserialize_with = "public_url")]
+    pub(crate) public_url: Option<Url>,
     /// A file with certificates of authorities that outbound calls and calls to stores trust besides the system's.
     pub(crate) extra_ca_certificates: Option<PathBuf>,
 }
@@ -160,6 +163,19 @@ pub(crate) struct Door {
 fn ranges<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Vec<Cidr>, D::Error> {
     let texts = Vec::<String>::deserialize(deserializer)?;
     texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
+}
+
+fn public_url<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Option<Url>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let why = "public_url is an address such as https://engine.example.com, without a path and without a password";
+    plain_address(&text).map(Some).ok_or_else(|| D::Error::custom(why))
+}
+
+/// An address of a server and nothing else.
+fn plain_address(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host())?;
+    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+    (plain && url.username().is_empty() && url.password().is_none()).then_some(url)
 }
 
 /// What flags say, as far as a command has them.
@@ -315,9 +331,7 @@ pub(crate) fn parse_listen(text: &str) -> Result<SocketAddr> {
 
 /// `http://127.0.0.1:8080`, `https://engine.example.com`: what the API's paths are put behind.
 fn parse_server(text: &str) -> Result<Url> {
-    let url = Url::parse(text).ok().filter(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
-    let plain = |url: &Url| url.path() == "/" && url.query().is_none() && url.username().is_empty();
-    url.filter(plain).ok_or_else(|| {
+    plain_address(text).ok_or_else(|| {
         // It may hold a password.
         usage("--server is an address such as https://engine.example.com, without a path and without a password")
     })

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Json,
+    id::StepPath,
     workflow::{Expression, Template},
 };
 
@@ -66,6 +67,8 @@ pub struct Scope<'a> {
     pub output: Option<&'a Prepared>,
     /// The names of secrets that may be used; `None` where secrets may not appear.
     pub secrets: Option<&'a [String]>,
+    /// The paths of the `approve` steps that a link may lead to, by id; `None` where links may not appear.
+    pub links: Option<&'a BTreeMap<String, StepPath>>,
 }
 
 /// The events of a run.

@@ -1,7 +1,7 @@
-//! Marks that stand for secrets in texts until the moment of sending. Templates and scripts put marks in; only the
+//! Marks that stand for secrets, and for links that give a right, in texts until the moment of sending. Templates and scripts put marks in; only the
 //! runner opens them, just before a call goes out; everything that is kept or shown holds the redacted form.
 //!
-//! A mark is `⟪secret:NAME:PROOF⟫`. The proof is a hash of the name under a nonce that this process drew at start, so
+//! A mark is `⟪secret:NAME:PROOF⟫` or `⟪link:STEP:PROOF⟫`. The proof is a hash of the name under a nonce that this process drew at start, so
 //! text that comes from outside cannot be a mark, and a script that sees one mark cannot make one for another name.
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
@@ -10,16 +10,38 @@ use sha2::{Digest, Sha256};
 
 use crate::Json;
 
-const OPEN: &str = "⟪secret:";
+const OPEN: &str = "⟪";
 const CLOSE: &str = "⟫";
 /// Longest secret name in bytes.
 pub const SECRET_NAME_MAX_BYTES: usize = 100;
+/// Longest path of a step that a link leads to, in bytes.
+const LINK_PATH_MAX_BYTES: usize = 2_048;
 const PROOF_HEX_DIGITS: usize = 32;
 
 /// Makes, finds, opens and redacts the marks of this process. Cheap to clone.
 #[derive(Clone)]
 pub struct SecretMarks {
     nonce: Arc<[u8; 32]>,
+}
+
+/// What a mark stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark<'a> {
+    /// The secret of this name.
+    Secret(&'a str),
+    /// The link with which whoever has it answers the `approve` step of this path.
+    Link(&'a str),
+}
+
+impl Mark<'_> {
+    const KINDS: [&'static str; 2] = ["secret", "link"];
+
+    fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Secret(name) => (Self::KINDS[0], name),
+            Self::Link(path) => (Self::KINDS[1], path),
+        }
+    }
 }
 
 /// A mark names a secret that has no value.
@@ -39,7 +61,7 @@ impl fmt::Debug for SecretMarks {
 /// A piece of a text.
 enum Piece<'a> {
     Text(&'a str),
-    Mark(&'a str),
+    Mark(Mark<'a>),
 }
 
 impl SecretMarks {
@@ -50,14 +72,24 @@ impl SecretMarks {
 
     /// The text that stands for the secret `name`.
     pub fn mark(&self, name: &str) -> String {
-        format!("{OPEN}{name}:{}{CLOSE}", self.proof(name))
+        self.text(Mark::Secret(name))
+    }
+
+    /// The text that stands for the link to the `approve` step of this path.
+    pub fn link(&self, path: &str) -> String {
+        self.text(Mark::Link(path))
+    }
+
+    fn text(&self, mark: Mark<'_>) -> String {
+        let (kind, name) = mark.parts();
+        format!("{OPEN}{kind}:{name}:{}{CLOSE}", self.proof(mark))
     }
 
     /// The names of all secrets that `text` holds marks of.
     pub fn names_in(&self, text: &str) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
         self.pieces(text, |piece| {
-            if let Piece::Mark(name) = piece {
+            if let Piece::Mark(Mark::Secret(name)) = piece {
                 names.insert(name.to_owned());
             }
         });
@@ -71,25 +103,43 @@ impl SecretMarks {
         names
     }
 
-    /// `text` with every mark replaced by the secret's value.
-    pub fn open(&self, text: &str, mut lookup: impl FnMut(&str) -> Option<String>) -> Result<String, MissingSecret> {
-        self.replace(text, &mut |name| lookup(name).ok_or_else(|| MissingSecret { name: name.to_owned() }))
+    /// The paths of all steps that a value holds links to, in keys as well.
+    pub fn links_in_json(&self, value: &Json) -> BTreeSet<String> {
+        let mut paths = BTreeSet::new();
+        visit_texts(value, &mut |text| {
+            self.pieces(text, |piece| {
+                if let Piece::Mark(Mark::Link(path)) = piece {
+                    paths.insert(path.to_owned());
+                }
+            });
+        });
+        paths
     }
 
-    /// A value with every mark replaced by the secret's value, in keys as well.
+    /// `text` with every mark replaced by what it stands for.
+    pub fn open(
+        &self,
+        text: &str,
+        mut lookup: impl FnMut(Mark<'_>) -> Option<String>,
+    ) -> Result<String, MissingSecret> {
+        self.replace(text, &mut |mark| lookup(mark).ok_or_else(|| missing(mark)))
+    }
+
+    /// A value with every mark replaced by what it stands for, in keys as well.
     pub fn open_json(
         &self,
         value: &Json,
-        mut lookup: impl FnMut(&str) -> Option<String>,
+        mut lookup: impl FnMut(Mark<'_>) -> Option<String>,
     ) -> Result<Json, MissingSecret> {
-        map_texts(value, &mut |text| {
-            self.replace(text, &mut |name| lookup(name).ok_or_else(|| MissingSecret { name: name.to_owned() }))
-        })
+        map_texts(value, &mut |text| self.replace(text, &mut |mark| lookup(mark).ok_or_else(|| missing(mark))))
     }
 
-    /// `text` with every mark replaced by `${secret:NAME}`: what is kept, fingerprinted and shown.
+    /// `text` with every mark replaced by `${secret:NAME}` or `${link:STEP}`: what is kept, fingerprinted and shown.
     pub fn redact(&self, text: &str) -> String {
-        let Ok(text) = self.replace::<std::convert::Infallible>(text, &mut |name| Ok(format!("${{secret:{name}}}")));
+        let Ok(text) = self.replace::<std::convert::Infallible>(text, &mut |mark| {
+            let (kind, name) = mark.parts();
+            Ok(format!("${{{kind}:{name}}}"))
+        });
         text
     }
 
@@ -99,22 +149,25 @@ impl SecretMarks {
         value
     }
 
-    fn proof(&self, name: &str) -> String {
+    fn proof(&self, mark: Mark<'_>) -> String {
+        let (kind, name) = mark.parts();
         let mut hash = Sha256::new();
         hash.update(*self.nonce);
+        hash.update(kind);
+        hash.update(":");
         hash.update(name);
         let mut proof = hex::encode(hash.finalize());
         proof.truncate(PROOF_HEX_DIGITS);
         proof
     }
 
-    fn replace<E>(&self, text: &str, value: &mut impl FnMut(&str) -> Result<String, E>) -> Result<String, E> {
+    fn replace<E>(&self, text: &str, value: &mut impl FnMut(Mark<'_>) -> Result<String, E>) -> Result<String, E> {
         let mut result = Ok(String::with_capacity(text.len()));
         self.pieces(text, |piece| {
             let Ok(out) = &mut result else { return };
             match piece {
                 Piece::Text(text) => out.push_str(text),
-                Piece::Mark(name) => match value(name) {
+                Piece::Mark(mark) => match value(mark) {
                     Ok(value) => out.push_str(&value),
                     Err(error) => result = Err(error),
                 },
@@ -128,9 +181,9 @@ impl SecretMarks {
         while let Some(at) = rest.find(OPEN) {
             let inside = &rest[at + OPEN.len()..];
             match self.mark_at(inside) {
-                Some((name, length)) => {
+                Some((mark, length)) => {
                     each(Piece::Text(&rest[..at]));
-                    each(Piece::Mark(name));
+                    each(Piece::Mark(mark));
                     rest = &inside[length..];
                 }
                 None => {
@@ -142,15 +195,26 @@ impl SecretMarks {
         each(Piece::Text(rest));
     }
 
-    /// The name, and the bytes up to the end of the mark, when `inside` goes on as a mark of ours.
-    fn mark_at<'a>(&self, inside: &'a str) -> Option<(&'a str, usize)> {
-        let colon = inside.bytes().take(SECRET_NAME_MAX_BYTES + 1).position(|b| b == b':')?;
-        let name = &inside[..colon];
-        let proof = inside.get(colon + 1..colon + 1 + PROOF_HEX_DIGITS)?;
-        let after = inside.get(colon + 1 + PROOF_HEX_DIGITS..)?;
-        (after.starts_with(CLOSE) && proof == self.proof(name))
-            .then_some((name, colon + 1 + PROOF_HEX_DIGITS + CLOSE.len()))
+    /// The mark, and the bytes up to its end, when `inside` goes on as a mark of ours.
+    fn mark_at<'a>(&self, inside: &'a str) -> Option<(Mark<'a>, usize)> {
+        let (kind, max) = match inside {
+            _ if inside.starts_with("secret:") => ("secret:", SECRET_NAME_MAX_BYTES),
+            _ if inside.starts_with("link:") => ("link:", LINK_PATH_MAX_BYTES),
+            _ => return None,
+        };
+        let named = &inside[kind.len()..];
+        let colon = named.bytes().take(max + 1).position(|b| b == b':')?;
+        let name = &named[..colon];
+        let mark = if kind == "link:" { Mark::Link(name) } else { Mark::Secret(name) };
+        let proof = named.get(colon + 1..colon + 1 + PROOF_HEX_DIGITS)?;
+        let after = named.get(colon + 1 + PROOF_HEX_DIGITS..)?;
+        (after.starts_with(CLOSE) && proof == self.proof(mark))
+            .then_some((mark, kind.len() + colon + 1 + PROOF_HEX_DIGITS + CLOSE.len()))
     }
+}
+
+fn missing(mark: Mark<'_>) -> MissingSecret {
+    MissingSecret { name: mark.parts().1.to_owned() }
 }
 
 fn visit_texts(value: &Json, each: &mut impl FnMut(&str)) {
@@ -186,8 +250,28 @@ mod tests {
         SecretMarks::new([7; 32])
     }
 
-    fn lookup(name: &str) -> Option<String> {
-        (name == "slack").then(|| "T0/B1".to_owned())
+    fn lookup(mark: Mark<'_>) -> Option<String> {
+        match mark {
+            Mark::Secret("slack") => Some("T0/B1".to_owned()),
+            Mark::Link("each[0]/ask") => Some("https://x/approve/t".to_owned()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn links_are_marks_of_their_own() {
+        let marks = marks();
+        let text = format!("<{}|{}>", marks.link("each[0]/ask"), marks.mark("slack"));
+        assert_eq!(marks.open(&text, lookup).as_deref(), Ok("<https://x/approve/t|T0/B1>"));
+        assert_eq!(marks.redact(&text), "<${link:each[0]/ask}|${secret:slack}>");
+        let value = json!({ "a": [text] });
+        assert_eq!(marks.links_in_json(&value), BTreeSet::from(["each[0]/ask".to_owned()]));
+        assert_eq!(marks.names_in_json(&value), BTreeSet::from(["slack".to_owned()]));
+        // The proof of one kind is none of the other.
+        for forged in [marks.mark("slack").replace("secret:", "link:"), marks.link("slack").replace("link:", "secret:")]
+        {
+            assert_eq!(marks.redact(&forged), forged);
+        }
     }
 
     #[test]

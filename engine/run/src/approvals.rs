@@ -26,6 +26,9 @@ pub struct OpenApproval {
     pub store: Option<StoreId>,
     /// What is asked.
     pub question: String,
+    /// Which generation of the run asks.
+    #[serde(default)]
+    pub generation: u32,
     /// Who may answer; empty: whoever may answer approvals.
     pub by: Vec<Role>,
     /// Since when.
@@ -43,7 +46,8 @@ pub(crate) fn write(state: &RunState, step: &StepPath, asked: Option<Approval>) 
     let value = asked.and_then(|Approval { question, by, asked, due, .. }| {
         let (run, step) = (state.run.clone(), step.clone());
         let (workflow, store) = (state.workflow.clone(), state.store.clone());
-        serde_json::to_vec(&OpenApproval { run, step, workflow, store, question, by, asked, due }).ok()
+        let generation = state.generation;
+        serde_json::to_vec(&OpenApproval { run, step, workflow, store, question, generation, by, asked, due }).ok()
     });
     RecordWrite { table: Table::Approvals, key: key(&state.run, step), expect: Expect::Any, value }
 }

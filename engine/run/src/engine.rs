@@ -24,6 +24,7 @@ use cartwright_woo::{
 };
 use futures_util::future::try_join_all;
 use serde_json::value::RawValue;
+use url::Url;
 
 use crate::{
     accept::{AcceptError, Acceptance, Incoming},
@@ -92,6 +93,8 @@ pub struct Options {
     pub paused: bool,
     /// Limits of calls to stores.
     pub stores: ClientOptions,
+    /// Under which address people reach the engine; `None`: links to approvals cannot be sent.
+    pub public_url: Option<Url>,
     /// Where traces of runs go; `None`: none are made.
     pub telemetry: Option<Telemetry>,
     /// Answers every call in place of the world outside; then no schedule is due by itself, and nothing is cleaned up.
@@ -109,6 +112,7 @@ impl Default for Options {
             node: "local".into(),
             paused: false,
             stores: ClientOptions::default(),
+            public_url: None,
             telemetry: None,
             stand_in: None,
         }

@@ -7,6 +7,7 @@ use cartwright_core::{
     call::{Again, Call, CallError, CallKind, CallOutcome, ErrorClass},
     id::{RunId, StepPath, StoreId, WorkflowId},
     run::decide::ResolvedCall,
+    secret::Mark,
     testing::Request,
     workflow::Workflow,
 };
@@ -17,6 +18,7 @@ use tokio::sync::MutexGuard;
 
 use crate::{
     inner::Inner,
+    links,
     metrics::Metrics,
     outbound::{Allow, OutboundRequest},
     rehearse::{self, Asked},
@@ -34,6 +36,7 @@ pub(crate) struct Place {
     pub(crate) run: RunId,
     pub(crate) path: StepPath,
     pub(crate) index: u32,
+    pub(crate) generation: u32,
 }
 
 /// Makes an outbound call whose intent is durable. `own` is the run's store; `again` as in
@@ -75,12 +78,25 @@ async fn send(
     place: &Place,
 ) -> Result<Json, CallError> {
     let spec = call.args.first().unwrap_or(&Json::Null);
-    let secrets = open_secrets(inner, workflow, spec).await?;
-    let find = |name: &str| secrets.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
-    let mut spec = match secrets.is_empty() {
+    let mut secrets = open_secrets(inner, workflow, spec).await?;
+    let links = make_links(inner, workflow, spec, place)?;
+    let find = |mark: Mark<'_>| {
+        let (list, name) = match mark {
+            Mark::Secret(name) => (&secrets, name),
+            Mark::Link(path) => (&links, path),
+        };
+        list.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    };
+    let mut spec = match secrets.is_empty() && links.is_empty() {
         true => spec.clone(),
         false => inner.marks.open_json(spec, find).map_err(|missing| secret_missing(&missing.to_string()))?,
     };
+    // What gives the right is the last part of a link; the rest is no secret.
+    let tokens =
+        links.iter().filter_map(|(path, link)| Some((format!("link {path}"), link.rsplit('/').next()?.to_owned())));
+    if inner.options.stand_in.is_none() {
+        secrets.extend(tokens);
+    }
     if let Some(traceparent) = traceparent {
         tell_trace(&mut spec, traceparent);
     }
@@ -137,6 +153,21 @@ async fn open_secrets(inner: &Inner, workflow: &Workflow, spec: &Json) -> Result
         opened.push((name, text.to_owned()));
     }
     Ok(opened)
+}
+
+/// Makes the links that a call names, by the paths of their steps.
+fn make_links(
+    inner: &Inner,
+    workflow: &Workflow,
+    spec: &Json,
+    place: &Place,
+) -> Result<Vec<(String, String)>, CallError> {
+    let paths = inner.marks.links_in_json(spec).into_iter();
+    let made = paths.map(|path| {
+        let link = links::link(inner, workflow, &place.run, place.generation, StepPath::new(path.as_str()))?;
+        Ok((path, link))
+    });
+    made.collect()
 }
 
 fn secret_missing(message: &str) -> CallError {

@@ -25,6 +25,10 @@ impl Secret {
         Self(marks.mark(name).into())
     }
 
+    pub(crate) fn link(marks: &SecretMarks, path: &str) -> Self {
+        Self(marks.link(path).into())
+    }
+
     /// The text with marks; the values are not in it.
     pub(crate) fn text(&self) -> &str {
         &self.0

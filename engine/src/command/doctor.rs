@@ -110,10 +110,13 @@ fn say_workflows(context: &Context, say: &mut Say<'_>) -> BTreeMap<String, Strin
         }
     };
     let sandbox = assembly::sandbox();
-    let mut broken = Vec::new();
+    let (mut broken, mut linking) = (Vec::new(), Vec::new());
     for path in &paths {
         let examined = read_file(folder, path, Some(&sandbox));
         if let Some(loaded) = &examined.loaded {
+            if loaded.workflow.sends_links() {
+                linking.push(loaded.definition.id.to_string());
+            }
             let granted = loaded.workflow.grants.secrets.iter().map(String::as_str);
             for secret in granted.chain(loaded.workflow.trigger_secrets()) {
                 needed.entry(secret.to_owned()).or_insert_with(|| loaded.definition.id.to_string());
@@ -123,6 +126,13 @@ fn say_workflows(context: &Context, say: &mut Say<'_>) -> BTreeMap<String, Strin
             let errors = finding.diagnostics.iter().filter(|one| one.severity == Severity::Error).count();
             format!("{} ({errors})", finding.file)
         }));
+    }
+    if let (false, None) = (linking.is_empty(), &context.config.http.public_url) {
+        let found = format!(
+            "{} sends links to approvals, which fail without `public_url` under [http] in cartwright.toml",
+            linking.join(", ")
+        );
+        say("links", Verdict::Warning, found);
     }
     if broken.is_empty() {
         say("workflows", Verdict::Fine, format!("{} files in {}, all fine", paths.len(), folder.display()));

@@ -59,6 +59,7 @@ pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
         retention: Retention { days: 1, runs: 1000, audit_days: 1, audit_entries: 1000 },
         limits: context.config.stores.clone(),
         mode: Mode::Work,
+        public_url: context.config.http.public_url.clone(),
         telemetry: None,
     };
     let workflow = loaded.workflow.id.clone();

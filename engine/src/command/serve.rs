@@ -131,7 +131,8 @@ pub(crate) async fn start(
     let (stores, retention) = (Arc::clone(&outbound) as Arc<dyn Transport>, config.retention);
     let (limits, mode) = (config.stores.clone(), Mode::Work);
     let (telemetry, exporter) = config.telemetry.as_ref().map(telemetry::start).transpose()?.unzip();
-    let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode, telemetry };
+    let public_url = config.http.public_url.clone();
+    let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode, public_url, telemetry };
     let engine = assembly::start(foundation, loaded).await?;
     let reloading = reload::watch(folder, seen, ToEngine { engine: engine.clone(), findings: findings.clone() });
     let volume = match &config.storage {

@@ -7,6 +7,7 @@
 //! keeps them.
 
 pub mod seal;
+mod sign;
 pub mod master;
 mod key_file;
 pub mod key_source;
@@ -26,5 +27,6 @@ pub use key_source::{KeyCommand, KeySource};
 pub use master::MasterKey;
 pub use seal::{DataKey, Scope, Sealed, Secret, WrappedKey};
 pub use secret::{InvalidSecret, NamedSecret};
+pub use sign::PROOF_BYTES;
 pub use store::{InvalidStore, Store, StoreSettings};
 pub use vault::{Rotation, Vault, VaultError};

@@ -125,11 +125,18 @@ pub struct Vault {
     ring: RwLock<Arc<Ring>>,
 }
 
-struct Ring {
+pub(crate) struct Ring {
     /// Never empty; the first is current.
     keys: Vec<MasterKey>,
     /// Replaced while this process ran: whoever read a record just before it was wrapped anew still opens it.
     retired: Vec<MasterKey>,
+}
+
+impl Ring {
+    /// The keys, the current one first; those that are retired are not among them.
+    pub(crate) fn every(&self) -> impl Iterator<Item = &MasterKey> {
+        self.keys.iter()
+    }
 }
 
 /// What a rotation begins with.
@@ -178,7 +185,7 @@ impl Vault {
         Self { source, ring: RwLock::new(Arc::new(Ring { keys, retired: Vec::new() })) }
     }
 
-    fn ring(&self) -> Arc<Ring> {
+    pub(crate) fn ring(&self) -> Arc<Ring> {
         Arc::clone(&self.ring.read())
     }
 

@@ -2,6 +2,7 @@
 //! written literally; the rest is refused when it happens.
 
 mod inputs;
+mod link;
 mod sides;
 mod changes;
 mod functions;
@@ -34,13 +35,13 @@ pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span
     workflow.visit_code(&mut |code| match code {
         Code::Expression { expression, secrets } => {
             let place = Place::new(file, &expression.source, &expression.span);
-            check_code(&place, Some(secrets), &workflow.grants, ids, diagnostics);
+            check_code(&place, Some(secrets), workflow, ids, diagnostics);
         }
         Code::Script(script) => {
             // A script file's places are not in this file: its step's `script` stands for them.
             let file = if script.file.is_some() { "" } else { file };
             let place = Place::new(file, &script.source, &script.span);
-            check_code(&place, None, &workflow.grants, ids, diagnostics);
+            check_code(&place, None, workflow, ids, diagnostics);
         }
     });
     inputs::check(file, workflow, diagnostics);
@@ -121,14 +122,16 @@ impl<'c> Place<'c> {
 fn check_code(
     place: &Place<'_>,
     secrets: Option<bool>,
-    grants: &Grants,
+    workflow: &Workflow,
     ids: &BTreeMap<String, Span>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
+    let grants = &workflow.grants;
     // Code that does not even hold together is the compiler's to report.
     let Ok(tokens) = Tokens::new(place.source, 0).collect::<Result<Vec<_>, _>>() else { return };
     let own_steps = declares(&tokens, "steps");
     let own_secrets = declares(&tokens, "secrets");
+    let own_links = declares(&tokens, "links");
     for index in 0..tokens.len() {
         // Each finding looks its place up in the file; a hostile script must not make thousands of them.
         if diagnostics.len() >= MAX_DIAGNOSTICS {
@@ -162,6 +165,12 @@ fn check_code(
                             .help(format!("write `secrets::get(\"{}\")`", shorten(name))),
                     ),
                 }
+            }
+            [Token::Word("links"), Token::Sign("." | "?."), Token::Word(id), ..]
+            | [Token::Word("links"), Token::Sign("[" | "?["), Token::Text(id), ..]
+                if !own_links =>
+            {
+                diagnostics.extend(link::check(id, secrets, workflow, ids, place.at(&range)));
             }
             [Token::Word("secrets"), Token::Sign("::"), Token::Word("get"), Token::Sign("("), Token::Text(name), Token::Sign(")")] => {
                 secret(name, grants, place.at(&tokens[index + 4].0), diagnostics);

@@ -38,6 +38,17 @@ impl Workflow {
         }
     }
 
+    /// Whether it sends links to approvals.
+    pub fn sends_links(&self) -> bool {
+        let mut sends = false;
+        self.visit_code(&mut |code| {
+            if let Code::Expression { expression, secrets: true } = code {
+                sends |= expression.source.contains("links") && expression.mentions().names.contains("links");
+            }
+        });
+        sends
+    }
+
     /// Calls `each` for every step, outer ones before inner ones, each one's undo right behind it, `on_failure` and
     /// `on_cancel` last.
     pub fn visit_steps<'w>(&'w self, each: &mut dyn FnMut(&'w Step)) {

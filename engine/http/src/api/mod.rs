@@ -12,7 +12,7 @@ mod export;
 mod gates;
 mod keys;
 pub(crate) mod live;
-mod operate;
+pub(crate) mod operate;
 pub(crate) mod query;
 mod replay;
 mod runs;

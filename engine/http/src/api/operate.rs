@@ -124,7 +124,7 @@ pub(super) async fn fail(
 }
 
 /// A reason that fits on a line; an empty one is none.
-pub(super) fn reason_of(reason: Option<String>) -> Result<Option<String>, Problem> {
+pub(crate) fn reason_of(reason: Option<String>) -> Result<Option<String>, Problem> {
     let Some(reason) = reason.filter(|reason| !reason.is_empty()) else { return Ok(None) };
     if reason.chars().count() > MAX_REASON_CHARS || reason.chars().any(char::is_control) {
         let detail = format!("a reason is one line of at most {MAX_REASON_CHARS} characters");

@@ -4,6 +4,7 @@ mod access;
 mod account;
 mod api;
 mod approvals;
+mod links;
 mod audited;
 mod hooks;
 mod idempotent;
@@ -17,6 +18,7 @@ mod sign_in;
 mod webhooks;
 
 use std::{
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering::Relaxed},
@@ -32,18 +34,20 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
 use cartwright_core::{
     Json,
+    call::CallError,
     secret::SecretMarks,
     time::Timestamp,
     workflow::{Workflow, parse},
 };
 use cartwright_run::{
     Clock, Definition, Engine, Loaded, Options, Parts, SystemClock, SystemEntropy,
-    outbound::{HttpOutbound, NoTransport, OutboundOptions},
+    outbound::{HttpOutbound, NoTransport, Outbound, OutboundOptions, OutboundRequest},
     sandbox::{Limits, Sandbox},
     storage::MemoryStorage,
     woo::{Secret, StoreSettings, Vault},
 };
 use hmac::{Hmac, KeyInit, Mac};
+use parking_lot::Mutex;
 use sha2::Sha256;
 use tower::ServiceExt;
 
@@ -73,6 +77,32 @@ struct House {
     engine: Engine,
     storage: Arc<MemoryStorage>,
     router: Router,
+    /// What was sent to hosts of `example`.
+    sent: Arc<Mutex<Vec<Json>>>,
+}
+
+/// Hosts of `example` answer with nothing; the rest of the world is there.
+struct World {
+    sent: Arc<Mutex<Vec<Json>>>,
+    real: HttpOutbound,
+}
+
+impl Outbound for World {
+    fn send<'s, 'f>(
+        &'s self,
+        request: OutboundRequest,
+    ) -> Pin<Box<dyn Future<Output = Result<Json, CallError>> + Send + 'f>>
+    where
+        's: 'f,
+        Self: 'f,
+    {
+        let is_example = request.spec["url"].as_str().is_some_and(|url| url.starts_with("https://hooks.example/"));
+        if !is_example {
+            return self.real.send(request);
+        }
+        self.sent.lock().push(request.spec);
+        Box::pin(async { Ok(serde_json::json!({ "status": 200, "headers": {}, "body": null })) })
+    }
 }
 
 /// An answer.
@@ -120,16 +150,19 @@ impl House {
         let storage = MemoryStorage::new();
         let clock = Arc::new(TestClock::default());
         let marks = SecretMarks::new([7; 32]);
+        let real = HttpOutbound::new(OutboundOptions::default()).expect("a client");
+        let sent = Arc::<Mutex<Vec<Json>>>::default();
+        let public_url = "https://engine.example".parse().ok();
         let parts = Parts {
             storage: storage.clone(),
             clock: clock.clone(),
             entropy: Arc::new(SystemEntropy),
-            outbound: Arc::new(HttpOutbound::new(OutboundOptions::default()).expect("a client")),
+            outbound: Arc::new(World { sent: Arc::clone(&sent), real }),
             stores: Arc::new(NoTransport),
             sandbox: Sandbox::new(Limits::default(), marks.clone()),
             marks,
             vault: Arc::new(Vault::in_memory().expect("a vault")),
-            options: Options::default(),
+            options: Options { public_url, ..Options::default() },
         };
         let workflows = workflows.iter().map(|(id, source)| load(id, source)).collect();
         let engine = Engine::start(parts, workflows).await.expect("started");
@@ -137,7 +170,7 @@ impl House {
         engine.stores().add("shop".parse().expect("an id"), &settings, engine.now(), |_| None).await.expect("added");
         let mut config = Config::local(AdminToken::new(TOKEN.as_bytes()));
         change(&mut config);
-        Self { router: router(engine.clone(), config), engine, storage, clock }
+        Self { router: router(engine.clone(), config), engine, storage, clock, sent }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {

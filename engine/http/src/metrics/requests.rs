@@ -54,7 +54,7 @@ fn route(path: &str) -> usize {
         "webhooks" => 0,
         "hooks" => 1,
         "api" => 2,
-        "" | "sign-in" | "sign-out" | "join" | "account" | "docs" | "openapi.json" => 3,
+        "" | "sign-in" | "sign-out" | "join" | "account" | "approve" | "docs" | "openapi.json" => 3,
         "healthz" | "readyz" | "metrics" => 4,
         _ => 5,
     }

@@ -1,7 +1,9 @@
-//! The pages on which people join, sign in and out, change their password and end their sessions: forms without script, each answered with a page or with a cookie
+//! The pages on which people join, sign in and out, change their password and end their sessions, and on which whoever has
+//! a link answers an approval: forms without script, each answered with a page or with a cookie
 //! and a way on. They work on a first start, with nothing else installed.
 
 mod account;
+mod approval;
 mod view;
 
 use std::{net::IpAddr, num::NonZeroU32, sync::Arc};
@@ -38,6 +40,7 @@ pub(crate) fn routes() -> Router<Arc<Door>> {
         .route("/account", get(account))
         .route("/account/password", post(change_password))
         .route("/account/sessions/{id}/end", post(end_session))
+        .route("/approve/{token}", get(approval::show).post(approval::decide))
 }
 
 /// What every page needs to know of a request.

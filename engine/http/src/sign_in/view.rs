@@ -8,7 +8,10 @@ use axum::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use cartwright_core::time::Timestamp;
-use cartwright_run::access::{OwnSession, PASSWORD_BYTES_MIN};
+use cartwright_run::{
+    OpenApproval,
+    access::{OwnSession, PASSWORD_BYTES_MIN},
+};
 use sha2::{Digest, Sha256};
 
 use crate::status::html::Html;
@@ -74,6 +77,38 @@ pub(super) fn join(name: &str, said: &str) -> String {
             .text(PASSWORD_BYTES_MIN);
         html.raw(" characters; a few random words do well.</p>\n<button>Join</button>\n</form>\n");
     })
+}
+
+/// The form behind a link to an approval.
+pub(super) fn approval(open: &OpenApproval, comment: &str, said: &str) -> String {
+    page("Your decision", said, |html| {
+        html.raw("<p class=\"question\">").text(&open.question).raw("</p>\n<form method=\"post\">\n");
+        html.raw("<label>Comment (optional)<textarea name=\"comment\" rows=\"3\" maxlength=\"500\">").text(comment);
+        html.raw(
+            "</textarea></label>\n<div class=\"pair\">\n<button name=\"decision\" value=\"approve\">Approve</button>\n",
+        );
+        html.raw("<button class=\"second\" name=\"decision\" value=\"reject\">Reject</button>\n</div>\n</form>\n");
+        html.raw("<p class=\"quiet\">Workflow <b>").text(&open.workflow).raw("</b><br>Run <b>").text(&open.run);
+        html.raw("</b>");
+        if let Some(due) = open.due {
+            html.raw("<br>Without an answer it counts as rejected on ").text(day(due)).raw(" at ");
+            html.text(due.to_string().chars().skip(11).take(5).collect::<String>()).raw(" UTC");
+        }
+        html.raw("</p>\n");
+    })
+}
+
+/// What an answer comes to.
+pub(super) fn answered(approved: bool) -> String {
+    let title = if approved { "Approved" } else { "Rejected" };
+    page(title, "", |html| {
+        html.raw("<p role=\"status\">Thank you. The workflow goes on with your answer; you can close this page.</p>\n");
+    })
+}
+
+/// What a link that leads nowhere shows.
+pub(super) fn no_approval(said: &str) -> String {
+    page("Nothing to decide", said, |_| {})
 }
 
 /// The form for who has a password.

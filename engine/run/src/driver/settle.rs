@@ -227,7 +227,8 @@ impl Driver {
             let own = self.state().store.clone();
             let traceparent = self.trace.as_ref().and_then(|trace| trace.traceparent(&path, index));
             let (inner, workflow) = (Arc::clone(&self.inner), Arc::clone(&self.workflow));
-            let place = host::Place { run: self.run.clone(), path: path.clone(), index };
+            let generation = self.state().generation;
+            let place = host::Place { run: self.run.clone(), path: path.clone(), index, generation };
             let work = host::make_call(inner, workflow, own, call, key, again, traceparent, place);
             let work = std::panic::AssertUnwindSafe(work).catch_unwind().map(|outcome| {
                 outcome.unwrap_or_else(|_| {

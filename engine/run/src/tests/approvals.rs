@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use cartwright_core::{id::StepPath, run::row::RunStatus};
+use cartwright_core::{
+    id::StepPath,
+    run::{entry::What, row::RunStatus},
+};
 use serde_json::json;
 
 use super::Bench;
+use crate::Options;
 
 const ASK: &str = r#"
 on: { event: [go] }
@@ -62,6 +66,58 @@ async fn nobody_in_time_is_a_no_and_the_question_goes() {
     assert!(questions(&bench).await.is_empty());
     let refused = says(&bench, "each[0]/ask", true, "user:ann").await.expect_err("too late");
     assert!(refused.contains("nobody answered in time"), "{refused}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn links_lead_to_questions_outside_loops_and_to_those_of_the_own_iteration() {
+    let yaml = r#"
+on: { event: [go] }
+grants: { http: [a.example] }
+steps:
+  - id: each
+    for_each: "[1, 2]"
+    parallel: 2
+    steps:
+      - { id: tell, http: "POST https://a.example/${{ index }}", query: { a: 1 }, headers: { X-A: a }, body: "${{ links.inner }} ${{ links.outer }}" }
+      - { id: inner, approve: "Well?" }
+  - choose:
+      - if: "true"
+        steps: [{ id: outer, approve: "Well?" }]
+"#;
+    let bench = Bench::new(&[("w", yaml)]).await;
+    bench.emit("go", json!({})).await;
+    let run = bench.one(RunStatus::Waiting).await;
+    let sent = bench.world.bodies.lock().clone();
+    assert_eq!(sent.len(), 2, "{sent:?}");
+    for (index, body) in sent.iter().enumerate() {
+        let links: Vec<&str> = body.as_str().expect("text").split(' ').collect();
+        let steps = links.iter().map(|link| {
+            let token = link.strip_prefix("https://engine.example/approve/").expect("our address");
+            let link = bench.engine.read_link(token).expect("ours");
+            assert_eq!(link.run, run.row.id);
+            link.step.to_string()
+        });
+        assert_eq!(steps.collect::<Vec<_>>(), [format!("each[{index}]/inner"), "step2.0/outer".to_owned()]);
+    }
+    let intents = run.journal.iter().filter(|entry| matches!(entry.what, What::CallIntended { .. }));
+    assert!(intents.count() == 2 && !format!("{:?}", run.journal).contains('⟪'), "{:?}", run.journal);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_public_address_a_link_cannot_be_sent() {
+    let yaml = r#"
+on: { event: [go] }
+grants: { http: [hooks.example] }
+steps:
+  - { id: tell, http: "POST https://hooks.example", body: "${{ links.ask }}", retry: 5 }
+  - { id: ask, approve: "Well?" }
+"#;
+    let bench = Bench::with(&[("w", yaml)], Options::default()).await;
+    bench.emit("go", json!({})).await;
+    let run = bench.one(RunStatus::Failed).await;
+    let error = run.row.error.expect("an error");
+    assert!(error.code == "no_public_url" && error.message.contains("cartwright.toml"), "{error:?}");
+    assert!(bench.world.urls().is_empty(), "nothing was sent");
 }
 
 #[tokio::test(start_paused = true)]

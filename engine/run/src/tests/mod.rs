@@ -72,6 +72,8 @@ impl Entropy for Counter {
 pub(super) struct World {
     answers: Mutex<BTreeMap<String, VecDeque<Answer>>>,
     asked: Mutex<Vec<(String, String)>>,
+    /// The bodies of what was asked.
+    pub(super) bodies: Mutex<Vec<Json>>,
     /// What stores answer, in order; then 200 with an empty map.
     pub(super) store_answers: Mutex<VecDeque<(u16, Json)>>,
     /// Method, address and `Authorization` of every exchange with a store.
@@ -107,6 +109,7 @@ impl Outbound for World {
         let host = url.split('/').nth(2).unwrap_or_default().to_owned();
         (request.allow)(method, &host, 443).map_err(|missing| CallError::denied(&missing))?;
         self.asked.lock().push((url.clone(), request.idempotency_key));
+        self.bodies.lock().push(request.spec["body"].clone());
         let answer = self.answers.lock().get_mut(&url).and_then(VecDeque::pop_front);
         match answer {
             None => Ok(json!({"status": 200, "headers": {}, "body": {"seen": request.spec.get("body")}})),
@@ -144,6 +147,7 @@ pub(super) struct Bench {
     pub(super) storage: Arc<MemoryStorage>,
     start: Instant,
     workflows: Vec<Loaded>,
+    options: Options,
 }
 
 pub(super) fn workflow(id: &str, yaml: &str) -> Loaded {
@@ -156,11 +160,22 @@ pub(super) fn workflow(id: &str, yaml: &str) -> Loaded {
 
 impl Bench {
     pub(super) async fn new(workflows: &[(&str, &str)]) -> Self {
-        let workflows = workflows.iter().map(|(id, yaml)| workflow(id, yaml)).collect();
-        Self::over(MemoryStorage::new(), Arc::default(), Instant::now(), workflows).await
+        let public_url = "https://engine.example".parse().ok();
+        Self::with(workflows, Options { public_url, ..Options::default() }).await
     }
 
-    async fn over(storage: Arc<MemoryStorage>, world: Arc<World>, start: Instant, workflows: Vec<Loaded>) -> Self {
+    pub(super) async fn with(workflows: &[(&str, &str)], options: Options) -> Self {
+        let workflows = workflows.iter().map(|(id, yaml)| workflow(id, yaml)).collect();
+        Self::over(MemoryStorage::new(), Arc::default(), Instant::now(), workflows, options).await
+    }
+
+    async fn over(
+        storage: Arc<MemoryStorage>,
+        world: Arc<World>,
+        start: Instant,
+        workflows: Vec<Loaded>,
+        options: Options,
+    ) -> Self {
         let marks = SecretMarks::new([7; 32]);
         let parts = Parts {
             storage: Arc::clone(&storage) as Arc<dyn Storage>,
@@ -171,16 +186,16 @@ impl Bench {
             sandbox: Sandbox::new(Limits::default(), marks.clone()),
             marks,
             vault: Arc::new(Vault::in_memory().expect("randomness")),
-            options: Options::default(),
+            options: options.clone(),
         };
         let engine = Engine::start(parts, workflows.clone()).await.expect("it starts");
-        Self { engine, world, storage, start, workflows }
+        Self { engine, world, storage, start, workflows, options }
     }
 
     /// The process dies here and another one starts on what storage has.
     pub(super) async fn crash(self) -> Self {
         let storage = self.storage.reopen();
-        Self::over(storage, self.world, self.start, self.workflows).await
+        Self::over(storage, self.world, self.start, self.workflows, self.options).await
     }
 
     pub(super) async fn emit(&self, topic: &str, data: Json) -> EventId {

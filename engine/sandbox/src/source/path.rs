@@ -32,10 +32,11 @@ pub(crate) enum Root {
     Failure,
     Output,
     Secrets,
+    Links,
 }
 
 impl Root {
-    pub(crate) const ALL: [(&'static str, Self); 13] = [
+    pub(crate) const ALL: [(&'static str, Self); 14] = [
         ("event", Self::Event),
         ("events", Self::Events),
         ("incoming", Self::Incoming),
@@ -49,6 +50,7 @@ impl Root {
         ("failure", Self::Failure),
         ("output", Self::Output),
         ("secrets", Self::Secrets),
+        ("links", Self::Links),
     ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -72,6 +74,10 @@ impl Root {
             Self::Secrets => {
                 "secrets can be used only in the url, headers, query, body and form of `http` steps, and in scripts \
                  through secrets::get"
+            }
+            Self::Links => {
+                "links to approvals can be used only in the url, headers, query, body and form of `http` steps: whoever \
+                 has one may answer, and a store or a journal would show it"
             }
         }
     }
@@ -151,6 +157,7 @@ impl Path {
             },
             Root::Steps => self.step(scope, hints),
             Root::Secrets => self.secret(scope, marks),
+            Root::Links => self.link(scope, marks),
         }
     }
 
@@ -198,6 +205,18 @@ impl Path {
         }
         let hint = suggest(name, names.iter().map(String::as_str));
         Err(format!("the secret `{name}` is not granted; add it to `grants: secrets: [{name}]`{hint}").into())
+    }
+
+    fn link(&self, scope: &Scope<'_>, marks: &SecretMarks) -> Resolved {
+        let Some(links) = scope.links else { return self.absent() };
+        let [Segment::Key { name, .. }] = self.segments.as_slice() else {
+            return Err("name one `approve` step: links.some_step".into());
+        };
+        if let Some(path) = links.get(name) {
+            return Ok(Dynamic::from(Secret::link(marks, path.as_str())));
+        }
+        let hint = suggest(name, links.keys().map(String::as_str));
+        Err(format!("links.{name} leads nowhere: there is no such `approve` step, or it is in a loop that this step is not in{hint}").into())
     }
 
     fn walk(&self, value: &Json, from: usize, hints: bool) -> Resolved {

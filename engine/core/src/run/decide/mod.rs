@@ -10,6 +10,7 @@ mod call;
 mod calls;
 mod deferral;
 mod fail;
+mod links;
 mod person;
 mod resume;
 mod scope;

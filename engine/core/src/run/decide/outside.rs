@@ -91,6 +91,11 @@ impl Decider<'_> {
 
     /// A store keeps and shows what it is sent, so no secret may be in it.
     pub(super) fn without_secrets(&self, spec: &Json) -> Result<(), CallError> {
+        if !self.context.marks.links_in_json(spec).is_empty() {
+            let message = "a link to an approval cannot be sent to a store: a store shows what it is sent, and whoever \
+                           has the link may answer. Send it with an `http` step";
+            return Err(CallError::r#final("secret", message));
+        }
         let Some(name) = self.context.marks.names_in_json(spec).pop_first() else { return Ok(()) };
         let message = format!(
             "the secret `{name}` cannot be sent to a store: a store shows what it is sent. Stores are called with their \

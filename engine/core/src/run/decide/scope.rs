@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use serde_json::json;
 
-use super::{Context, Decider};
+use super::{Context, Decider, links::links};
 use crate::{
     Json,
     call::CallError,
@@ -28,7 +28,7 @@ pub struct Frame {
     /// The innermost loop's index.
     index: Option<u64>,
     /// The prefixes of the iterations it stands in, outermost first.
-    iterations: Vec<String>,
+    pub(super) iterations: Vec<String>,
     /// The ids of steps in branches beside those it stands in: whether they have ended is chance.
     hidden: Vec<String>,
     /// Of an undo: what was kept for it.
@@ -147,11 +147,12 @@ impl Decider<'_> {
         self.with_scope(frame, |scope| self.context.evaluate.template(template, &scope))
     }
 
-    /// A template of an outbound call, where granted secrets appear as sealed marks.
+    /// A template of an outbound call, where granted secrets and links to approvals appear as sealed marks.
     pub(super) fn render_outbound(&self, template: &Template, frame: &Frame) -> Result<Json, EvaluateError> {
         let names = &self.context.workflow.grants.secrets;
+        let links = links(self.context.workflow, frame);
         self.with_scope(frame, |scope| {
-            self.context.evaluate.template(template, &Scope { secrets: Some(names), ..scope })
+            self.context.evaluate.template(template, &Scope { secrets: Some(names), links: Some(&links), ..scope })
         })
     }
 

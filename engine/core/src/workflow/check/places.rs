@@ -30,8 +30,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("failure", "in `on_failure`"),
     ("incoming", "in the `if` of `wait_for`"),
     ("output", "in a step's `output`"),
-    // Reported on its own, with what to do.
+    // Reported on their own, with what to do.
     ("secrets", "in `http` steps"),
+    ("links", "in `http` steps"),
 ];
 
 /// Checks all code of a workflow.
@@ -68,7 +69,7 @@ fn base(workflow: &Workflow) -> BTreeMap<&'static str, Type> {
     let store = Type::fields("`store`", [("id", Type::Text), ("tags", Type::list(Type::Text))]);
     let inputs = if workflow.inputs.is_some() { Type::Map } else { Type::Any };
     // Of later versions or reported elsewhere: nothing is said about them here.
-    let open = ["events", "parent", "call", "secrets", "approval"].map(|name| (name, Type::Any));
+    let open = ["events", "parent", "call", "secrets", "links", "approval"].map(|name| (name, Type::Any));
     let event = event(data(workflow));
     [("event", event), ("store", store.or(Type::Any)), ("inputs", inputs)].into_iter().chain(open).collect()
 }
