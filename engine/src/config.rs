@@ -484,5 +484,11 @@ mod tests {
         {
             assert!(toml::from_str::<File>(wrong).is_err(), "{wrong}");
         }
+        let people = |url: &str| toml::from_str::<File>(&format!("[http]\npublic_url = \"{url}\""));
+        let url = people("https://a.example:8443").expect("valid").http.public_url;
+        assert_eq!(url.as_ref().map(Url::as_str), Some("https://a.example:8443/"));
+        for wrong in ["", "a.example", "ftp://a.example", "https://a.example/x", "https://u:hunter2@a.example"] {
+            assert!(people(wrong).is_err(), "{wrong}");
+        }
     }
 }

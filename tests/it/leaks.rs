@@ -35,6 +35,7 @@ on: { woo: [order.created] }
 grants: { http: ["127.0.0.1", "10.0.0.1"], secrets: [api_key], woo: [orders.read], stores: [self] }
 retry: { attempts: 1 }
 steps:
+  - { id: told, http: "POST http://SINK/told", headers: { X-Link: "${{ links.ask }}" }, body: { link: "${{ links.ask }}" } }
   - { id: fine, http: "POST http://SINK/fine/${{ secrets.api_key }}", headers: { X-Key: "${{ secrets.api_key }}" }, body: { key: "${{ secrets.api_key }}" } }
   - { id: refused, http: "POST http://SINK/refused?key=${{ secrets.api_key }}", on_error: continue }
   - { id: echo, http: "POST http://SINK/echo", body: { key: "${{ secrets.api_key }}" } }
@@ -58,6 +59,7 @@ steps:
   - { id: woo_html, woo: "orders/3", on_error: continue }
   - { id: last, script: "event.data.customer_note" }
   - { id: woo_denied, woo: "orders/2" }
+  - { id: ask, approve: "Well?" }
 "#;
 
 /// A secret in every form it may take, each long enough to mean something.
@@ -243,6 +245,27 @@ fn knock(engine: &Engine, seen: &mut Seen, first: u64) -> String {
     good.json()["event"].as_str().expect("an event").to_owned()
 }
 
+/// What links to approvals end in, of all messages that were sent.
+fn links(sink: &Sink) -> Vec<String> {
+    let told = sink.received().into_iter().filter(|request| request.path == "/told");
+    told.map(|request| {
+        let link = request.json()["link"].as_str().expect("a link").to_owned();
+        assert_eq!(request.header("x-link"), Some(link.as_str()));
+        link.strip_prefix("https://engine.example/approve/").expect("our address").to_owned()
+    })
+    .collect()
+}
+
+/// Opens a link and answers by it, both too early.
+fn open_link(engine: &Engine, seen: &mut Seen, link: &str) {
+    let target = format!("/approve/{link}");
+    for request in [Request::new("GET", &target), Request::new("POST", &target).body("decision=approve")] {
+        let answer = once(engine.address(), &request).expect("an answer");
+        assert!(answer.status == 404 && answer.text().contains("Not asked yet"), "{}", answer.text());
+        seen.add("link", format!("{} {:?} {}", answer.status, answer.headers, answer.text()));
+    }
+}
+
 fn look(engine: &Engine, seen: &mut Seen, run: &Value, event: &str) {
     let id = run["id"].as_str().expect("an id");
     let (run, event) = (format!("/api/v1/runs/{id}"), format!("/api/v1/events/{event}"));
@@ -277,6 +300,8 @@ fn no_secret_is_in_anything_that_is_written_said_or_answered() {
     engine.variable("CARTWRIGHT_LOG", "trace");
     engine.variable("RUST_LOG", "trace");
     engine.variable("CARTWRIGHT_BACKUP_PASSPHRASE", PASSPHRASE);
+    let file = engine.folder().join("cartwright.toml");
+    fs::write(file, "[http]\npublic_url = \"https://engine.example\"\n").expect("written");
     let mut seen = Seen::default();
     let add = ["store", "add", "shop", "--url", &sink.url(""), "--key", REST_KEY, "--secret", REST_SECRET];
     seen.add("store add", text(&engine.command(&[&add[..], &["--webhook-secret", WEBHOOK]].concat())));
@@ -291,6 +316,7 @@ fn no_secret_is_in_anything_that_is_written_said_or_answered() {
     let received = sink.received();
     assert!(received.iter().any(|request| request.header("x-key") == Some(NAMED)), "it arrives where it is sent");
     assert!(received.iter().any(|request| request.path.starts_with("/wp-json")), "the shop was asked");
+    open_link(&engine, &mut seen, &links(&sink)[0]);
     look(&engine, &mut seen, &run, &event);
     seen.add("store add", text(&engine.command(&["store", "add", "shop", "--webhook-secret", NEW_WEBHOOK])));
 
@@ -340,6 +366,9 @@ fn no_secret_is_in_anything_that_is_written_said_or_answered() {
         secrets.extend([master.trim().as_bytes().to_vec(), raw(master)]);
     }
     assert_ne!(first_master, last_master);
+    let links = links(&sink);
+    assert!(links.len() >= 2, "{links:?}");
+    secrets.extend(links.into_iter().map(String::into_bytes));
     for secret in secrets {
         for form in forms(&secret) {
             let found = seen.places(&form);

@@ -18,8 +18,8 @@ use crate::{
     problem::Problem,
 };
 
-const WRONG: &str = "This link is not valid. Copy it whole, or ask whoever sent it for a new one.";
-const EXPIRED: &str = "This link is too old.";
+const WRONG: &str = "Copy the link whole, or ask whoever sent it for a new one.";
+const EXPIRED: &str = "Ask whoever sent it whether an answer is still wanted.";
 const EARLY: &str = "The question behind this link has not been asked yet. Try again in a moment.";
 const OVER: &str = "This question is answered already, or nobody has to answer it any more.";
 
@@ -31,7 +31,7 @@ pub(super) async fn show(State(door): State<Arc<Door>>, Segment(token): Segment,
     };
     match question(&door, &token).await {
         Ok((_, open)) => view::respond(view::approval(&open, "", "")),
-        Err(problem) => refused(&door, visit.from, problem, view::no_approval),
+        Err(problem) => nowhere(&door, &visit, problem),
     }
 }
 
@@ -44,11 +44,11 @@ pub(super) async fn decide(State(door): State<Arc<Door>>, Segment(token): Segmen
     // The token first: nobody else's body is read.
     let link = match read(&door, &token) {
         Ok(link) => link,
-        Err(problem) => return refused(&door, visit.from, problem, view::no_approval),
+        Err(problem) => return nowhere(&door, &visit, problem),
     };
     let form = match Form::read(&door, request).await {
         Ok(form) => form,
-        Err(problem) => return refused(&door, visit.from, problem, view::no_approval),
+        Err(problem) => return nowhere(&door, &visit, problem),
     };
     let comment = form.field("comment").trim();
     match answer(&door, &link, form.field("decision"), comment, &visit).await {
@@ -56,15 +56,28 @@ pub(super) async fn decide(State(door): State<Arc<Door>>, Segment(token): Segmen
         Err(problem) => match door.engine.linked(&link).await {
             // What was written is not lost.
             Ok(Linked::Open(open)) => refused(&door, visit.from, problem, |said| view::approval(&open, comment, said)),
-            _ => refused(&door, visit.from, problem, view::no_approval),
+            _ => nowhere(&door, &visit, problem),
         },
     }
+}
+
+/// A page that says why there is nothing to decide.
+fn nowhere(door: &Door, visit: &Visit, problem: Problem) -> Response {
+    let title = match (problem.status, problem.code) {
+        (StatusCode::TOO_MANY_REQUESTS, _) => "Too many tries",
+        (_, "link_unknown") => "This link is not valid",
+        (_, "link_expired") => "This link is too old",
+        (_, "link_early") => "Not asked yet",
+        (_, "link_over") => "Nothing left to decide",
+        _ => "Not possible",
+    };
+    refused(door, visit.from, problem, |said| view::no_approval(title, said))
 }
 
 fn read(door: &Door, token: &str) -> Result<ApprovalLink, Problem> {
     door.engine.read_link(token).map_err(|fault| match fault {
         LinkFault::Wrong => Problem::not_found("link_unknown", WRONG),
-        LinkFault::Expired => Problem::new(StatusCode::GONE, "link_over", EXPIRED),
+        LinkFault::Expired => Problem::new(StatusCode::GONE, "link_expired", EXPIRED),
     })
 }
 

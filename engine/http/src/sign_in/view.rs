@@ -107,8 +107,10 @@ pub(super) fn answered(approved: bool) -> String {
 }
 
 /// What a link that leads nowhere shows.
-pub(super) fn no_approval(said: &str) -> String {
-    page("Nothing to decide", said, |_| {})
+pub(super) fn no_approval(title: &'static str, said: &str) -> String {
+    page(title, "", |html| {
+        html.raw("<p role=\"status\">").text(said).raw("</p>\n");
+    })
 }
 
 /// The form for who has a password.
