@@ -14,6 +14,7 @@ use serde_json::{json, value::to_raw_value};
 use tokio::time::Instant;
 
 use super::{Answer, Bench};
+use crate::Options;
 
 fn posts(idempotent: bool) -> String {
     format!(
@@ -71,7 +72,7 @@ async fn every_event_in_the_outbox_is_delivered_after_a_crash() {
     });
     let batch = Batch { outbox: outbox.collect(), ..Batch::default() };
     storage.commit(shard, fence, batch).await.expect("committed");
-    let bench = Bench::over(storage.reopen(), Arc::default(), Instant::now(), Vec::new()).await;
+    let bench = Bench::over(storage.reopen(), Arc::default(), Instant::now(), Vec::new(), Options::default()).await;
     for _ in 0..100 {
         let counts = bench.storage.counts().await.expect("counted");
         if counts.outbox == 0 && counts.inbox == 0 {

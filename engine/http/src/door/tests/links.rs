@@ -52,7 +52,11 @@ async fn whoever_has_the_link_reads_the_question_and_answers_once() {
     assert!(
         policy.contains("default-src 'none'") && policy.contains("form-action 'self'") && !policy.contains("unsafe")
     );
-    assert_eq!((&page.headers["x-frame-options"], &page.headers["cache-control"]), ("DENY", "no-store"));
+    for (name, value) in
+        [("x-frame-options", "DENY"), ("cache-control", "no-store"), ("referrer-policy", "same-origin")]
+    {
+        assert_eq!(page.headers[name], value);
+    }
 
     // What is no decision changes nothing and loses nothing that was written.
     let long = format!("decision=approve&comment={}", "x".repeat(501));
