@@ -160,8 +160,22 @@ pub(crate) fn router(engine: &Engine, token: &str, around: Around, door: &Door) 
     let (mut hosts, proxies) = (door.hosts.clone(), door.proxies.clone());
     // Links lead there, so it must be let in.
     hosts.extend(door.public_url.as_ref().and_then(Url::host_str).map(str::to_owned));
+    let seconds = |seconds: NonZeroU32| Duration::from_secs(u64::from(seconds.get()));
+    let sync_wait = door.sync_seconds.map_or(usual.sync_wait, seconds);
+    let callers = door.sync_callers_max.and_then(|most| usize::try_from(most.get()).ok());
     let Around { loopback, findings, volume } = around;
-    let config = DoorConfig { loopback, findings, volume, quotas, body_limit_bytes, hosts, proxies, ..usual };
+    let config = DoorConfig {
+        loopback,
+        findings,
+        volume,
+        quotas,
+        body_limit_bytes,
+        sync_wait,
+        sync_callers_max: callers.unwrap_or(usual.sync_callers_max),
+        hosts,
+        proxies,
+        ..usual
+    };
     cartwright_http::router(engine.clone(), config)
 }
 

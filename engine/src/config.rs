@@ -156,6 +156,10 @@ pub(crate) struct Door {
     /// Under which address people reach the engine, such as https://engine.example.com: links to approvals lead there.
     #[serde(default, deserialize_with = "public_url")]
     pub(crate) public_url: Option<Url>,
+    /// How long a caller of `respond: sync` waits for an answer, in seconds.
+    pub(crate) sync_seconds: Option<NonZeroU32>,
+    /// Callers that may wait at once.
+    pub(crate) sync_callers_max: Option<NonZeroU32>,
     /// A file with certificates of authorities that outbound calls and calls to stores trust besides the system's.
     pub(crate) extra_ca_certificates: Option<PathBuf>,
 }

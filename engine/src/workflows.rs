@@ -78,6 +78,9 @@ pub(crate) fn read_file(root: &Path, path: &Path, sandbox: Option<&Sandbox>) -> 
         diagnostics.extend(sandbox.check_workflow(&source, workflow));
         diagnostics.sort_by_key(|one| (one.span.start, one.span.end, one.code));
     }
+    if let Some(workflow) = &workflow {
+        diagnostics.extend(cartwright_http::body_schema::check(workflow));
+    }
     let broken = diagnostics.iter().any(|one| one.severity == Severity::Error);
     let definition = Definition { id: id.clone(), source: source.clone(), files: files.into_inner() };
     let loaded = workflow.filter(|_| !broken).map(|workflow| Loaded { definition, workflow });

@@ -254,7 +254,7 @@ impl Pure {
             }
             // No other run is there to wait for.
             Effect::Slot => Some(Input::Slot { answer: SlotAnswer::Taken, under_way: BTreeSet::new() }),
-            Effect::Wait { .. } | Effect::Abort { .. } => None,
+            Effect::Wait { .. } | Effect::Answer | Effect::Abort { .. } => None,
         }
     }
 

@@ -10,10 +10,10 @@ use cartwright_core::{
     secret::SecretMarks,
     time::Timestamp,
     woo::{WooMethod, WooRequest},
-    workflow::{Expression, FileKind, format, parse},
+    workflow::{AuthPreset, Expression, FileKind, format, parse},
 };
 use cartwright_http::{
-    hook,
+    hook, presets,
     verify::{WebhookKeys, verify},
     webhook::{Incoming, read},
 };
@@ -41,6 +41,32 @@ pub fn workflow(text: &str) {
     if let Ok(formatted) = format(text, FileKind::Workflow) {
         let again = format(&formatted, FileKind::Workflow);
         assert_eq!(again.as_ref(), Ok(&formatted), "formatting {text} again changes it");
+    }
+}
+
+/// A request to a workflow's own address with a made-up signature: lines of `name: value`, then the body. None of the schemes
+/// trusts it, whatever the headers say.
+///
+/// # Panics
+/// When one does.
+pub fn signature_bytes(input: &[u8]) {
+    let mut lines = input.splitn(5, |byte| *byte == b'\n');
+    let mut headers = HeaderMap::new();
+    for line in lines.by_ref().take(4) {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
+        let name = axum::http::HeaderName::from_bytes(&line[..colon]);
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(&line[colon + 1..])) {
+            headers.append(name, value);
+        }
+    }
+    let body = lines.next().unwrap_or_default();
+    let (now, tolerance) = (Timestamp::from_millis(1_614_265_330_000), Duration::from_secs(300));
+    let message = presets::Message { headers: &headers, body, now, tolerance };
+    for word in AuthPreset::WORDS {
+        let preset = AuthPreset::of(word).expect("one of them");
+        let secrets =
+            [&b"whsec_b25seSB0aGUgdGVzdHMga25vdyB0aGlz"[..], b"whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="];
+        assert!(presets::verify(preset, secrets, &message).is_err(), "{word}: {headers:?}");
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{
@@ -20,7 +21,7 @@ use cartwright_run::{Engine, outbound::Cidr};
 use crate::{
     api, auth,
     auth::AdminToken,
-    describe,
+    describe, endpoint,
     files::Findings,
     idempotent::UnderWay,
     ingest,
@@ -29,7 +30,7 @@ use crate::{
     operations,
     problem::Problem,
     serve::Peer,
-    sign_in, status,
+    sign_in, status, sync,
     throttle::{SignIns, TokenRates},
 };
 
@@ -41,6 +42,10 @@ pub const DEFAULT_BODY_LIMIT_BYTES: usize = 1024 * 1024;
 pub struct Config {
     /// Larger bodies are refused with 413, in bytes.
     pub body_limit_bytes: usize,
+    /// How long a caller of `respond: sync` waits for an answer where the workflow does not say.
+    pub sync_wait: Duration,
+    /// Callers that may wait at once.
+    pub sync_callers_max: usize,
     /// How much one caller may ask.
     pub quotas: Quotas,
     /// The local administrator's token, which may do everything.
@@ -62,6 +67,8 @@ impl Config {
     pub fn local(admin_token: AdminToken) -> Self {
         Self {
             body_limit_bytes: DEFAULT_BODY_LIMIT_BYTES,
+            sync_wait: Duration::from_secs(sync::DEFAULT_SYNC_SECONDS),
+            sync_callers_max: sync::DEFAULT_SYNC_CALLERS,
             quotas: Quotas::default(),
             admin_token,
             loopback: true,
@@ -82,6 +89,7 @@ pub(crate) struct Door {
     pub(crate) sign_ins: SignIns,
     pub(crate) under_way: UnderWay,
     pub(crate) places: api::live::Places,
+    pub(crate) sync: sync::Places,
     pub(crate) metrics: Metrics,
     /// When the door was opened.
     pub(crate) started: Timestamp,
@@ -97,6 +105,7 @@ pub fn router(engine: Engine, config: Config) -> Router {
         under_way: UnderWay::default(),
         started: engine.now(),
         places: api::live::Places::default(),
+        sync: sync::Places::new(config.sync_callers_max),
         engine,
         config,
         metrics: Metrics::default(),
@@ -112,7 +121,7 @@ pub fn router(engine: Engine, config: Config) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&door), auth::person));
     Router::new()
         .route("/webhooks/{store}", post(ingest::webhook))
-        .route("/hooks/{*path}", any(ingest::hook))
+        .route("/hooks/{*path}", any(endpoint::hook))
         .nest("/api/v1", api)
         .route("/healthz", get(operations::alive))
         .route("/readyz", get(operations::ready))

@@ -1,5 +1,5 @@
-//! Where events come in: `POST /webhooks/{store}` and `/hooks/{path}`. A request goes out as an accepted event, and its
-//! answer is 2xx only when the event is on stable storage.
+//! Where a store's webhooks come in, `POST /webhooks/{store}`, and what every way in shares. A request goes out as an accepted
+//! event, and its answer is 2xx only when the event is on stable storage.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,13 +12,11 @@ use axum::{
 use cartwright_core::{
     event::Source,
     id::{EventId, StoreId},
-    workflow::HttpAuth,
 };
-use cartwright_run::{AcceptError, Acceptance, Engine, Incoming as NewEvent};
+use cartwright_run::{AcceptError, Acceptance, Incoming as NewEvent};
 
 use crate::{
     door::{Door, peer},
-    hook,
     json::NotJson,
     problem::Problem,
     verify::{NotVerified, WebhookKeys, verify},
@@ -98,105 +96,6 @@ fn webhook_refused(door: &Door, store: &StoreId, refused: &NotVerified) -> Probl
     )
 }
 
-/// `/hooks/{path}` → 202 `{"event": id, "duplicate": bool}`
-pub(crate) async fn hook(
-    State(door): State<Arc<Door>>,
-    path: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Response {
-    let peer = peer(request.extensions());
-    match take_hook(&door, path, request).await {
-        Ok(accepted) => answer(StatusCode::ACCEPTED, Some(&accepted)),
-        Err(problem) => door.refuse(peer, problem),
-    }
-}
-
-async fn take_hook(
-    door: &Door,
-    path: Result<Path<String>, PathRejection>,
-    request: Request,
-) -> Result<Acceptance, Problem> {
-    let unknown = || {
-        Problem::not_found("hook_unknown", "no workflow listens at this path with this method")
-            .help("`cartwright check` lists what is wrong with workflow files; a workflow that does not load listens to nothing.")
-    };
-    let Path(path) = path.map_err(|_| unknown())?;
-    let method = request.method().as_str().to_owned();
-    let workflows = door.engine.workflows();
-    let (workflow, trigger) = match workflows.route(&method, &path) {
-        Some((workflow, trigger)) => (workflow.id.clone(), trigger),
-        None => return Err(wrong_method(workflows.methods(&path)).unwrap_or_else(unknown)),
-    };
-    let query = hook::query(request.uri().query());
-    let (headers, body) = read(door, request).await?;
-    if !may_call(&door.engine, &trigger.auth, &headers, &body).await? {
-        return Err(Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "credentials_wrong",
-            "the credentials are missing or wrong",
-        )
-        .help("The workflow's `auth` says what to send; `cartwright secret ls` shows whether its secret is set.")
-        .about(&workflow));
-    }
-    door.limits.admit(&format!("hook {path}")).map_err(Problem::too_many)?;
-    let key = hook::idempotency_key(&headers)
-        .map_err(|rule| Problem::bad_request("idempotency_key_malformed", rule))?
-        .map(|key| hook::dedupe_key(workflow.as_str(), &method, &path, key));
-    let signature = match &trigger.auth {
-        HttpAuth::Hmac { header, .. } => Some(header.as_str()),
-        HttpAuth::None | HttpAuth::Bearer { .. } => None,
-    };
-    let event = NewEvent {
-        topic: "http".to_owned(),
-        store: None,
-        data: hook::data(&headers, &body).map_err(|refused| unreadable(&refused))?.into(),
-        source: Source::Http { workflow, path, method, query, headers: hook::visible_headers(&headers, signature) },
-        dedupe: key,
-    };
-    accept(door, event).await
-}
-
-/// The path is known, the method is not.
-fn wrong_method<'a>(known: impl Iterator<Item = &'a str>) -> Option<Problem> {
-    let known: Vec<_> = known.collect();
-    let problem = Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "unknown_method",
-        "the workflow at this path takes another method",
-    );
-    let problem = Problem { allow: Some(known.join(", ").into()), ..problem };
-    (!known.is_empty()).then(|| problem.help(format!("Use {}.", known.join(" or "))))
-}
-
-/// Whether the caller is one the workflow invites. A secret that is not set lets nobody in.
-async fn may_call(engine: &Engine, auth: &HttpAuth, headers: &HeaderMap, body: &[u8]) -> Result<bool, Problem> {
-    let open = async |name: &str| {
-        let secret = engine.secrets().open(name).await;
-        if let Ok(None) = secret {
-            tracing::warn!(
-                secret = name,
-                "a hook was called whose secret is not set; set it with `cartwright secret set`"
-            );
-        }
-        secret.map_err(|error| Problem::unavailable(error.to_string(), STOPPING_SECONDS))
-    };
-    match auth {
-        HttpAuth::None => Ok(true),
-        HttpAuth::Bearer { secret } => {
-            let secret = open(secret).await?;
-            Ok(secret.is_some_and(|secret| hook::bearer_is(headers, secret.expose())))
-        }
-        HttpAuth::Hmac { secrets, header, algorithm, encoding, prefix } => {
-            let mut opened = Vec::with_capacity(secrets.len());
-            for name in secrets {
-                opened.extend(open(name).await?);
-            }
-            let form = hook::HmacForm { header, algorithm: *algorithm, encoding: *encoding, prefix };
-            Ok(form.verify(headers, body, opened.iter().map(|secret| secret.expose())))
-        }
-    }
-}
-
 /// The head and the whole body, within the limits.
 pub(crate) async fn read(door: &Door, mut request: Request) -> Result<(HeaderMap, Bytes), Problem> {
     let limit = door.config.body_limit_bytes;
@@ -224,7 +123,12 @@ pub(crate) fn unreadable(refused: &NotJson) -> Problem {
 
 /// Puts the event on stable storage.
 pub(crate) async fn accept(door: &Door, event: NewEvent) -> Result<Acceptance, Problem> {
-    Ok(door.engine.accept(event).await?)
+    let engine = door.engine.clone();
+    // On a task of its own: a sender that goes away must not part accepting from starting.
+    match tokio::spawn(async move { engine.accept(event).await }).await {
+        Ok(accepted) => Ok(accepted?),
+        Err(_) => Err(Problem::unavailable("the event could not be accepted", STOPPING_SECONDS)),
+    }
 }
 
 impl From<AcceptError> for Problem {
@@ -238,7 +142,8 @@ impl From<AcceptError> for Problem {
     }
 }
 
-fn answer(status: StatusCode, accepted: Option<&Acceptance>) -> Response {
+/// `{"event": id | null, "duplicate": bool}`
+pub(crate) fn answer(status: StatusCode, accepted: Option<&Acceptance>) -> Response {
     let event = accepted.map(|accepted| &accepted.id).map(EventId::as_str);
     let event = event.map_or_else(|| "null".to_owned(), |id| format!("\"{id}\""));
     let duplicate = accepted.is_some_and(|accepted| accepted.duplicate);

@@ -58,6 +58,12 @@ pub enum AcceptError {
 impl Inner {
     /// Accepts one event: durable when it resolves.
     pub(crate) async fn accept(self: &Arc<Self>, incoming: Incoming) -> Result<Acceptance, AcceptError> {
+        let new = self.new_event(incoming)?;
+        self.accept_event(new).await
+    }
+
+    /// Gives an event its id and its time.
+    pub(crate) fn new_event(&self, incoming: Incoming) -> Result<NewEvent, AcceptError> {
         if self.is_stopping() {
             return Err(AcceptError::Stopping);
         }
@@ -73,7 +79,7 @@ impl Inner {
             hops: 0,
             data: incoming.data,
         };
-        self.accept_event(NewEvent { event, dedupe: incoming.dedupe }).await
+        Ok(NewEvent { event, dedupe: incoming.dedupe })
     }
 
     /// Accepts an event that has its id.

@@ -45,6 +45,7 @@ pub(crate) async fn commit_until_done(inner: &Arc<Inner>, shard: ShardId, batch:
     Metrics::add(&inner.metrics.commits);
     inner.metrics.times.commit.observe(started.elapsed());
     inner.told.committed(inner.clock.now(), &batch);
+    inner.callers.committed(&batch);
     inner.timers.handled(shard, &cleared);
     if let Some(earliest) = earliest {
         inner.timers.set(shard, earliest);

@@ -26,6 +26,7 @@ use crate::{
     access::Access,
     answers::Answers,
     backup::Backups,
+    callers::Callers,
     clock::{Clock, Entropy},
     definition::Pinned,
     dispatch::Queue,
@@ -66,6 +67,8 @@ pub(crate) struct Inner {
     pub(crate) answers: Answers,
     pub(crate) options: Options,
     pub(crate) metrics: Metrics,
+    /// Who waits for what a run answers.
+    pub(crate) callers: Arc<Callers>,
     /// Tells what happened.
     pub(crate) told: Live,
     pub(crate) workflows: ArcSwap<WorkflowSet>,
@@ -128,6 +131,7 @@ impl Inner {
             vault: parts.vault,
             sealing,
             rotating: tokio::sync::Mutex::default(),
+            callers: Arc::default(),
             told: Live::new(parts.entropy.as_ref()),
             storage: parts.storage,
             clock: parts.clock,

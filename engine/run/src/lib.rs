@@ -4,6 +4,7 @@
 //! (one run), [`script`] and [`host`] (what its steps do), [`commit`] (how it becomes true), [`timers`], [`recover`].
 
 mod accept;
+mod callers;
 mod answers;
 mod approvals;
 mod backup;
@@ -49,6 +50,7 @@ pub use accept::{AcceptError, Acceptance, Incoming};
 pub use answers::{ANSWER_BYTES_MAX, ANSWER_LIFE, Answers, KeptAnswer, Known};
 pub use approvals::OpenApproval;
 pub use backup::{Contents, RestoreError, check_empty, restore_record};
+pub use callers::Heard;
 pub use clock::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use definition::{Definition, Loaded};
 pub use engine::{Engine, Options, Parts, RunDetail, StartError, run_detail};

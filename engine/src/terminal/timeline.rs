@@ -141,6 +141,9 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
             let word = if *approved { "approved" } else { "rejected" };
             line(Some(path.as_str()), '✎', Tone::Strong, format!("{word}{by}{comment}"))
         }
+        What::Responded { path, answer } => {
+            line(Some(path.as_str()), '←', Tone::Move, format!("answers {} {}", answer.status, one_line(&answer.body)))
+        }
         What::StepSucceeded { path, output, .. } => {
             let output = if output.is_null() { String::new() } else { format!(": {}", answer(output)) };
             line(Some(path.as_str()), '✓', Tone::Good, format!("done{output}"))

@@ -76,6 +76,7 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
                 generation: 0,
                 input: None,
                 unanswered: Unanswered::default(),
+                responded: None,
                 retries: 0,
                 revivals: 0,
                 round: 0,
@@ -286,6 +287,13 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
         }
         What::TimerFired { path, timer } => {
             state.timers.remove(&(path.clone(), *timer)).map(|_| ()).ok_or("the timer is not set")
+        }
+        What::Responded { path, .. } => {
+            active(state, path)?;
+            match state.responded.replace(path.clone()) {
+                None => Ok(()),
+                Some(_) => Err("the caller was answered"),
+            }
         }
         What::StepSucceeded { path, output, undo } => {
             let active = active(state, path)?;

@@ -10,6 +10,7 @@ use crate::{
     call::{CallError, CallOutcome},
     id::{EventId, RunId, StepPath, StoreId, Version, WorkflowId},
     run::{
+        answer::HttpAnswer,
         child::Parent,
         row::{RunError, RunStatus},
     },
@@ -246,6 +247,13 @@ pub enum What {
         by: Option<String>,
         /// In their words.
         comment: Option<String>,
+    },
+    /// A `respond` step says what a synchronous caller is told. Only the first of a run is one.
+    Responded {
+        /// Which step.
+        path: StepPath,
+        /// What it says.
+        answer: HttpAnswer,
     },
     /// A step ended well.
     StepSucceeded {

@@ -1,6 +1,7 @@
 //! A run: its journal ([`entry`]), the state folded from it ([`state`]), the one transition function ([`apply`]) and
 //! what comes next ([`decide`]).
 
+pub mod answer;
 pub mod apply;
 pub mod approval;
 pub mod child;

@@ -124,6 +124,7 @@ fn from_the_start(state: &mut RunState, generation: u32) -> Result<(), &'static 
     state.retries += 1;
     state.revivals += u32::from(was_failed);
     state.view = RunState::view_of(&state.run, &state.workflow, state.retries, state.started);
+    state.responded = None;
     state.vars = None;
     state.steps.clear();
     state.visible.clear();

@@ -60,6 +60,8 @@ pub struct RunState {
     pub input: Option<Arc<RawValue>>,
     /// Calls that may have happened although nobody saw an answer.
     pub unanswered: Unanswered,
+    /// The `respond` step that answered a synchronous caller.
+    pub responded: Option<StepPath>,
     /// How often a person retried it.
     pub retries: u32,
     /// How often a person retried it after it had failed for good, `on_failure` included.

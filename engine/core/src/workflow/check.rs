@@ -19,7 +19,7 @@ mod undo;
 use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
 
 use super::{
-    Grants, OnError, Span, Step, StepKind, Template, TextPart, Workflow, codes,
+    Grants, OnError, Respond, Span, Step, StepKind, Template, TextPart, Trigger, TriggerKind, Workflow, codes,
     diagnostic::Diagnostic,
     node::shorten,
     parse::MAX_DIAGNOSTICS,
@@ -46,6 +46,7 @@ pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span
     });
     inputs::check(file, workflow, diagnostics);
     places::check(file, workflow, diagnostics);
+    unheard(workflow, diagnostics);
     workflow.visit_blocks(&mut |block| unreachable(block, diagnostics));
     undo::check(workflow, diagnostics);
     workflow.visit_steps(&mut |step| same_conditions(step, diagnostics));
@@ -92,6 +93,21 @@ fn same_conditions(step: &Step, diagnostics: &mut Vec<Diagnostic>) {
             diagnostics.push(found.help("correct the condition, or put the steps of both into one branch"));
         }
     }
+}
+
+/// Answers of a workflow that nobody waits for.
+fn unheard(workflow: &Workflow, diagnostics: &mut Vec<Diagnostic>) {
+    let sync = |trigger: &Trigger| matches!(&trigger.kind, TriggerKind::Http(http) if http.respond != Respond::Async);
+    if workflow.triggers.iter().any(sync) {
+        return;
+    }
+    workflow.visit_steps(&mut |step| {
+        if let StepKind::Respond(_) = step.kind {
+            let message = "nobody waits for this answer: the workflow has no `http` trigger with `respond: sync`";
+            let diagnostic = Diagnostic::warning(codes::NO_EFFECT, step.span.clone(), message);
+            diagnostics.push(diagnostic.help("say `respond: sync` in the trigger, or remove the step"));
+        }
+    });
 }
 
 /// A piece of code with its place in the file.

@@ -126,6 +126,10 @@ codes! {
     WOO_CALL = "E0314";
     /// An input's declaration that makes no sense.
     INPUT = "E0330";
+    /// A `respond` step that is no HTTP answer.
+    RESPOND = "E0331";
+    /// A trigger's `schema` that is no JSON Schema.
+    BODY_SCHEMA = "E0332";
     /// A `concurrency` that makes no sense.
     CONCURRENCY = "E0340";
     /// A `dedupe`, `debounce`, `collect` or `throttle` that makes no sense.

@@ -46,4 +46,5 @@ pub use parse::{Parsed, parse, parse_bytes};
 pub use render::render;
 pub use schema::json_schema;
 pub use set::WorkflowSet;
+pub use triggers::CATCH_UP_MAX;
 pub use visit::Code;

@@ -201,16 +201,34 @@ pub enum StoreSelector {
     Tag(String),
 }
 
-/// One entry of a `schedule` trigger: one run each time.
+/// One entry of a `schedule` trigger.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     /// When.
     pub cron: crate::workflow::CronExpression,
     /// The time zone's name, `UTC` when absent.
     pub timezone: chrono_tz::Tz,
+    /// One run for each of these stores; empty: one run without a store.
+    pub stores: Vec<StoreSelector>,
+    /// What becomes of times that passed while no engine ran.
+    pub catch_up: CatchUp,
+    /// Each start is put off by a part of this, the same for the same occurrence and store.
+    pub jitter: Duration,
 }
 
-/// An HTTP endpoint that starts a run and answers 202.
+/// What becomes of a schedule's times that passed while no engine ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CatchUp {
+    /// Nothing.
+    #[default]
+    None,
+    /// One run, for the last of them.
+    One,
+    /// A run for each of the last [`crate::workflow::CATCH_UP_MAX`].
+    All,
+}
+
+/// An HTTP endpoint that starts a run.
 #[derive(Debug, Clone)]
 pub struct HttpTrigger {
     /// Without leading slash; segments of `A-Z a-z 0-9 - _ .`.
@@ -219,6 +237,40 @@ pub struct HttpTrigger {
     pub method: String,
     /// Who may call.
     pub auth: HttpAuth,
+    /// When callers are answered.
+    pub respond: Respond,
+    /// The JSON Schema of the body (draft 2020-12).
+    pub schema: Option<BodySchema>,
+}
+
+/// When the callers of an HTTP endpoint are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Respond {
+    /// With 202 as soon as the event is on stable storage.
+    #[default]
+    Async,
+    /// With what the run's `respond` step says, or with its output when it ends.
+    Sync {
+        /// How long a caller waits before it gets 202; the engine's own limit when absent.
+        timeout: Option<Duration>,
+    },
+}
+
+/// A JSON Schema with its place in the file.
+#[derive(Clone)]
+pub struct BodySchema {
+    /// The schema.
+    pub schema: Json,
+    /// Where it stands.
+    pub span: Span,
+    /// The validator, made at first use and shared by clones.
+    pub compiled: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
+}
+
+impl fmt::Debug for BodySchema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "BodySchema({} @{:?})", self.schema, self.span)
+    }
 }
 
 /// Who may call an HTTP endpoint. There is no default: a workflow that wants an open endpoint says `auth: none`.
@@ -244,6 +296,49 @@ pub enum HttpAuth {
         /// Text before the MAC in the header (`sha256=`), empty when absent.
         prefix: String,
     },
+    /// A scheme that senders of webhooks share.
+    Preset {
+        /// Which.
+        preset: AuthPreset,
+        /// The names of the secrets, any of which may sign (rotation).
+        secrets: Vec<String>,
+        /// How far the time of a message may be from now, where the scheme has one.
+        tolerance: Duration,
+    },
+}
+
+/// Schemes of signatures with a name of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthPreset {
+    /// Standard Webhooks 1.0.0, also under Svix's names of its headers.
+    StandardWebhooks,
+    /// `X-WC-Webhook-Signature`
+    Woocommerce,
+    /// `X-Hub-Signature-256`
+    Github,
+    /// `Stripe-Signature`
+    Stripe,
+}
+
+impl AuthPreset {
+    /// As the file writes them.
+    pub const WORDS: [&'static str; 4] = ["standard_webhooks", "woocommerce", "github", "stripe"];
+
+    /// The preset a word means.
+    pub fn of(word: &str) -> Option<Self> {
+        let all = [Self::StandardWebhooks, Self::Woocommerce, Self::Github, Self::Stripe];
+        Self::WORDS.iter().position(|known| *known == word).map(|at| all[at])
+    }
+
+    /// As the file writes it.
+    pub fn word(self) -> &'static str {
+        Self::WORDS[self as usize]
+    }
+
+    /// Whether its messages tell when they were sent.
+    pub fn has_time(self) -> bool {
+        matches!(self, Self::StandardWebhooks | Self::Stripe)
+    }
 }
 
 /// Hash functions for HMAC endpoints.
@@ -362,6 +457,8 @@ pub enum StepKind {
     ForEach(ForEach),
     /// Branches side by side.
     Parallel(Vec<Side>),
+    /// Answers a synchronous caller.
+    Respond(Box<RespondStep>),
     /// Ends the run early as succeeded.
     Stop(Template),
     /// Ends the run as failed.
@@ -383,6 +480,7 @@ impl StepKind {
             Self::Choose(_) => "choose",
             Self::ForEach(_) => "for_each",
             Self::Parallel(_) => PARALLEL,
+            Self::Respond(_) => "respond",
             Self::Stop(_) => "stop",
             Self::Fail(_) => "fail",
         }
@@ -480,6 +578,17 @@ pub struct Approve {
     pub question: Template,
     /// Who may answer; empty: whoever may answer approvals.
     pub by: Vec<Role>,
+}
+
+/// `respond`
+#[derive(Debug, Clone)]
+pub struct RespondStep {
+    /// 200 when absent.
+    pub status: Option<Template>,
+    /// A map of texts.
+    pub headers: Option<Template>,
+    /// Text, or anything else as JSON.
+    pub body: Option<Template>,
 }
 
 /// Statuses `from..=to`; `2xx` is 200..=299.

@@ -259,7 +259,13 @@ pub const STEP_KINDS: &[StepKindSpec] = &[
         ],
         steps::call,
     ),
-    later_kind("respond", "Answers a synchronous caller.", &[]),
+    kind(
+        "respond",
+        Shape::Map(steps::RESPOND_FIELDS),
+        "Answers the caller of an `http` trigger with `respond: sync`; steps may follow. Gives whether it was the answer.",
+        &[],
+        steps::respond,
+    ),
     kind("stop", Shape::Template, "Ends the run early as succeeded; the text says why.", &[], steps::stop),
     kind("fail", Shape::Template, "Ends the run as failed; the text says why.", &[], steps::fail),
 ];

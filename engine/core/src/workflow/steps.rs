@@ -2,6 +2,7 @@
 
 mod calls;
 mod flow;
+mod respond;
 mod store;
 mod undo;
 mod wait;
@@ -19,6 +20,7 @@ pub use calls::{DEFAULT_CALL_TIMEOUT, MAX_CALL_TIMEOUT, MAX_SCRIPT_BYTES};
 pub(crate) use calls::{PARSE_WORDS, call, emit, http, script};
 use flow::loop_word;
 pub(crate) use flow::{BRANCH, choose, fail, for_each, parallel, sleep, stop};
+pub(crate) use respond::{RESPOND_FIELDS, respond};
 pub(crate) use store::{WOO_METHODS, woo};
 pub(crate) use undo::{UNDO_FIELDS, undo_kinds};
 pub(crate) use wait::{WAIT_FOR, approve, wait_for};
@@ -207,7 +209,7 @@ impl Reader<'_> {
             None => None,
         };
         if let Some(entry) = fields.get("retry").filter(|_| {
-            matches!(kind.key, "choose" | "for_each" | "parallel" | "sleep" | "wait_for" | "approve" | "stop" | "fail")
+            matches!(kind.key, "choose" | "for_each" | "parallel" | "sleep" | "wait_for" | "approve" | "respond" | "stop" | "fail")
         }) {
             let message = format!("`retry` has no effect on {}", a_step(kind));
             self.diagnostics.push(

@@ -1,20 +1,24 @@
 //! `on`: what starts a workflow.
 
+mod auth;
 mod http;
 mod manual;
 
+use std::time::Duration;
+
 use super::{
-    CronExpression, Expression, HttpAuth, HttpTrigger, InputSpec, Schedule, Span, StoreSelector, Trigger, TriggerKind,
-    codes,
+    CatchUp, CronExpression, Expression, HttpAuth, HttpTrigger, InputSpec, Respond, Schedule, Span, StoreSelector,
+    Trigger, TriggerKind, codes,
     diagnostic::Diagnostic,
     gates::{GATE_FIELDS as GATES, Gates, name_triggers},
     node::{Entry, Node, Value, shorten},
     reader::Reader,
-    registry::{Field, Shape, later, optional, required},
+    registry::{Field, Shape, optional, required},
     topic,
 };
 
-pub use http::{DEFAULT_BEARER_SECRET, HTTP_FIELDS};
+pub use auth::{DEFAULT_BEARER_SECRET, DEFAULT_TOLERANCE};
+pub use http::{HTTP_FIELDS, MAX_SYNC_WAIT};
 pub use manual::{INPUT_FIELDS, MANUAL_FIELDS};
 
 /// Most triggers of a workflow.
@@ -67,14 +71,28 @@ pub const EVENT_FIELDS: &[Field] = &[
     GATES[3],
 ];
 
+/// The most times that `catch_up: all` makes up for, the last of those that passed.
+pub const CATCH_UP_MAX: usize = 100;
+/// The longest `jitter`.
+const MAX_JITTER: Duration = Duration::from_secs(24 * 3600);
+const CATCH_UP_WORDS: &[&str] = &["none", "one", "all"];
+
 /// Keys of a `schedule`.
 pub const SCHEDULE_FIELDS: &[Field] = &[
     required("cron", Shape::Text, "Five fields with Unix meaning: `0 7 * * MON-FRI`."),
     optional("timezone", Shape::Text, "A name such as `Europe/Berlin`, `UTC` when absent."),
     CONDITION,
-    later("stores", "One run per store."),
-    later("catch_up", "What to do about missed times."),
-    later("jitter", "Spreads the starts."),
+    optional("stores", Shape::Texts, "One run for each of these stores: `\"*\"`, ids, `tag:NAME`."),
+    optional(
+        "catch_up",
+        Shape::OneOf(CATCH_UP_WORDS),
+        "What becomes of times that passed while no engine ran; `none` when absent.",
+    ),
+    optional(
+        "jitter",
+        Shape::Duration,
+        "Puts each start off by a part of this, at most a day and never past the next time.",
+    ),
     GATES[0],
     GATES[1],
     GATES[2],
@@ -169,7 +187,10 @@ impl Reader<'_> {
                 let auth = HttpAuth::Bearer { secret: DEFAULT_BEARER_SECRET.to_owned() };
                 let path = self.hook_path(node);
                 push(
-                    path.map(|path| TriggerKind::Http(HttpTrigger { path, method: "POST".to_owned(), auth })),
+                    path.map(|path| {
+                        let (method, respond) = ("POST".to_owned(), Respond::Async);
+                        TriggerKind::Http(HttpTrigger { path, method, auth, respond, schema: None })
+                    }),
                     None,
                     span,
                 );
@@ -231,18 +252,33 @@ impl Reader<'_> {
     }
 
     fn schedule(&mut self, node: &Node) -> (Option<TriggerKind>, Option<Expression>) {
+        let (mut stores, mut catch_up, mut jitter) = (Vec::new(), CatchUp::None, Duration::ZERO);
         let (cron, timezone, condition) = match &node.value {
             Value::Map(_) => {
                 let Some(fields) = self.fields("`schedule`", node, &[SCHEDULE_FIELDS]) else { return (None, None) };
                 let condition = self.expression(&fields, "if");
                 let timezone = fields.value("timezone").map(|node| self.timezone(node));
+                stores = fields.value("stores").map(|node| self.stores(node)).unwrap_or_default();
+                catch_up = match fields.value("catch_up").map(|node| self.word("`catch_up`", node, CATCH_UP_WORDS, &[]))
+                {
+                    Some(Some("one")) => CatchUp::One,
+                    Some(Some("all")) => CatchUp::All,
+                    _ => CatchUp::None,
+                };
+                if let Some(node) = fields.value("jitter") {
+                    jitter = self.duration("`jitter`", node).unwrap_or_default();
+                    if jitter > MAX_JITTER {
+                        self.error(codes::DURATION, &node.span, "`jitter` is at most a day", "write `5m`");
+                    }
+                }
                 let Some(cron) = fields.value("cron") else { return (None, condition) };
                 (self.cron(cron), timezone.unwrap_or(Some(chrono_tz::UTC)), condition)
             }
             _ => (self.cron(node), Some(chrono_tz::UTC), None),
         };
-        let schedule =
-            cron.zip(timezone).map(|(cron, timezone)| TriggerKind::Schedule(vec![Schedule { cron, timezone }]));
+        let schedule = cron
+            .zip(timezone)
+            .map(|(cron, timezone)| TriggerKind::Schedule(vec![Schedule { cron, timezone, stores, catch_up, jitter }]));
         (schedule, condition)
     }
 

@@ -84,7 +84,7 @@ impl Workflow {
             .flat_map(|trigger| match &trigger.kind {
                 TriggerKind::Http(http) => match &http.auth {
                     super::HttpAuth::Bearer { secret } => std::slice::from_ref(secret),
-                    super::HttpAuth::Hmac { secrets, .. } => secrets,
+                    super::HttpAuth::Hmac { secrets, .. } | super::HttpAuth::Preset { secrets, .. } => secrets,
                     super::HttpAuth::None => &[],
                 },
                 _ => &[],
@@ -156,6 +156,11 @@ impl Step {
             }
             StepKind::ForEach(loops) => each(Code::Expression { expression: &loops.items, secrets: false }),
             StepKind::Parallel(_) => {}
+            StepKind::Respond(respond) => {
+                for part in [&respond.status, &respond.headers, &respond.body].into_iter().flatten() {
+                    template(part, false, each);
+                }
+            }
             StepKind::Stop(text) | StepKind::Fail(text) => template(text, false, each),
         }
         if let Some(expression) = &step.output {

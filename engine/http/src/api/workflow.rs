@@ -182,6 +182,7 @@ fn does(kind: &StepKind) -> String {
         },
         StepKind::ForEach(each) => each.items.source.to_string(),
         StepKind::Parallel(sides) => sides.iter().map(|side| side.name.as_str()).collect::<Vec<_>>().join(", "),
+        StepKind::Respond(respond) => respond.status.as_ref().map_or_else(|| "200".to_owned(), text),
         StepKind::Stop(reason) | StepKind::Fail(reason) => text(reason),
     }
 }

@@ -24,6 +24,7 @@ pub(crate) const CODES: &[(u16, &str, &str)] = &[
     (401, "credentials_wrong", "the name or the password is wrong, or a hook's credentials are"),
     (401, "session_over", "the session is over; sign in again"),
     (401, "signature_missing", "the webhook is not signed"),
+    (401, "signature_stale", "the message was signed too long ago, or ahead of this machine's clock"),
     (401, "signature_wrong", "the webhook is not signed with a secret of this store"),
     (401, "token_wrong", "the token is missing, wrong, revoked or expired"),
     (403, "credentials_wrong", "the current password is wrong"),
@@ -65,6 +66,7 @@ pub(crate) const CODES: &[(u16, &str, &str)] = &[
     (410, "link_over", "the question behind the link is answered, or not asked any more"),
     (413, "body_too_large", "the body is over the limit"),
     (421, "host_unknown", "the engine is not known under the `Host` that was asked for"),
+    (422, "body_unfit", "the body does not fit the schema that the workflow asks for; `errors` names each place"),
     (422, "idempotency_key_reused", "the `Idempotency-Key` came with another request before"),
     (422, "inputs_invalid", "what was given does not fit the inputs that the workflow declares; `errors` names each"),
     (429, "rate_limited", "too many requests; wait as `Retry-After` says"),
@@ -72,6 +74,7 @@ pub(crate) const CODES: &[(u16, &str, &str)] = &[
     (500, "access_unreadable", "who may use the API could not be read from storage"),
     (500, "internal", "a bug; the log says more"),
     (500, "master_key_failed", "the master key could not be read or replaced"),
+    (500, "run_failed", "the run that a caller waited for failed or was cancelled; `detail` names it"),
     (500, "secret_unreadable", "the secret could not be opened"),
     (500, "store_unreadable", "the store's secrets could not be opened"),
     (
@@ -79,6 +82,8 @@ pub(crate) const CODES: &[(u16, &str, &str)] = &[
         "audit_unavailable",
         "the change was made and the audit log could not be written; look before sending it again",
     ),
+    (503, "stopped_waiting", "the engine stops while a caller waits for an answer; the run goes on"),
+    (503, "too_many_waiting", "too many callers wait for answers; nothing was accepted"),
     (503, "unavailable", "storage cannot keep anything now, or the engine is stopping; nothing was accepted"),
 ];
 

@@ -17,6 +17,10 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(json())
 pub(crate) fn check(method: &str, path: &str, status: StatusCode, headers: &HeaderMap, body: &str) {
     let Some((template, item)) = find(path) else { return };
     let shown = format!("{method} {path} ({template}): {status} {body:.400}");
+    // What a workflow says to a caller that waits is its own affair.
+    if template == "/hooks/{path}" && headers.contains_key("cartwright-run") {
+        return;
+    }
     let Some(operation) = item.get(&method.to_lowercase()) else {
         assert!(!status.is_success() || method == "HEAD" || template == "/hooks/{path}", "not described: {shown}");
         return;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use cartwright_core::id::EventId;
+use cartwright_core::id::{EventId, RunId};
 
 use super::about::{ABOUT as PLAIN, About, Gives, Takes, a, anything, gives, text};
 
@@ -15,6 +15,20 @@ struct Taken {
     event: Option<EventId>,
     /// The event came before, and this is its id.
     duplicate: bool,
+}
+
+/// What came of a call to a hook. With `respond: sync` this is said where there is no answer to give.
+#[derive(Serialize, ToSchema)]
+struct HookTaken {
+    /// The event; null: it was the ping with which WooCommerce tries a new webhook.
+    #[schema(required)]
+    event: Option<EventId>,
+    /// The event came before, and this is its id.
+    duplicate: bool,
+    /// The run, which goes on; null: none has begun.
+    run: Option<RunId>,
+    /// Only where a caller waited: `running`, `parked`, `condition_false`, `condition_failed`, `loop_cut`, `nobody_listens`.
+    status: Option<String>,
 }
 
 const fn plain(says: &'static str) -> Gives {
@@ -52,19 +66,28 @@ pub(super) const ABOUT: &[About] = &[
         shown: "/hooks/{path}",
         id: "callHook",
         summary: "A call that a workflow invites",
-        text: "With the method and the credentials that the workflow's trigger names. With `Idempotency-Key` the same call again \
-               is recognised.",
+        text: "With the method and the credentials that the workflow's trigger names. With `Idempotency-Key`, or under the \
+               sender's own id of a signed message, the same call again is recognised. Where the trigger says `respond: sync`, the \
+               run's answer comes back, with any status, and its id in `Cartwright-Run`.",
         takes: Some(Takes { kind: "application/json", shape: anything, required: false, example: "" }),
-        gives: &[gives(202, "Kept; the workflow's run follows.", a::<Taken>)],
+        gives: &[
+            gives(202, "Kept; the workflow's run follows.", a::<HookTaken>),
+            gives(200, "A ping of WooCommerce; or what the run answers.", a::<HookTaken>),
+        ],
         refuses: &[
             (400, "body_not_text"),
             (400, "body_not_json"),
             (400, "body_too_deep"),
             (400, "idempotency_key_malformed"),
             (401, "credentials_wrong"),
+            (401, "signature_stale"),
             (404, "hook_unknown"),
             (405, "unknown_method"),
+            (422, "body_unfit"),
             (429, "rate_limited"),
+            (500, "run_failed"),
+            (503, "stopped_waiting"),
+            (503, "too_many_waiting"),
             (503, "unavailable"),
         ],
         ..PLAIN

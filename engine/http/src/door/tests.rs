@@ -15,6 +15,7 @@ mod metrics;
 mod people;
 mod queries;
 mod sign_in;
+mod sync;
 mod webhooks;
 
 use std::{

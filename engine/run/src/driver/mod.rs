@@ -397,6 +397,7 @@ impl Driver {
                 self.pending.lookbacks.push(wait.clone());
                 self.pending.waits.insert((path, index), Some(wait));
             }
+            Effect::Answer => self.commit().await?,
             Effect::Abort { path } => self.abort(&path),
             call @ Effect::Call { .. } => self.to_make.push(call),
         }

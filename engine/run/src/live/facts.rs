@@ -193,6 +193,7 @@ fn of_entry(row: &RunRow, entry: &Entry) -> Option<LiveItem> {
         What::ApprovalGiven { path, approved, by, comment } => {
             step(path, "running", json!({ "approval": { "approved": approved, "by": by, "comment": comment } }))
         }
+        What::Responded { path, answer } => step(path, "running", json!({ "answered": answer.status })),
         What::StepSkipped { path } => step(path, "skipped", json!({})),
         // As the run's history shows it: it may begin again, unless the run is over.
         What::OutcomeGiven { path, index, happened, .. } => {

@@ -6,6 +6,7 @@ mod flow;
 mod gates;
 mod keys;
 mod recovery;
+mod schedules;
 mod slots;
 mod stores;
 mod waits;

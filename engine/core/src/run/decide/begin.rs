@@ -114,6 +114,7 @@ impl<'a> Decider<'a> {
             }
             // That it was begun is all; the walk goes into its branches.
             StepKind::Parallel(_) => {}
+            StepKind::Respond(respond) => self.respond(step, respond, path, frame)?,
             StepKind::Stop(why) => return self.end_early(step, why, path, frame, true),
             StepKind::Fail(why) => return self.end_early(step, why, path, frame, false),
         }

@@ -12,6 +12,7 @@ mod deferral;
 mod fail;
 mod links;
 mod person;
+mod respond;
 mod resume;
 mod scope;
 mod sides;
@@ -307,6 +308,8 @@ pub enum Effect {
         /// How far back to look.
         since: Timestamp,
     },
+    /// Commit now: somebody may wait for the answer that was just decided.
+    Answer,
     /// Stop whatever is under way at or below this path; its answers are not wanted. Empty: everything.
     Abort {
         /// A step's path, or empty.

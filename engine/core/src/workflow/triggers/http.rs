@@ -1,64 +1,61 @@
 //! HTTP triggers: a path below `/hooks/` and who may call it.
 
+use std::time::Duration;
+
 use super::{
     super::{
-        HmacAlgorithm, HmacEncoding, HttpAuth, HttpTrigger, codes,
-        node::{Node, Value, shorten},
+        BodySchema, HttpTrigger, Respond, Template, codes,
+        diagnostic::Diagnostic,
+        node::{Node, shorten},
         reader::{Fields, Reader},
-        registry::{Field, Shape, later, optional, required},
+        registry::{Field, Shape, optional, required},
     },
     CONDITION, GATES,
+    auth::AUTH,
 };
+use crate::Json;
 
 /// Longest path below `/hooks/`.
 const MAX_PATH_BYTES: usize = 200;
-/// The secret that `auth: bearer` means.
-pub const DEFAULT_BEARER_SECRET: &str = "hook_token";
+/// The longest that a workflow may let callers wait.
+pub const MAX_SYNC_WAIT: Duration = Duration::from_secs(300);
 
-const METHODS: &[&str] = &["POST", "GET", "PUT", "PATCH", "DELETE"];
+const RESPOND_WORDS: &[&str] = &["async", "sync"];
+const METHODS: &[&str] = &["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE"];
 
 /// Keys of `http`.
 pub const HTTP_FIELDS: &[Field] = &[
     required("path", Shape::Text, "`/intake` answers at `/hooks/intake`."),
     optional("method", Shape::OneOf(METHODS), "POST when absent."),
-    optional("auth", AUTH, "Who may call: `none`, `bearer`, `{ bearer: { secret } }` or `{ hmac: { … } }`."),
-    optional("respond", Shape::OneOf(&["async"]), "Answers 202 at once."),
+    optional(
+        "auth",
+        AUTH,
+        "Who may call: `none`, `bearer`, `standard_webhooks`, `woocommerce`, `github`, `stripe`, or one of them (or `hmac`) with a map of its own.",
+    ),
+    optional(
+        "respond",
+        Shape::OneOf(RESPOND_WORDS),
+        "`async` (the default) answers 202 at once, `sync` with what the run says.",
+    ),
+    optional(
+        "timeout",
+        Shape::Duration,
+        "How long a caller of `respond: sync` waits, at most 5m; then 202, and the run goes on.",
+    ),
     CONDITION,
-    later("schema", "The JSON Schema of the body."),
+    optional("schema", Shape::Any, "The JSON Schema (draft 2020-12) that a body must fit before it is accepted."),
     GATES[0],
     GATES[1],
     GATES[2],
     GATES[3],
 ];
 
-const AUTH: Shape = Shape::Either(&[
-    Shape::OneOf(&["none", "bearer"]),
-    Shape::Map(&[
-        optional("bearer", Shape::Map(BEARER_FIELDS), "The secret that callers send."),
-        optional("hmac", Shape::Map(HMAC_FIELDS), "The secret that signs, and how."),
-    ]),
-]);
-
-const BEARER_FIELDS: &[Field] = &[required("secret", Shape::Text, "The name of the secret that callers send.")];
-
-const HMAC_FIELDS: &[Field] = &[
-    optional("secret", Shape::Text, "The name of the secret that signs."),
-    optional("secrets", Shape::Texts, "Several names, any of which may sign, while one replaces the other."),
-    required("header", Shape::Text, "The header that carries the signature: `X-Signature`."),
-    optional("algorithm", Shape::OneOf(&["sha256", "sha512"]), "sha256 when absent."),
-    optional("encoding", Shape::OneOf(&["hex", "base64"]), "hex when absent."),
-    optional("prefix", Shape::Text, "Text before the signature in the header: `sha256=`."),
-];
-
-const PRESETS: &[&str] = &["standard_webhooks", "woocommerce", "github", "stripe"];
-
 impl Reader<'_> {
     pub(super) fn http_trigger(&mut self, fields: &Fields<'_>) -> Option<HttpTrigger> {
         let path = fields.value("path").and_then(|node| self.hook_path(node));
         let method = fields.value("method").map_or(Some("POST"), |node| self.word("`method`", node, METHODS, &[]));
-        if let Some(node) = fields.value("respond") {
-            self.word("`respond`", node, &["async"], &["sync"]);
-        }
+        let respond = self.respond_mode(fields);
+        let schema = fields.value("schema").map(|node| self.body_schema(node));
         let auth = match fields.value("auth") {
             Some(node) => self.auth(node),
             None => {
@@ -67,7 +64,60 @@ impl Reader<'_> {
                 None
             }
         };
-        Some(HttpTrigger { path: path?, method: method?.to_owned(), auth: auth? })
+        let schema = match schema {
+            Some(schema) => Some(schema?),
+            None => None,
+        };
+        Some(HttpTrigger { path: path?, method: method?.to_owned(), auth: auth?, respond: respond?, schema })
+    }
+
+    fn respond_mode(&mut self, fields: &Fields<'_>) -> Option<Respond> {
+        let word = match fields.value("respond") {
+            Some(node) => self.word("`respond`", node, RESPOND_WORDS, &[])?,
+            None => "async",
+        };
+        let timeout = match fields.value("timeout") {
+            Some(node) => Some((self.timeout(node)?, node)),
+            None => None,
+        };
+        match (word, timeout) {
+            ("sync", Some((wait, node))) if wait > MAX_SYNC_WAIT => {
+                let help = "what takes longer is better answered with 202: use `respond: async`";
+                self.error(codes::DURATION, &node.span, "callers wait at most 5m", help);
+                None
+            }
+            ("sync", timeout) => Some(Respond::Sync { timeout: timeout.map(|(wait, _)| wait) }),
+            (_, Some((_, node))) => {
+                let message = "`timeout` of `http` has no effect without `respond: sync`";
+                let diagnostic = Diagnostic::warning(codes::NO_EFFECT, node.span.clone(), message);
+                self.diagnostics
+                    .push(diagnostic.help("callers are answered at once; remove it, or say `respond: sync`"));
+                Some(Respond::Async)
+            }
+            _ => Some(Respond::Async),
+        }
+    }
+
+    /// Whether it is a schema is looked at by whoever can use one.
+    fn body_schema(&mut self, node: &Node) -> Option<BodySchema> {
+        let before = self.diagnostics.len();
+        let template = self.template(node);
+        if self.diagnostics.len() > before {
+            return None;
+        }
+        match template {
+            Template::Literal(schema @ (Json::Object(_) | Json::Bool(_))) => {
+                Some(BodySchema { schema, span: node.span.clone(), compiled: Default::default() })
+            }
+            Template::Literal(_) => {
+                self.error(codes::WRONG_TYPE, &node.span, "`schema` is a map", "write `schema: { type: object }`");
+                None
+            }
+            _ => {
+                self.error(codes::NO_EXPRESSION_HERE, &node.span, "`schema` cannot hold expressions", "write it out");
+                None
+            }
+        }
     }
 
     pub(super) fn hook_path(&mut self, node: &Node) -> Option<String> {
@@ -87,81 +137,5 @@ impl Reader<'_> {
             "use segments of a-z, A-Z, 0-9, `-`, `_` and `.`: `/intake`, `/shop/intake`",
         );
         None
-    }
-
-    fn auth(&mut self, node: &Node) -> Option<HttpAuth> {
-        if let Value::Scalar(_) = &node.value {
-            return match self.word("`auth`", node, &["none", "bearer"], PRESETS)? {
-                "bearer" => Some(HttpAuth::Bearer { secret: DEFAULT_BEARER_SECRET.to_owned() }),
-                _ => Some(HttpAuth::None),
-            };
-        }
-        let entries = self.entries("`auth`", node)?;
-        let [entry] = entries else {
-            self.error(
-                codes::AUTH,
-                &node.span,
-                "`auth` has one kind",
-                "write `{ bearer: { secret: NAME } }` or `{ hmac: { … } }`",
-            );
-            return None;
-        };
-        match entry.key.as_str() {
-            "bearer" => {
-                let fields = self.fields("`bearer`", &entry.value, &[BEARER_FIELDS])?;
-                self.secret_name(fields.value("secret")?).map(|secret| HttpAuth::Bearer { secret })
-            }
-            "hmac" => self.hmac(&entry.value),
-            key if PRESETS.contains(&key) => {
-                self.later_key("`auth`", entry);
-                None
-            }
-            _ => {
-                self.unknown_key("`auth`", entry, &["bearer", "hmac"]);
-                None
-            }
-        }
-    }
-
-    fn hmac(&mut self, node: &Node) -> Option<HttpAuth> {
-        let fields = self.fields("`hmac`", node, &[HMAC_FIELDS])?;
-        let names: Vec<&Node> = match (fields.value("secret"), fields.value("secrets").map(|node| (node, &node.value)))
-        {
-            (Some(one), None) => vec![one],
-            (None, Some((_, Value::List(items)))) if !items.is_empty() => items.iter().collect(),
-            (None, Some((node, Value::Scalar(_)))) => vec![node],
-            _ => {
-                self.error(
-                    codes::AUTH,
-                    &fields.span,
-                    "`hmac` needs either `secret` or `secrets`",
-                    "name the secret that signs: `secret: hook_key`",
-                );
-                Vec::new()
-            }
-        };
-        let named = names.len();
-        let secrets: Vec<String> = names.into_iter().filter_map(|node| self.secret_name(node)).collect();
-        let algorithm =
-            match fields.value("algorithm").map(|node| self.word("`algorithm`", node, &["sha256", "sha512"], &[])) {
-                Some(Some("sha512")) => HmacAlgorithm::Sha512,
-                _ => HmacAlgorithm::Sha256,
-            };
-        let encoding = match fields.value("encoding").map(|node| self.word("`encoding`", node, &["hex", "base64"], &[]))
-        {
-            Some(Some("base64")) => HmacEncoding::Base64,
-            _ => HmacEncoding::Hex,
-        };
-        let prefix = fields.value("prefix").and_then(|node| self.text("`prefix`", node)).unwrap_or_default();
-        let node = fields.value("header")?;
-        let header = self.text("`header`", node)?;
-        let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if header.is_empty() || header.len() > 100 || !header.bytes().all(fine) {
-            let message = format!("`{}` is not a header's name", shorten(&header));
-            self.error(codes::AUTH, &node.span, message, "write a name such as `X-Signature`");
-            return None;
-        }
-        let header = header.to_ascii_lowercase();
-        (named > 0 && secrets.len() == named).then_some(HttpAuth::Hmac { secrets, header, algorithm, encoding, prefix })
     }
 }
