@@ -73,7 +73,8 @@ pub(crate) async fn run_schedules(inner: Arc<Inner>) {
         tokio::select! {
             biased;
             _ = stopping.wait_for(|stop| *stop) => return,
-            _ = changed.changed() => load(&inner, &mut entries, false).await,
+            // Looked at at the top of the loop.
+            _ = changed.changed() => changed.mark_changed(),
             () = sleep => {}
         }
     }
