@@ -30,6 +30,12 @@ pub(super) struct Kept {
     pub(super) skipped: usize,
 }
 
+/// Whether a start has a use for what a schedule did last: to catch up, or to go on with an occurrence whose starts are
+/// spread.
+pub(super) fn is_kept(schedule: &Schedule) -> bool {
+    schedule.catch_up != CatchUp::None || !schedule.jitter.is_zero()
+}
+
 /// Names a schedule: its workflow, expression, time zone and stores.
 pub(super) fn key(workflow: &Workflow, schedule: &Schedule) -> String {
     let stores: Vec<String> = schedule.stores.iter().map(ToString::to_string).collect();
@@ -79,7 +85,7 @@ pub(super) async fn keep_first(
     schedule: &Schedule,
     now: Timestamp,
 ) {
-    if schedule.catch_up != CatchUp::None {
+    if is_kept(schedule) {
         keep(inner, name, &workflow.version, now, 0).await;
     }
 }

@@ -109,10 +109,10 @@ async fn load(inner: &Arc<Inner>, entries: &mut BTreeMap<String, Entry>, start: 
             (None, Some(considered)) if schedule.catch_up != CatchUp::None && considered < now.plus(AHEAD) => {
                 Entry { workflow, schedule, considered, left: Vec::new(), since: None }
             }
-            // An occurrence whose starts are spread may be in the middle of them.
-            (None, _) if start && schedule.catch_up == CatchUp::None => {
+            // An occurrence whose starts are spread may be in the middle of them; those that passed are over.
+            (None, Some(considered)) if schedule.catch_up == CatchUp::None && considered < now.plus(AHEAD) => {
                 let jitter = i64::try_from(schedule.jitter.as_millis()).unwrap_or(0);
-                let considered = Timestamp::from_millis(now.as_millis() - jitter);
+                let considered = considered.max(Timestamp::from_millis(now.as_millis() - jitter));
                 Entry { workflow, schedule, considered, left: Vec::new(), since: Some(now) }
             }
             _ => {
@@ -177,7 +177,7 @@ async fn fire(inner: &Arc<Inner>, entry: &mut Entry, now: Timestamp) {
 }
 
 async fn remember(inner: &Arc<Inner>, entry: &Entry, considered: Timestamp, skipped: usize) {
-    if entry.schedule.catch_up != CatchUp::None || skipped > 0 {
+    if memory::is_kept(&entry.schedule) {
         let key = memory::key(&entry.workflow, &entry.schedule);
         memory::keep(inner, &key, &entry.workflow.version, considered, skipped).await;
     }

@@ -28,13 +28,13 @@ async fn times(bench: &Bench) -> Vec<String> {
     all
 }
 
-/// 2026-11-18T07:06:40Z is when the tests' clock begins.
+/// 2026-11-18T11:06:40Z is when the tests' clock begins.
 #[tokio::test(start_paused = true)]
 async fn what_passed_while_nobody_ran_is_made_up_for_as_the_schedule_says() {
     for (catch_up, expected) in [
-        ("none", vec!["08:00", "12:00"]),
-        ("one", vec!["08:00", "11:00", "12:00"]),
-        ("all", vec!["08:00", "09:00", "10:00", "11:00", "12:00"]),
+        ("none", vec!["12:00", "16:00"]),
+        ("one", vec!["12:00", "15:00", "16:00"]),
+        ("all", vec!["12:00", "13:00", "14:00", "15:00", "16:00"]),
     ] {
         let bench = Bench::new(&[("hourly", &every_hour(&format!(", catch_up: {catch_up}")))]).await;
         let first = bench.engine.now();
@@ -60,6 +60,7 @@ async fn an_edit_makes_up_for_nothing_before_it() {
     let bench = Bench::new(&[("hourly", &every_hour(", catch_up: all"))]).await;
     sleep(HOUR).await;
     let (storage, world, start) = (bench.storage.clone(), bench.world.clone(), bench.start);
+    bench.engine.stop(Duration::ZERO).await.expect("stopped");
     drop(bench);
     sleep(HOUR * 3).await;
     let edited = every_hour(", catch_up: all").replace("steps", "name: edited\nsteps");
