@@ -144,6 +144,32 @@ fn expression() -> impl Strategy<Value = String> {
     prop::collection::vec(words, 0..14).prop_map(|words| words.concat())
 }
 
+/// A header of one of the schemes, nearly as a sender writes it.
+fn signature_header() -> impl Strategy<Value = String> {
+    let names = prop::sample::select(vec![
+        "webhook-id",
+        "webhook-timestamp",
+        "webhook-signature",
+        "svix-id",
+        "svix-timestamp",
+        "svix-signature",
+        "stripe-signature",
+        "x-hub-signature-256",
+        "x-github-delivery",
+        "x-wc-webhook-signature",
+    ]);
+    let values = prop_oneof![
+        Just("1614265330".to_owned()),
+        Just("msg_1".to_owned()),
+        "v1a?,[A-Za-z0-9+/]{0,90}={0,2}( v1,[A-Za-z0-9+/]{43}=)?",
+        "t=[0-9]{0,14}(,v[01]=[0-9a-f]{0,66}){0,4}",
+        "sha256=[0-9a-f]{60,66}",
+        "[A-Za-z0-9+/]{43}=",
+        "[ -~]{0,60}",
+    ];
+    (names, values).prop_map(|(name, value)| format!("{name}:{value}"))
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: u32::try_from(cartwright_tests::environment::number("CARTWRIGHT_CASES", 300)).unwrap_or(300), failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -169,6 +195,16 @@ proptest! {
         let mut input = [&head[..], header.as_bytes(), b"\n", before.as_bytes(), &ERROR.as_bytes()[..cut]].concat();
         input.extend(after);
         entrances::answer(&input);
+    }
+
+    #[test]
+    fn nobody_is_trusted_without_a_signature(
+        headers in prop::collection::vec(signature_header(), 0..4),
+        body in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        let mut input = headers.join("\n");
+        input.push_str(&"\n".repeat(5_usize.saturating_sub(headers.len()).max(1)));
+        entrances::signature_bytes(&[input.as_bytes(), &body].concat());
     }
 
     #[test]

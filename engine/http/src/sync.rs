@@ -94,6 +94,9 @@ fn response(event: &Acceptance, heard: Heard) -> Response {
             let why = match outcome {
                 Some(MatchOutcome::ConditionFailed { .. }) => "condition_failed",
                 Some(MatchOutcome::LoopCut) => "loop_cut",
+                Some(MatchOutcome::Duplicate { .. }) => "duplicate",
+                Some(MatchOutcome::KeyFailed { .. }) => "key_failed",
+                Some(MatchOutcome::Dropped { .. }) => "dropped",
                 Some(_) => "condition_false",
                 None => "nobody_listens",
             };

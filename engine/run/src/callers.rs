@@ -73,12 +73,18 @@ impl Callers {
         }
         for (event, matches) in &batch.matched {
             let first = matches.first().map(|first| first.outcome.clone());
+            // What a gate holds may start later; its callers wait on.
             let over = match &first {
                 None => true,
-                Some(
-                    MatchOutcome::ConditionFalse { .. } | MatchOutcome::ConditionFailed { .. } | MatchOutcome::LoopCut,
-                ) => true,
-                Some(_) => false,
+                Some(outcome) => matches!(
+                    outcome,
+                    MatchOutcome::ConditionFalse { .. }
+                        | MatchOutcome::ConditionFailed { .. }
+                        | MatchOutcome::LoopCut
+                        | MatchOutcome::Duplicate { .. }
+                        | MatchOutcome::KeyFailed { .. }
+                        | MatchOutcome::Dropped { .. }
+                ),
             };
             if over {
                 tell(&mut waiting, event, &Heard::NotStarted { outcome: first });

@@ -209,7 +209,10 @@ impl Reader<'_> {
             None => None,
         };
         if let Some(entry) = fields.get("retry").filter(|_| {
-            matches!(kind.key, "choose" | "for_each" | "parallel" | "sleep" | "wait_for" | "approve" | "respond" | "stop" | "fail")
+            matches!(
+                kind.key,
+                "choose" | "for_each" | "parallel" | "sleep" | "wait_for" | "approve" | "respond" | "stop" | "fail"
+            )
         }) {
             let message = format!("`retry` has no effect on {}", a_step(kind));
             self.diagnostics.push(

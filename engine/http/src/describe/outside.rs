@@ -27,7 +27,8 @@ struct HookTaken {
     duplicate: bool,
     /// The run, which goes on; null: none has begun.
     run: Option<RunId>,
-    /// Only where a caller waited: `running`, `parked`, `condition_false`, `condition_failed`, `loop_cut`, `nobody_listens`.
+    /// Only where a caller waited: `running`, `parked`, `condition_false`, `condition_failed`, `loop_cut`,
+    /// `duplicate`, `key_failed`, `dropped`, `nobody_listens`.
     status: Option<String>,
 }
 

@@ -111,8 +111,10 @@ fn every_file_is_told_what_is_wrong_with_it() {
         }
     }
     assert!(wrong.is_empty(), "{}\nrun with UPDATE_GOLDEN=1 if this is wanted", wrong.join("\n"));
-    let unseen: Vec<&&str> =
-        codes::ALL.iter().filter(|code| !seen.contains_key(**code) && !of_test_files(code) && !ELSEWHERE.contains(code)).collect();
+    let unseen: Vec<&&str> = codes::ALL
+        .iter()
+        .filter(|code| !seen.contains_key(**code) && !of_test_files(code) && !ELSEWHERE.contains(code))
+        .collect();
     assert!(unseen.is_empty(), "no golden file has {unseen:?}");
     assert!(invalid >= INVALID_FILES, "only {invalid} golden files have something wrong");
 }
@@ -137,7 +139,9 @@ fn of_test_files(code: &str) -> bool {
 fn pages_show_the_mistake_and_its_cure() {
     let sandbox = sandbox();
     let mut wrong = Vec::new();
-    for code in codes::ALL.iter().filter(|code| !NO_EXAMPLE.contains(code) && !of_test_files(code) && !ELSEWHERE.contains(code)) {
+    for code in
+        codes::ALL.iter().filter(|code| !NO_EXAMPLE.contains(code) && !of_test_files(code) && !ELSEWHERE.contains(code))
+    {
         let mut examples = examples(codes::page(code).unwrap()).into_iter();
         let found = examples.next().map(|mistake| codes_of(&mistake, &sandbox)).unwrap_or_default();
         if found != BTreeSet::from([*code]) {

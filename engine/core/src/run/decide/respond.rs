@@ -19,7 +19,7 @@ impl<'a> Decider<'a> {
         path: &StepPath,
         frame: &Frame,
     ) -> Result<(), Illegal> {
-        let answer = match self.answer(respond, frame) {
+        let answer = match self.http_answer(respond, frame) {
             Ok(answer) => answer,
             Err(error) => return self.fail_step(step, path, error, None),
         };
@@ -32,7 +32,7 @@ impl<'a> Decider<'a> {
         self.succeed(step, path, Json::Bool(first), frame)
     }
 
-    fn answer(&self, respond: &RespondStep, frame: &Frame) -> Result<HttpAnswer, CallError> {
+    fn http_answer(&self, respond: &RespondStep, frame: &Frame) -> Result<HttpAnswer, CallError> {
         let part = |template: &Option<Template>| -> Result<Json, EvaluateError> {
             template.as_ref().map_or(Ok(Json::Null), |template| self.render(template, frame))
         };
