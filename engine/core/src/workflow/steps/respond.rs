@@ -2,7 +2,7 @@
 
 use super::super::{
     RespondStep, StepKind, Template, codes,
-    node::{Node, Value},
+    node::Node,
     reader::{Fields, Reader},
     registry::{Field, Shape, optional},
 };
@@ -20,11 +20,6 @@ pub(crate) const RESPOND_FIELDS: &[Field] = &[
 
 pub(crate) fn respond(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepKind> {
     let node = fields.value("respond")?;
-    // `- respond:` answers 200 without a body.
-    if matches!(&node.value, Value::Scalar(scalar) if scalar.is_null()) {
-        let step = RespondStep { status: None, headers: None, body: None };
-        return Some(StepKind::Respond(Box::new(step)));
-    }
     let parts = reader.fields("`respond`", node, &[RESPOND_FIELDS])?;
     let mut part = |key: &str| parts.value(key).map(|node| (node, reader.template(node)));
     let (status, headers, body) = (part("status"), part("headers"), part("body"));

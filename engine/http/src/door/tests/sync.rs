@@ -126,7 +126,8 @@ async fn too_many_callers_are_refused_before_anything_is_accepted() {
 
 #[tokio::test]
 async fn a_condition_that_is_false_is_told() {
-    let source = "on: { http: { path: /in, auth: none, respond: sync, if: event.data == 1 } }\nsteps: [{ respond: }]\n";
+    let source =
+        "on: { http: { path: /in, auth: none, respond: sync, if: event.data == 1 } }\nsteps: [{ respond: {} }]\n";
     let house = House::new(&[("picky", source)]).await;
     let answer = house.call("POST", "/hooks/in", &[("content-type", "application/json")], "2").await;
     assert_eq!((answer.status.as_u16(), &answer.json()["status"]), (202, &json!("condition_false")));
