@@ -24,9 +24,8 @@ impl Retrieve for Nowhere {
 }
 
 fn compile(schema: &Json) -> Result<Validator, Vec<String>> {
-    let wrong: Vec<String> = match jsonschema::draft202012::meta::validator() {
-        meta => meta.iter_errors(schema).take(MAX_FAULTS).map(|error| told(&error)).collect(),
-    };
+    let meta = jsonschema::draft202012::meta::validator();
+    let wrong: Vec<String> = meta.iter_errors(schema).take(MAX_FAULTS).map(|error| told(&error)).collect();
     if !wrong.is_empty() {
         return Err(wrong);
     }

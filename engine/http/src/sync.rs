@@ -88,8 +88,8 @@ fn response(event: &Acceptance, heard: Heard) -> Response {
             let help = format!("`cartwright runs show {run}` says why, to those who operate the engine.");
             with_run(problem.help(help).into_response(), &run)
         }
-        Heard::Parked { run } => goes_on(event, Some(run), "parked"),
-        Heard::Nothing { run } => goes_on(event, run, "running"),
+        Heard::Parked { run } => goes_on(event, Some(&run), "parked"),
+        Heard::Nothing { run } => goes_on(event, run.as_ref(), "running"),
         Heard::NotStarted { outcome } => {
             let why = match outcome {
                 Some(MatchOutcome::ConditionFailed { .. }) => "condition_failed",
@@ -111,17 +111,17 @@ fn response(event: &Acceptance, heard: Heard) -> Response {
 }
 
 /// 202: accepted, and not over. `Location` is where to look.
-fn goes_on(event: &Acceptance, run: Option<RunId>, status: &str) -> Response {
+fn goes_on(event: &Acceptance, run: Option<&RunId>, status: &str) -> Response {
     let mut response = StatusCode::ACCEPTED.into_response();
     put_json(&mut response, &json!({ "event": event.id, "duplicate": event.duplicate, "run": run, "status": status }));
-    let place = match &run {
+    let place = match run {
         Some(run) => format!("/api/v1/runs/{run}"),
         None => format!("/api/v1/events/{}", event.id),
     };
     if let Ok(place) = HeaderValue::try_from(place) {
         response.headers_mut().insert(header::LOCATION, place);
     }
-    match &run {
+    match run {
         Some(run) => with_run(response, run),
         None => response,
     }

@@ -152,9 +152,7 @@ mod tests {
         assert_eq!(kinds, Some(STEP_KINDS.iter().filter(|kind| kind.executed()).count()));
         assert_eq!(schema["required"], json!(["on", "steps"]));
         let text = schema.to_string();
-        for key in ["commands"] {
-            assert!(!text.contains(&format!("\"{key}\":")), "{key}");
-        }
+        assert!(!text.contains("\"commands\":"), "the command line does not run any yet");
         assert_eq!(schema["properties"]["on_unknown"]["enum"], json!(["park", "retry", "fail"]));
         let documented =
             |fields: &[Field]| fields.iter().all(|field| field.status == Status::Later || !field.doc.is_empty());

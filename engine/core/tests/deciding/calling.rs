@@ -118,7 +118,7 @@ steps:
     bench.take(Input::Child { path: first, child, outcome: CallOutcome::Err(park) });
     assert_eq!(bench.status(), RunStatus::Parked);
     let child = run(&bench, &second);
-    bench.take(Input::Child { path: second.clone(), child, outcome: CallOutcome::Ok(json!(5)) });
+    bench.take(Input::Child { path: second, child, outcome: CallOutcome::Ok(json!(5)) });
     assert!(bench.state().children.is_empty() && bench.cancels.is_empty());
     bench.retry(false).unwrap();
     assert_eq!(bench.emits.len(), 1, "only what failed is called again");

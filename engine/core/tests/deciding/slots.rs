@@ -153,7 +153,7 @@ fn a_run_that_is_turned_away_ends_and_says_why() {
     let by = holder.clone().unwrap();
     let cases = [
         (SlotAnswer::Skipped { holder: holder.clone() }, RunStatus::Cancelled, "skipped"),
-        (SlotAnswer::Full { holder: holder.clone() }, RunStatus::Failed, "concurrency"),
+        (SlotAnswer::Full { holder }, RunStatus::Failed, "concurrency"),
         (SlotAnswer::QueueFull { waiting: 7 }, RunStatus::Failed, "queue_full"),
         (SlotAnswer::WaitsForItself { caller: by.clone() }, RunStatus::Failed, "concurrency"),
         (SlotAnswer::Outdated { by: by.clone() }, RunStatus::Cancelled, "replaced"),

@@ -213,7 +213,7 @@ fn event(entry: &Entry, due: Timestamp, store: Option<StoreId>, passed: Option<(
         id: EventId::derived(due, &cause),
         topic: "schedule".into(),
         time: due,
-        source: Source::Schedule { workflow: workflow.clone(), cron: cron.clone(), due },
+        source: Source::Schedule { workflow: workflow.clone(), cron, due },
         hops: 0,
         data: Arc::from(to_raw_value(&data).expect("a map of texts becomes JSON")),
         store,

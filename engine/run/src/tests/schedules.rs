@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use tokio::time::sleep;
 
 use super::{Bench, workflow};
+use crate::Options;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -44,7 +45,7 @@ async fn what_passed_while_nobody_ran_is_made_up_for_as_the_schedule_says() {
         bench.engine.stop(Duration::ZERO).await.expect("stopped");
         drop(bench);
         sleep(HOUR * 3 + HOUR / 2).await;
-        let bench = Bench::over(storage.reopen(), world, start, workflows).await;
+        let bench = Bench::over(storage.reopen(), world, start, workflows, Options::default()).await;
         sleep(HOUR).await;
         let day = &first.to_string()[..11];
         let expected: Vec<String> = expected.into_iter().map(|time| format!("{day}{time}")).collect();
@@ -64,7 +65,8 @@ async fn an_edit_makes_up_for_nothing_before_it() {
     drop(bench);
     sleep(HOUR * 3).await;
     let edited = every_hour(", catch_up: all").replace("steps", "name: edited\nsteps");
-    let bench = Bench::over(storage.reopen(), world, start, vec![workflow("hourly", &edited)]).await;
+    let bench =
+        Bench::over(storage.reopen(), world, start, vec![workflow("hourly", &edited)], Options::default()).await;
     let before = times(&bench).await.len();
     sleep(HOUR).await;
     assert_eq!((before, times(&bench).await.len()), (1, 2));
