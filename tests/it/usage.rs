@@ -82,7 +82,10 @@ fn every_help_fits_a_terminal() {
     engine.command_ok(&["man", "--output", folder.to_str().unwrap()]);
     for page in fs::read_dir(&folder).unwrap() {
         let name = page.unwrap().file_name().into_string().unwrap();
-        let mut words: Vec<&str> = name.trim_end_matches(".1").split('-').skip(1).collect();
+        // Of the commands, only this one has a hyphen of its own.
+        let words =
+            name.trim_end_matches(".1").replace("replay-check", "replay_check").replace('-', " ").replace('_', "-");
+        let mut words: Vec<&str> = words.split(' ').skip(1).collect();
         words.push("--help");
         let help = engine.command_ok(&words);
         assert!(help.contains("Usage: cartwright"), "{words:?}: {help}");

@@ -1,3 +1,5 @@
+//! Signatures as the senders make them, each of their mistakes, and texts that are no signature at all.
+
 use axum::http::HeaderValue;
 use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use ring::signature::{Ed25519KeyPair, KeyPair};

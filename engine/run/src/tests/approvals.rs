@@ -97,7 +97,7 @@ steps:
             assert_eq!(link.run, run.row.id);
             link.step.to_string()
         });
-        assert_eq!(steps.collect::<Vec<_>>(), [format!("each[{index}]/inner"), "step2.0/outer".to_owned()]);
+        assert_eq!(steps.collect::<Vec<_>>(), [format!("each[{index}]/inner"), "step4.0/outer".to_owned()]);
     }
     let intents = run.journal.iter().filter(|entry| matches!(entry.what, What::CallIntended { .. }));
     assert!(intents.count() == 2 && !format!("{:?}", run.journal).contains('⟪'), "{:?}", run.journal);

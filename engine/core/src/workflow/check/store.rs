@@ -26,7 +26,7 @@ pub(super) fn step(span: &Span, woo: &WooStep, workflow: &Workflow, diagnostics:
         let message = "there is no store to call: what starts this workflow comes from none";
         diagnostics.push(
             Diagnostic::error(codes::NO_STORE, span.clone(), message)
-                .help("say which with `store: ID`; only events of stores bring one along"),
+                .help("say which with `store: ID`; events of stores bring one along, and a schedule with `stores`"),
         );
     }
 }
@@ -79,6 +79,10 @@ fn denied(span: &Span, message: String, missing: &str) -> Diagnostic {
 
 /// Whether what starts the workflow can bring a store along. What runs emit carries their store.
 fn may_have_store(workflow: &Workflow) -> bool {
-    let brings = |kind: &TriggerKind| matches!(kind, TriggerKind::Woo { .. } | TriggerKind::Event { .. });
+    let brings = |kind: &TriggerKind| match kind {
+        TriggerKind::Woo { .. } | TriggerKind::Event { .. } => true,
+        TriggerKind::Schedule(all) => all.iter().any(|one| !one.stores.is_empty()),
+        TriggerKind::Http(_) | TriggerKind::Manual => false,
+    };
     workflow.triggers.is_empty() || workflow.triggers.iter().any(|trigger| brings(&trigger.kind))
 }

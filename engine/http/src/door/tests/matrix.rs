@@ -203,7 +203,7 @@ async fn what_belongs_to_another_store_is_not_there() {
             | (_, "/stores/{id}" | "/stores/{id}/test" | "/tokens/{id}") => {
                 assert_eq!(status, 404, "{name}: {answer:?}");
             }
-            ("GET", "/runs" | "/approvals" | "/gates" | "/events" | "/workflows" | "/audit") => {
+            ("GET", "/runs" | "/approvals" | "/gates" | "/slots" | "/events" | "/workflows" | "/audit") => {
                 assert_eq!(items(), json!([]), "{name}");
             }
             ("POST", "/runs/bulk") => assert_eq!(answer.json()["count"], 0, "{name}: {answer:?}"),
