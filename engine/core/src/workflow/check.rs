@@ -15,6 +15,8 @@ mod types;
 pub(super) mod calls;
 mod store;
 mod undo;
+pub(super) mod unused;
+mod uses;
 
 use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
 

@@ -176,6 +176,10 @@ codes! {
     WOO_NOT_GRANTED = "E0504";
     /// A store that `grants` does not name.
     STORE_NOT_GRANTED = "E0505";
+    /// A grant that nothing needs.
+    UNUSED_GRANT = "E0506";
+    /// A grant for more than is needed.
+    WIDE_GRANT = "E0507";
 
     /// A step kind of the format that this version does not execute.
     LATER_STEP = "E0601";

@@ -1,7 +1,7 @@
 //! `grants`: what a workflow asks to be allowed.
 
 use super::{
-    GrantedStores, Grants, HttpGrant, codes,
+    GrantedStores, Grants, HttpGrant, Span, codes,
     node::{Node, shorten},
     reader::Reader,
     registry::{Field, Shape, later, optional},
@@ -27,6 +27,18 @@ pub const GRANT_FIELDS: &[Field] = &[
     later("batch", "What it may write in batches."),
 ];
 
+/// Where one grant stands.
+#[derive(Debug, Clone)]
+pub(crate) struct GrantPlace {
+    /// The key of its list: `http`.
+    pub(crate) list: &'static str,
+    /// Its place in that list of [`Grants`].
+    pub(crate) at: usize,
+    /// As written.
+    pub(crate) text: String,
+    pub(crate) span: Span,
+}
+
 impl Reader<'_> {
     /// The map `grants`.
     pub(crate) fn grants(&mut self, node: &Node) -> Grants {
@@ -37,7 +49,10 @@ impl Reader<'_> {
             (texts("http"), texts("secrets"), texts("emit"), texts("stores"), texts("woo"));
         for (text, node) in http {
             match http_grant(&text) {
-                Ok(grant) => grants.http.push(grant),
+                Ok(grant) => {
+                    self.granted("http", grants.http.len(), &text, node);
+                    grants.http.push(grant);
+                }
                 Err(message) => {
                     let help = "write a host, with a method or a port if wanted: `hooks.slack.com`, `\"*.example.com\"`, `POST hooks.slack.com`";
                     self.error(codes::GRANT, &node.span, message, help);
@@ -46,28 +61,36 @@ impl Reader<'_> {
         }
         for (text, node) in secrets {
             if self.check_secret_name(&text, node) {
+                self.granted("secrets", grants.secrets.len(), &text, node);
                 grants.secrets.push(text);
             }
         }
         for (text, node) in emit {
             match topic::check_pattern(&text) {
-                Ok(()) => grants.emit.push(text),
+                Ok(()) => {
+                    self.granted("emit", grants.emit.len(), &text, node);
+                    grants.emit.push(text);
+                }
                 Err(message) => {
                     self.error(codes::TOPIC, &node.span, message, "write a topic such as `stock.low`, or `stock.*`");
                 }
             }
         }
         for (text, node) in stores {
-            if text == "self" {
-                grants.stores.push(GrantedStores::Own);
-            } else if let Some(selector) = self.store(&text, node) {
-                grants.stores.push(GrantedStores::Selected(selector));
+            let granted = match text.as_str() {
+                "self" => Some(GrantedStores::Own),
+                _ => self.store(&text, node).map(GrantedStores::Selected),
+            };
+            if let Some(granted) = granted {
+                self.granted("stores", grants.stores.len(), &text, node);
+                grants.stores.push(granted);
             }
         }
         for (text, node) in woo {
             let fine = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
             match text.split_once('.') {
                 Some((resource, "read" | "write")) if !resource.is_empty() && resource.bytes().all(fine) => {
+                    self.granted("woo", grants.woo.len(), &text, node);
                     grants.woo.push(text);
                 }
                 _ => {
@@ -82,6 +105,10 @@ impl Reader<'_> {
             }
         }
         grants
+    }
+
+    fn granted(&mut self, list: &'static str, at: usize, text: &str, node: &Node) {
+        self.grant_places.push(GrantPlace { list, at, text: text.to_owned(), span: node.span.clone() });
     }
 
     /// Names; an empty list grants nothing and is fine.

@@ -36,6 +36,10 @@ pub fn parse(id: WorkflowId, source: &str, files: &dyn Fn(&str) -> Result<String
     if let Some(workflow) = &workflow {
         let mut found = Vec::new();
         check::check(source, workflow, &reader.ids, &mut found);
+        // A step with errors is not in the model, and what it needs is not known.
+        if reader.diagnostics.iter().all(|diagnostic| diagnostic.severity < Severity::Error) {
+            check::unused::check(workflow, &reader.grant_places, &mut found);
+        }
         reader.diagnostics.append(&mut found);
     }
     let mut diagnostics = reader.diagnostics;

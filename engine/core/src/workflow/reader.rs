@@ -6,6 +6,7 @@ use super::{
     Block, Expression, InputSpec, OnUnknown, RetryPolicy, Span, Template, codes,
     diagnostic::Diagnostic,
     duration::{format_duration, parse_duration},
+    grants::GrantPlace,
     node::{Entry, Node, Scalar, Value, shorten},
     registry::{Field, RETRY_FIELDS, Status},
     template::Expressions,
@@ -27,6 +28,8 @@ pub(crate) struct Reader<'s> {
     pub(crate) steps: usize,
     /// What `inputs` declares.
     pub(crate) inputs: Option<Vec<InputSpec>>,
+    /// Where each grant stands.
+    pub(crate) grant_places: Vec<GrantPlace>,
 }
 
 /// The entries of one map whose keys were checked.
@@ -56,6 +59,7 @@ impl<'s> Reader<'s> {
             ids: BTreeMap::new(),
             steps: 0,
             inputs: None,
+            grant_places: Vec::new(),
         }
     }
 

@@ -11,14 +11,7 @@ use crate::{
 
 /// Checks a `woo` step.
 pub(super) fn step(span: &Span, woo: &WooStep, workflow: &Workflow, diagnostics: &mut Vec<Diagnostic>) {
-    let (start, whole) = match &woo.path {
-        Template::Literal(Json::String(text)) => (text.as_str(), true),
-        Template::Text(parts) => match parts.first() {
-            Some(TextPart::Literal(start)) => (start.as_str(), false),
-            _ => ("", false),
-        },
-        _ => ("", false),
-    };
+    let (start, whole) = literal_start(&woo.path);
     diagnostics.extend(resource(span, woo.method, start, whole, &workflow.grants));
     diagnostics.extend(store(span, woo.store.as_ref(), &workflow.grants));
     let absent = matches!(&woo.store, None | Some(Template::Literal(Json::Null)));
@@ -39,19 +32,42 @@ pub(super) fn script_call(
     whole: bool,
     grants: &Grants,
 ) -> impl Iterator<Item = Diagnostic> {
-    let method = match function {
-        "get" | "all" => Some(WooMethod::Get),
-        other => WooMethod::parse(other),
-    };
+    let method = method_of(function);
     let resource = method.and_then(|method| resource(span, method, path, whole, grants));
     resource.into_iter().chain(method.and_then(|_| no_store_at_all(span, grants)))
 }
 
+/// What a path literally begins with, and whether that is all of it.
+pub(super) fn literal_start(path: &Template) -> (&str, bool) {
+    match path {
+        Template::Literal(Json::String(text)) => (text, true),
+        Template::Text(parts) => match parts.first() {
+            Some(TextPart::Literal(start)) => (start, false),
+            _ => ("", false),
+        },
+        _ => ("", false),
+    }
+}
+
+/// The method of a script's `woo::` function.
+pub(super) fn method_of(function: &str) -> Option<WooMethod> {
+    match function {
+        "get" | "all" => Some(WooMethod::Get),
+        other => WooMethod::parse(other),
+    }
+}
+
+/// The first segment of a path, where its beginning holds all of that.
+pub(super) fn resource_of(start: &str, whole: bool) -> Option<&str> {
+    let path = bare_path(start);
+    let end = path.find(['/', '?']).or(whole.then_some(path.len()))?;
+    Some(&path[..end]).filter(|resource| !resource.is_empty())
+}
+
 /// The first segment of a path must be granted in the call's direction, where it is literal.
 fn resource(span: &Span, method: WooMethod, start: &str, whole: bool, grants: &Grants) -> Option<Diagnostic> {
-    let path = bare_path(start);
-    let (resource, _) = path.split_once('/').or(whole.then_some((path, "")))?;
-    let missing = grants.woo(method.as_str(), resource).err().filter(|_| !resource.is_empty())?;
+    let resource = resource_of(start, whole)?;
+    let missing = grants.woo(method.as_str(), resource).err()?;
     let verb = if method == WooMethod::Get { "reading" } else { "writing" };
     let message = format!("{verb} `{}` is not granted", shorten(resource));
     let help = format!("add to `grants`: `{missing}`");
