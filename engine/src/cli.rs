@@ -312,6 +312,9 @@ pub(crate) enum Runs {
         /// identities: all its writes are made again
         #[arg(long, value_name = "FILE", conflicts_with_all = ["repeat_unknown", "filter"])]
         input: Option<PathBuf>,
+        /// Begin this failed iteration of a loop with `on_error: continue` again, such as `each[3]`; may be repeated
+        #[arg(long, value_name = "PATH", conflicts_with_all = ["repeat_unknown", "input", "filter", "preview"])]
+        iteration: Vec<String>,
     },
     /// Say what a call did whose outcome is unknown; the run then goes on by itself
     Resolve(Resolve),

@@ -15,7 +15,7 @@ use crate::{
     report::Report,
 };
 
-const CONNECTIONS: usize = 64;
+pub(crate) const CONNECTIONS: usize = 64;
 const ROUNDS: usize = 3;
 
 pub(crate) fn amount(default: u64) -> usize {
@@ -27,7 +27,7 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-fn engine(workflows: &[(&str, &str)]) -> Engine {
+pub(crate) fn engine(workflows: &[(&str, &str)]) -> Engine {
     let mut engine = Engine::new(workflows);
     for store in load::stores() {
         engine.add_store(&store);
@@ -82,8 +82,12 @@ fn complete(workflow: &str, calls: u64, count: usize) -> Completed {
     let begun = Instant::now();
     let sent = load::send(engine.address(), requests, CONNECTIONS, None);
     assert_eq!(sent.refused, 0, "every webhook is accepted");
-    while sink.count() < calls * count as u64 || succeeded(&engine) < count as u64 {
-        assert!(begun.elapsed() < Duration::from_secs(600), "runs do not end: {} succeeded", succeeded(&engine));
+    while sink.count() < calls * count as u64 || runs_that(&engine, "succeeded") < count as u64 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(600),
+            "runs do not end: {} succeeded",
+            runs_that(&engine, "succeeded")
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
     let elapsed = begun.elapsed().as_secs_f64();
@@ -96,15 +100,16 @@ fn complete(workflow: &str, calls: u64, count: usize) -> Completed {
     }
 }
 
-/// From the counters that every commit keeps.
-fn succeeded(engine: &Engine) -> u64 {
+/// How many runs have this status, from the counters that every commit keeps.
+pub(crate) fn runs_that(engine: &Engine, status: &str) -> u64 {
     let metrics = cartwright_tests::wire::once(
         engine.address(),
         &cartwright_tests::wire::Request::new("GET", "/metrics")
             .header("Authorization", &format!("Bearer {}", engine.token())),
     );
     let text = metrics.map(|response| response.text()).unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("cartwright_runs{") && line.contains("\"succeeded\""));
+    let line =
+        text.lines().find(|line| line.starts_with("cartwright_runs{") && line.contains(&format!("\"{status}\"")));
     line.and_then(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).unwrap_or_default() as u64
 }
 

@@ -5,12 +5,14 @@
 mod bare;
 mod flow;
 mod history;
+mod language;
 mod live;
 mod load;
 mod process;
 mod report;
 mod startup;
 mod stores;
+mod timers;
 
 use report::Report;
 
@@ -38,6 +40,12 @@ fn main() {
     }
     if wanted("startup") {
         startup::time_and_memory(&mut report);
+    }
+    if wanted("language") {
+        language::all(&mut report);
+    }
+    if wanted("timers") {
+        timers::pending(&mut report);
     }
     if wanted("stores") {
         stores::calls(&mut report);

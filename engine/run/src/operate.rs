@@ -4,7 +4,7 @@
 use cartwright_core::{
     Json,
     event::Event,
-    id::{EventId, RunId, WorkflowId},
+    id::{EventId, RunId, StepPath, WorkflowId},
     run::decide::{Input, Said, Which},
     workflow::inputs,
 };
@@ -50,6 +50,16 @@ impl Engine {
     /// Goes on with a parked or failed run. Durable when it resolves.
     pub async fn retry(&self, run: &RunId, by: &str, repeat_unknown: bool) -> Result<(), OperatorError> {
         self.ask(run, Input::Retry { by: by.to_owned(), repeat_unknown }).await
+    }
+
+    /// Begins failed iterations of loops that went on again, such as `each[3]`. Durable when it resolves.
+    pub async fn retry_iterations(
+        &self,
+        run: &RunId,
+        by: &str,
+        iterations: Vec<StepPath>,
+    ) -> Result<(), OperatorError> {
+        self.ask(run, Input::RetryIterations { by: by.to_owned(), iterations }).await
     }
 
     /// Begins a parked or failed run anew, with `input` as its event's data and new identities of its calls. Refused while

@@ -31,6 +31,9 @@ pub(super) async fn run(command: Runs, context: &Context) -> Result<()> {
             if context.terminal.json { context.terminal.data(&shown) } else { show(&shown, context) }
         }
         Runs::Retry { which, input: Some(file), .. } => anew::run(&which, &file, context).await,
+        Runs::Retry { which, iteration, .. } if !iteration.is_empty() => {
+            each(&which.runs, "retry", &json!({ "iterations": iteration }), "goes on", context).await
+        }
         Runs::Retry { which, repeat_unknown, .. } => {
             some(which, "retry", &json!({ "repeat_unknown": repeat_unknown }), "goes on", context).await
         }

@@ -2,6 +2,7 @@
 
 use cartwright_core::{
     call::CallOutcome,
+    id::StepPath,
     run::entry::{Entry, TimerKind, What},
     time::Timestamp,
 };
@@ -100,7 +101,11 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
         What::LoopStarted { path, items } => {
             line(Some(path.as_str()), '·', Tone::Plain, format!("loops over {} items", items.len()))
         }
-        What::IterationEnded { path, index, output } => {
+        What::IterationEnded { path, index, error: Some(error), .. } => {
+            let why = format!("{} ({})", error.message, error.code);
+            line(Some(path.as_str()), '✗', Tone::Bad, format!("{path}[{index}] failed, the loop goes on: {why}"))
+        }
+        What::IterationEnded { path, index, output, error: None } => {
             line(Some(path.as_str()), '·', Tone::Plain, format!("item {} done: {}", index + 1, one_line(output)))
         }
         What::CallIntended { path, summary, .. } => line(Some(path.as_str()), '→', Tone::Move, summary.clone()),
@@ -165,6 +170,10 @@ pub(crate) fn describe(what: &What) -> Line<'_> {
         }
         What::RunRetried { by, input: Some(input), .. } => {
             line(None, '▶', Tone::Strong, format!("begun anew by {by} with other input: {}", one_line(input)))
+        }
+        What::RunRetried { by, iterations, .. } if !iterations.is_empty() => {
+            let which: Vec<&str> = iterations.iter().map(StepPath::as_str).collect();
+            line(None, '▶', Tone::Strong, format!("{} retried by {by}", which.join(", ")))
         }
         What::RunRetried { by, .. } => line(None, '▶', Tone::Strong, format!("retried by {by}")),
         What::OutcomeGiven { path, index, by, happened: true, result } => {

@@ -20,6 +20,7 @@ use crate::{
         decide::failed_view,
         doubt::{Doubts, doubt_open},
         entry::{Entry, TimerKind, What},
+        iteration,
         person::{anew, give_outcome, retry},
         row::RunStatus,
         stage::Stage,
@@ -82,6 +83,7 @@ pub fn apply(state: Option<RunState>, entry: &Entry) -> Result<RunState, Illegal
                 round: 0,
                 vars: None,
                 steps: BTreeMap::new(),
+                failed_iterations: BTreeMap::new(),
                 visible: BTreeMap::new(),
                 timers: BTreeMap::new(),
                 waits: BTreeSet::new(),
@@ -156,9 +158,15 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             active(state, path)?.inner = Inner::Loop { items, outputs: BTreeMap::new() };
             Ok(())
         }
-        What::IterationEnded { path, index, output } => {
-            drop_below(state, &format!("{path}[{index}]/"));
-            state.doubts.forget(&format!("{path}[{index}]"));
+        What::IterationEnded { path, index, output, error } => {
+            let prefix = format!("{path}[{index}]/");
+            iteration::forget_below(state, &prefix);
+            match error {
+                // What is not known of its calls is asked when a person retries it.
+                Some(error) => iteration::put_aside(state, path, *index, error)?,
+                None => state.doubts.forget(&format!("{path}[{index}]")),
+            }
+            drop_below(state, &prefix);
             match &mut active(state, path)?.inner {
                 Inner::Loop { outputs, .. } => outputs.insert(*index, output.clone()),
                 Inner::None | Inner::Branch(_) | Inner::Parallel => return Err("the step is no loop"),
@@ -297,10 +305,10 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
         }
         What::StepSucceeded { path, output, undo } => {
             let active = active(state, path)?;
-            let attempt = active.attempt;
-            match active.inner {
-                Inner::Loop { .. } => drop_below(state, path.as_str()),
-                Inner::None | Inner::Branch(_) | Inner::Parallel => clear_timers(state, path.as_str()),
+            let (attempt, is_loop) = (active.attempt, matches!(active.inner, Inner::Loop { .. }));
+            match is_loop {
+                true => drop_below(state, path.as_str()),
+                false => clear_timers(state, path.as_str()),
             }
             state.doubts.forget(path.as_str());
             if Stage::of(path) == Stage::Undo {
@@ -311,8 +319,11 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             if *undo {
                 state.arm(path, output);
             }
-            let result =
-                show(state, path, Json::from_iter([("status", Json::from("succeeded")), ("output", output.clone())]));
+            let mut view = Json::from_iter([("status", Json::from("succeeded")), ("output", output.clone())]);
+            if is_loop {
+                view["errors"] = iteration::errors_of(state, path);
+            }
+            let result = show(state, path, view);
             state.steps.insert(path.clone(), StepState::Succeeded { attempt, result });
             Ok(())
         }
@@ -330,6 +341,9 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             let (is_container, begun) = (!matches!(inner, Inner::None), *begun);
             let (attempt, _, calls) = end_attempt(state, path, *call, at)?;
             drop_below(state, path.as_str());
+            if is_container {
+                iteration::forget_below(state, path.as_str());
+            }
             if is_container && !handled {
                 state.doubts.redo(path, Again { since: begun, until: at });
             }
@@ -357,7 +371,10 @@ fn transition(state: &mut RunState, what: &What, at: Timestamp) -> Result<(), &'
             Ok(())
         }
         What::RunRetried { generation, input: Some(input), .. } => anew(state, *generation, input),
-        What::RunRetried { generation, repeat_unknown, .. } => retry(state, *generation, *repeat_unknown),
+        What::RunRetried { generation, repeat_unknown, iterations, .. } => {
+            retry(state, *generation, *repeat_unknown, !iterations.is_empty())?;
+            iterations.iter().try_for_each(|path| iteration::begin_again(state, path, at))
+        }
         What::OutcomeGiven { path, index, happened, result, .. } => {
             give_outcome(state, path, *index, happened.then_some(result))
         }

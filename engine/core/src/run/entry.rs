@@ -124,6 +124,9 @@ pub enum What {
         index: u32,
         /// The last step's output, `null` when the iteration failed and the loop goes on.
         output: Json,
+        /// Why it failed; the loop goes on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<RunError>,
     },
     /// A call with outside effect is about to be made. On disk before it is.
     CallIntended {
@@ -313,6 +316,9 @@ pub enum What {
         /// From here on the event's data is this, and the run begins anew under the raised generation.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         input: Option<Json>,
+        /// Failed iterations of loops that went on, such as `each[3]`: they begin again at the step that failed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        iterations: Vec<StepPath>,
     },
     /// A person said what a call did whose outcome was unknown. Also of a failed run, before it is retried.
     OutcomeGiven {

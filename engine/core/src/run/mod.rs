@@ -7,6 +7,7 @@ pub mod approval;
 pub mod child;
 pub mod decide;
 pub mod entry;
+pub mod iteration;
 mod person;
 pub mod stage;
 pub mod state;

@@ -47,7 +47,13 @@ pub(super) fn give_outcome(
 }
 
 /// A person's word to go on: steps that failed, or whose outcome is unknown, may begin again.
-pub(super) fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool) -> Result<(), &'static str> {
+/// With `iterations` of loops to begin again, of a run that succeeded too.
+pub(super) fn retry(
+    state: &mut RunState,
+    generation: u32,
+    repeat_unknown: bool,
+    iterations: bool,
+) -> Result<(), &'static str> {
     if state.phase.stage().is_some() {
         return wait_no_longer(state);
     }
@@ -56,7 +62,8 @@ pub(super) fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool)
         Phase::Ended { status: RunStatus::Failed, .. } if state.has_undone() => {
             return from_the_start(state, generation);
         }
-        Phase::Ended { status: RunStatus::Failed, .. } => {
+        Phase::Ended { status: RunStatus::Succeeded, .. } if !iterations => return Err("the run succeeded"),
+        Phase::Ended { status: RunStatus::Failed | RunStatus::Succeeded, .. } => {
             drop_below(state, Stage::Failure.prefix());
             drop_below(state, Stage::Undo.prefix());
             state.undos.put_off();
@@ -66,7 +73,7 @@ pub(super) fn retry(state: &mut RunState, generation: u32, repeat_unknown: bool)
         _ => return Err("the run is neither parked nor failed"),
     };
     // A parked run kept its timers: what waits goes on waiting. A failed run was stopped everywhere.
-    let was_stopped = matches!(state.phase, Phase::Ended { .. });
+    let was_stopped = matches!(state.phase, Phase::Ended { status: RunStatus::Failed, .. });
     state.phase = phase;
     if state.generation != generation {
         state.doubts = Doubts::default();
@@ -127,6 +134,7 @@ fn from_the_start(state: &mut RunState, generation: u32) -> Result<(), &'static 
     state.responded = None;
     state.vars = None;
     state.steps.clear();
+    state.failed_iterations.clear();
     state.visible.clear();
     state.timers.clear();
     state.waits.clear();
@@ -147,7 +155,7 @@ fn wait_no_longer(state: &mut RunState) -> Result<(), &'static str> {
     if waiting.is_empty() { Err("the run is neither parked nor failed, and no call was put off") } else { Ok(()) }
 }
 
-fn reopen(step: &mut StepState) {
+pub(super) fn reopen(step: &mut StepState) {
     let (attempt, calls) = match step {
         StepState::Active(active) => (active.attempt, std::mem::take(&mut active.calls)),
         StepState::Retrying { attempt, calls, .. }

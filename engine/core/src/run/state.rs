@@ -17,6 +17,7 @@ use crate::{
         child::Parent,
         doubt::Doubts,
         entry::TimerKind,
+        iteration::FailedIteration,
         row::{RunError, RunRow, RunStatus},
         stage::Stage,
         unanswered::Unanswered,
@@ -73,6 +74,8 @@ pub struct RunState {
     pub vars: Option<Arc<Prepared>>,
     /// Steps that were begun or skipped, by path; those of an ended iteration are folded into their loop.
     pub steps: BTreeMap<StepPath, StepState>,
+    /// Iterations that failed in loops that went on, by path (`each[3]`), as long as one can be retried alone.
+    pub failed_iterations: BTreeMap<StepPath, FailedIteration>,
     /// What expressions see of the steps outside loops, by id.
     pub visible: BTreeMap<String, Arc<Prepared>>,
     /// Timers that are set.

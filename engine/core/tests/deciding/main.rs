@@ -9,6 +9,7 @@ mod calling;
 mod cancelling;
 mod deferral;
 mod doubt;
+mod iterations;
 mod model;
 mod parallel;
 mod people;

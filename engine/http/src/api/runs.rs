@@ -171,6 +171,9 @@ pub(super) struct Moved {
     pub(super) id: RunId,
 }
 
+/// Iterations that one request names at most.
+const ITERATIONS_MAX: usize = 1_000;
+
 /// How to go on.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -181,6 +184,10 @@ struct Retry {
     /// Begin anew with this as the event's data, under new identities of all calls.
     #[schema(value_type = Option<Value>)]
     input: Option<Box<RawValue>>,
+    /// Failed iterations of loops with `on_error: continue`, such as `each[3]`: they begin again at the step that failed, of
+    /// a run that succeeded too. What came after the loop is not done again.
+    #[serde(default)]
+    iterations: Vec<String>,
     /// With an input: say what would be done again, and do nothing.
     #[serde(default)]
     preview: bool,
@@ -194,13 +201,24 @@ pub(super) async fn retry(
     Segment(id): Segment,
     request: Request,
 ) -> Answer {
-    let Retry { repeat_unknown, input, preview } = optional_body(&door, request).await?;
+    let Retry { repeat_unknown, input, iterations, preview } = optional_body(&door, request).await?;
     let input = input.map(|input| anew::input(&input)).transpose()?;
     if input.is_some() && repeat_unknown || input.is_none() && preview {
         let detail = "`preview` goes with `input`, `repeat_unknown` does not";
         return Err(Problem::bad_request("argument_invalid", detail));
     }
+    if !iterations.is_empty() && (input.is_some() || repeat_unknown) || iterations.len() > ITERATIONS_MAX {
+        let detail = format!("`iterations` goes with nothing else, and names at most {ITERATIONS_MAX}");
+        return Err(Problem::bad_request("argument_invalid", detail));
+    }
     let (run, row) = to_change(&door, &caller, &id).await?;
+    if !iterations.is_empty() {
+        let paths = iterations.iter().map(|path| StepPath::new(path.as_str())).collect();
+        door.engine.retry_iterations(&run, caller.name(), paths).await?;
+        let how = serde_json::json!({ "iterations": iterations });
+        door.audit(did(&door, &caller, "run.retry", &row).after(how)).await?;
+        return json(StatusCode::ACCEPTED, &Moved { id: run });
+    }
     if let Some(input) = input {
         return match preview {
             true => anew::preview(&door, &run, input).await,
@@ -293,7 +311,8 @@ pub(super) const ABOUT: &[About] = &[
         id: "retryRun",
         summary: "Goes on with a parked or failed run",
         text: "From the failed step; calls that were answered are not made again. With `input` the run begins anew, with that as \
-               its event's data, and makes all its writes again, under new identities; with `preview` too, it is only told which.",
+               its event's data, and makes all its writes again, under new identities; with `preview` too, it is only told which. With `iterations` those \
+               begin again at the step that failed, of a run that succeeded too.",
         takes: may_take(a::<Retry>, r#"{"repeat_unknown": false}"#),
         gives: &[
             gives(202, "Noted in the run's journal.", a::<Moved>),

@@ -152,6 +152,13 @@ pub enum Input {
         /// Repeat calls whose outcome is unknown without finding out first, accepting that they may happen twice.
         repeat_unknown: bool,
     },
+    /// A person says: begin these failed iterations again, such as `each[3]`, each at the step that failed.
+    RetryIterations {
+        /// Who.
+        by: String,
+        /// Which.
+        iterations: Vec<StepPath>,
+    },
     /// A person says: begin a parked or failed run anew, with this as the event's data. What the context of this
     /// decision has is not looked at; an [`Input::Resume`] with the new data follows.
     Anew {
@@ -485,6 +492,7 @@ impl<'a> Decider<'a> {
             Input::Replace { by } => return self.replace(&by),
             Input::Cancel { by } => return self.cancel(by),
             Input::Retry { by, repeat_unknown } => return self.retry(by, repeat_unknown),
+            Input::RetryIterations { by, iterations } => return self.retry_iterations(by, iterations),
             Input::Anew { by, input } => return self.anew(by, input),
             Input::Resolve { by, which, said } => return self.resolve(by, &which, said),
             Input::Approve { path, approved, by, comment } => {

@@ -10,6 +10,7 @@ use crate::{
     run::{
         apply::Illegal,
         entry::What,
+        iteration::why_not_again,
         row::{RunError, RunStatus},
         stage::Stage,
         state::{Phase, RunState, StepState},
@@ -83,6 +84,41 @@ impl Decider<'_> {
         self.go_on(by, repeat_unknown, moving)
     }
 
+    /// Begins failed iterations again, each at the step that failed; a parked or failed run goes on too. What came after a
+    /// loop that is over is not done again.
+    pub(super) fn retry_iterations(&mut self, by: String, iterations: Vec<StepPath>) -> Result<(), Stop> {
+        let state = self.state();
+        let status = state.status();
+        if !matches!(status, RunStatus::Parked | RunStatus::Failed | RunStatus::Succeeded) {
+            return refused(format!(
+                "iterations of a run that is parked or over can be retried; this one {}",
+                past(status)
+            ));
+        }
+        if let Some(reason) = why_not_again(state, &iterations) {
+            return refused(reason);
+        }
+        if state.has_undone() {
+            return refused("steps of this run were undone, so an iteration alone makes no whole".to_owned());
+        }
+        let is_open = |(path, step): (&StepPath, &StepState)| {
+            Stage::of(path) == Stage::Main && matches!(step, StepState::Active(_) | StepState::Retrying { .. })
+        };
+        if status == RunStatus::Succeeded && state.steps.iter().any(is_open) {
+            return refused("the run ended with `stop` before all its steps were over".to_owned());
+        }
+        if let Some(path) = self.blind_step() {
+            return refused(format!("nobody knows whether the call of step `{path}` happened; `runs resolve` first"));
+        }
+        let generation = state.generation;
+        self.record(What::RunRetried { by, generation, repeat_unknown: false, input: None, iterations })?;
+        if self.holds() {
+            return Ok(self.want_slot()?);
+        }
+        self.resume(&BTreeSet::new())?;
+        Ok(self.advance()?)
+    }
+
     /// Begins the run anew with other input, under new identities of its calls. The first step is for the next
     /// [`Input::Resume`](super::Input::Resume), whose context has the new data.
     pub(super) fn anew(&mut self, by: String, input: Json) -> Result<(), Stop> {
@@ -91,7 +127,13 @@ impl Decider<'_> {
         }
         let generation = self.state().generation + 1;
         self.stop_everything();
-        Ok(self.record(What::RunRetried { by, generation, repeat_unknown: false, input: Some(input) })?)
+        Ok(self.record(What::RunRetried {
+            by,
+            generation,
+            repeat_unknown: false,
+            input: Some(input),
+            iterations: Vec::new(),
+        })?)
     }
 
     fn go_on(&mut self, by: String, repeat_unknown: bool, moving: bool) -> Result<(), Stop> {
@@ -99,7 +141,7 @@ impl Decider<'_> {
         if matches!(self.state().phase, Phase::Ended { .. }) && self.state().has_undone() {
             return self.begin_again(by);
         }
-        self.record(What::RunRetried { by, generation, repeat_unknown, input: None })?;
+        self.record(What::RunRetried { by, generation, repeat_unknown, input: None, iterations: Vec::new() })?;
         if self.holds() {
             return Ok(self.want_slot()?);
         }
@@ -122,7 +164,13 @@ impl Decider<'_> {
         }
         let generation = self.state().generation + 1;
         self.stop_everything();
-        Ok(self.record(What::RunRetried { by, generation, repeat_unknown: false, input: None })?)
+        Ok(self.record(What::RunRetried {
+            by,
+            generation,
+            repeat_unknown: false,
+            input: None,
+            iterations: Vec::new(),
+        })?)
     }
 
     /// Takes a person's word for what an unknown call did. A parked run goes on by itself when nothing is unknown any

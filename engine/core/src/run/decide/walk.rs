@@ -12,6 +12,7 @@ use crate::{
     run::{
         apply::Illegal,
         entry::{TimerKind, What},
+        iteration::ended,
         row::{RunError, RunStatus},
         stage::Stage,
         state::{Inner, Phase, StepState},
@@ -208,11 +209,13 @@ impl<'a> Decider<'a> {
                 continue;
             }
             match self.run_block(&each.steps, &inner)? {
-                Flow::Done(last) => self.end_iteration(path, index, output_of(last.as_deref()))?,
-                Flow::Goto(_) => self.end_iteration(path, index, Json::Null)?,
+                Flow::Done(last) => self.record(ended(path, index, output_of(last.as_deref()), None))?,
+                Flow::Goto(_) => self.record(ended(path, index, Json::Null, None))?,
                 Flow::Pending => under_way += 1,
                 Flow::Stop(why) => return Ok(Flow::Stop(why)),
-                Flow::Failed(_) if each.continue_on_error => self.end_iteration(path, index, Json::Null)?,
+                Flow::Failed(error) if each.continue_on_error => {
+                    self.record(ended(path, index, Json::Null, Some(error)))?;
+                }
                 other => trouble = trouble.or(Some(other)),
             }
         }
@@ -258,10 +261,6 @@ impl<'a> Decider<'a> {
     fn has_begun(&self, prefix: &str) -> bool {
         let from = StepPath::new(prefix);
         self.state().steps.range(from..).next().is_some_and(|(path, _)| path.as_str().starts_with(prefix))
-    }
-
-    fn end_iteration(&mut self, path: &StepPath, index: u32, output: Json) -> Result<(), Illegal> {
-        self.record(What::IterationEnded { path: path.clone(), index, output })
     }
 
     /// A container whose inner steps failed may have an `on_error` of its own.
