@@ -16,6 +16,8 @@ mod rhai;
 mod mentions;
 pub mod template;
 pub(crate) mod reader;
+#[cfg(test)]
+mod reference;
 pub mod registry;
 pub mod triggers;
 pub mod gates;

@@ -4,6 +4,7 @@ use std::{sync::atomic::Ordering::Relaxed, time::Duration};
 
 use cartwright_core::{
     call::CallError,
+    id::StepPath,
     run::{row::RunStatus, steps::StepStatus},
 };
 use serde_json::json;
@@ -316,4 +317,39 @@ steps:
     let bench = Bench::new(&[("cron", yaml)]).await;
     tokio::time::sleep(Duration::from_secs(15 * 60)).await;
     assert_eq!(bench.until(&[RunStatus::Succeeded]).await.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failed_iteration_of_a_run_that_succeeded_is_retried_alone() {
+    let yaml = r##"
+on: { event: [go] }
+grants: { http: ["sink.example"] }
+steps:
+  - id: each
+    for_each: "[1, 2, 3]"
+    on_error: continue
+    steps:
+      - { id: one, http: "POST https://sink.example/one", body: "${{ item }}" }
+      - { id: two, http: "POST https://sink.example/two/${{ item }}" }
+  - { id: after, http: "POST https://sink.example/after" }
+output: "#{ failed: steps.each.errors.len(), given: steps.each.output.len() }"
+"##;
+    let bench = Bench::new(&[("loop", yaml)]).await;
+    let refused = Answer::Err(CallError::r#final("status", "404 Not Found"));
+    bench.world.answer("https://sink.example/two/2", [refused]);
+    bench.emit("go", json!({})).await;
+    let run = bench.one(RunStatus::Succeeded).await;
+    assert_eq!(run.output(), json!({"failed": 1, "given": 3}));
+    assert_eq!(bench.world.asked().len(), 7);
+    let bench = bench.crash().await;
+    let which = |path: &str| vec![StepPath::new(path)];
+    assert!(bench.engine.retry(&run.row.id, "ann", false).await.is_err(), "the run as a whole succeeded");
+    assert!(bench.engine.retry_iterations(&run.row.id, "ann", which("each[0]")).await.is_err());
+    bench.engine.retry_iterations(&run.row.id, "ann", which("each[1]")).await.expect("retried");
+    let run = bench.one(RunStatus::Succeeded).await;
+    assert_eq!((run.row.retries, run.output()), (1, json!({"failed": 0, "given": 3})));
+    let asked = bench.world.asked();
+    assert_eq!(asked[7..].iter().map(|(url, _)| url.as_str()).collect::<Vec<_>>(), ["https://sink.example/two/2"]);
+    let before = asked[..7].iter().find(|(url, _)| url.ends_with("/two/2"));
+    assert_eq!(before.map(|(_, key)| key), Some(&asked[7].1), "under its old identity");
 }

@@ -43,6 +43,7 @@ pub(super) fn check(file: &str, workflow: &Workflow, diagnostics: &mut Vec<Diagn
         order: Order::of(workflow),
         base: base(workflow),
         outputs: BTreeMap::new(),
+        loops: BTreeSet::new(),
         seen: BTreeSet::new(),
         diagnostics,
     };
@@ -60,6 +61,8 @@ struct Walk<'w> {
     base: BTreeMap<&'static str, Type>,
     /// What steps gave, as far as the walk has come.
     outputs: BTreeMap<String, Type>,
+    /// The loops that the walk has come to.
+    loops: BTreeSet<String>,
     /// Code that was checked, by its place.
     seen: BTreeSet<(usize, usize)>,
     diagnostics: &'w mut Vec<Diagnostic>,
@@ -92,6 +95,12 @@ fn data(workflow: &Workflow) -> Type {
         }
     }
     if tables.is_empty() { Type::Any } else { Type::Object(tables) }
+}
+
+/// An iteration that failed in a loop that went on.
+fn failed_iteration() -> Type {
+    let texts = ["step", "code", "message"].map(|name| (name, Type::Text));
+    Type::fields("failed iteration", [("index", Type::Number)].into_iter().chain(texts))
 }
 
 impl<'w> Walk<'w> {
@@ -137,6 +146,7 @@ impl<'w> Walk<'w> {
         let mut inner = Type::Any;
         match &step.kind {
             StepKind::ForEach(each) => {
+                self.loops.insert(step.id.clone());
                 if let Type::List(found) = self.expression(&each.items, &names, Wanted::List) {
                     inner = (*found).clone();
                 }
@@ -186,7 +196,10 @@ impl<'w> Walk<'w> {
         let error = Type::fields("error", ["code", "message", "status"].map(|name| (name, Type::Any)));
         let seen = |id: &String| {
             let output = self.outputs.get(id).cloned().unwrap_or(Type::Any);
-            let fields = [("status", Type::Text), ("output", output), ("error", error.clone())];
+            let mut fields = vec![("status", Type::Text), ("output", output), ("error", error.clone())];
+            if self.loops.contains(id) {
+                fields.push(("errors", Type::list(failed_iteration())));
+            }
             (id.clone(), Type::fields("step", fields))
         };
         known.insert("steps", Type::Fields(STEPS, Arc::new(self.order.ids().map(seen).collect())));

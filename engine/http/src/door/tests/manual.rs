@@ -96,3 +96,36 @@ async fn a_retry_with_other_data_is_checked_like_a_start() {
         })
         .await;
 }
+
+const LOOP: &str = r#"
+on: { manual: {} }
+steps:
+  - id: each
+    for_each: "[1, 2]"
+    on_error: continue
+    steps:
+      - { id: odd, script: "if item == 2 { throw `not ${item}` } item" }
+"#;
+
+#[tokio::test]
+async fn iterations_that_failed_are_retried_by_name() {
+    let house = House::new(&[("loop", LOOP)]).await;
+    assert_eq!(house.api("POST", "/workflows/loop/run", "{}").await.status, 202);
+    let runs = house.wait("a run", "/runs?status=succeeded", |runs| runs["items"][0].is_object()).await;
+    let run = runs["items"][0]["id"].as_str().expect("an id").to_owned();
+    let retry = format!("/runs/{run}/retry");
+    let many = json!({ "iterations": vec!["each[1]"; 1_001] }).to_string();
+    for (body, refusal) in [
+        (r#"{"iterations":["each[0]"]}"#, (409, "run_refuses")),
+        (r#"{"iterations":["../each"]}"#, (409, "run_refuses")),
+        (r#"{"iterations":["each[1]"],"repeat_unknown":true}"#, (400, "argument_invalid")),
+        (r#"{"iterations":["each[1]"],"input":{}}"#, (400, "argument_invalid")),
+        (r#"{"iterations":"each[1]"}"#, (400, "body_invalid")),
+        (&many, (400, "argument_invalid")),
+    ] {
+        let got = house.api("POST", &retry, body).await.refusal();
+        assert_eq!((got.0, got.1.as_str()), refusal, "{}", &body[..body.len().min(60)]);
+    }
+    assert_eq!(house.api("POST", &retry, r#"{"iterations":["each[1]"]}"#).await.status, 202);
+    house.wait("the second failure", "/runs?status=succeeded", |runs| runs["items"][0]["retries"] == 1).await;
+}
