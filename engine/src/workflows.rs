@@ -195,7 +195,7 @@ pub(crate) fn conflicts<'a>(
     };
     // A file that is there and has errors of its own is not missing.
     let calls = set.unknown_calls().into_iter().filter(|(id, _)| !is_there(id)).map(|(_, conflict)| conflict);
-    set.conflicts().iter().cloned().chain(calls).map(|conflict| finding(&conflict)).collect()
+    set.conflicts().iter().cloned().chain(calls).chain(set.warnings()).map(|conflict| finding(&conflict)).collect()
 }
 
 /// Whether a workflow has a file, whatever is in it.

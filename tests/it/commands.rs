@@ -223,3 +223,18 @@ fn check_reports_for_machines_and_can_deny_warnings() {
         assert!(!text.contains('\x1b'), "no colours where no terminal is");
     }
 }
+
+#[test]
+fn check_tells_what_an_engine_lacks_only_when_it_is_named() {
+    let sends = "on: { woo: [order.created] }\ngrants: { http: [\"POST hooks.slack.com\"], secrets: [slack_path, old] }\nsteps:\n  - http: POST https://hooks.slack.com/${{ secrets.slack_path }}/${{ secrets.old }}\n";
+    let engine = Engine::new(&[("sends.yaml", sends)]);
+    engine.set_secret("slack_path", "x");
+    let data = engine.data();
+    let data = data.to_str().unwrap();
+    let said = text(&engine.command(&["check"]));
+    assert!(said.contains("0 warnings"), "{said}");
+    let said = text(&engine.command(&["check", "--data", data]));
+    assert!(said.contains("the secret `old` is not set") && said.contains("cartwright secret set old"), "{said}");
+    assert!(said.contains("1 warning") && !said.contains("`slack_path` is not"), "{said}");
+    assert_eq!(engine.command(&["check", "--data", "nowhere"]).status.code(), Some(3));
+}

@@ -1,6 +1,6 @@
 //! What parsing a workflow file does not look at: whether its expressions and scripts are Rhai.
 
-use cartwright_core::workflow::{Code, Diagnostic, Span, Workflow, codes, template::locate};
+use cartwright_core::workflow::{Code, Diagnostic, Span, Workflow, codes, function_calls, template::locate};
 
 use crate::Sandbox;
 
@@ -15,6 +15,11 @@ impl Sandbox {
                 if let Err(error) = self.check_expression(&expression.source) {
                     let span = place(source, &expression.source, &expression.span, error.offset);
                     found.push(diagnostic(span, &error.message));
+                } else if expression.source.contains('(') {
+                    for call in function_calls(&expression.source) {
+                        let span = || place_of(source, &expression.source, &expression.span, &call.at);
+                        found.extend(self.functions(true).check(&call, &span, Some(self.functions(false))));
+                    }
                 }
             }
             Code::Script(script) => {
@@ -25,6 +30,18 @@ impl Sandbox {
                         None => (place(source, &script.source, &script.span, error.offset), String::new()),
                     };
                     found.push(diagnostic(span, &format!("{file}{}", error.message)));
+                } else {
+                    for call in function_calls(&script.source) {
+                        let span = || match &script.file {
+                            Some(_) => script.span.clone(),
+                            None => place_of(source, &script.source, &script.span, &call.at),
+                        };
+                        let mut wrong = self.functions(false).check(&call, &span, None);
+                        if let (Some(wrong), Some(file)) = (&mut wrong, &script.file) {
+                            wrong.message = said(file, &script.source, Some(call.at.start)) + wrong.message.as_str();
+                        }
+                        found.extend(wrong);
+                    }
                 }
             }
         });
@@ -41,6 +58,17 @@ fn place(source: &str, code: &str, span: &Span, offset: Option<usize>) -> Span {
     let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
     let length = if word > 0 { word } else { rest.chars().next().map_or(0, char::len_utf8) };
     start..start + length
+}
+
+/// The bytes of the file for a part of the code.
+fn place_of(source: &str, code: &str, span: &Span, at: &Span) -> Span {
+    let start = locate(source, code, span, at.start);
+    let end = start + at.len();
+    // Where lines were folded the two do not run side by side.
+    match source.get(start..end) == code.get(at.clone()) {
+        true => start..end,
+        false => span.clone(),
+    }
 }
 
 fn said(file: &str, code: &str, offset: Option<usize>) -> String {

@@ -1,6 +1,6 @@
 //! Expressions and templates: values from what is in scope, nothing else. Implements what decisions ask for.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cartwright_core::{
     Json,
@@ -14,6 +14,7 @@ use crate::{
     compile::{self, Compiled, Ended},
     engine,
     error::{Cause, Described, describe, not_a_bool},
+    known::Functions,
     limits::Limits,
     session::{Exhausted, Session},
     source::path::Path,
@@ -31,6 +32,8 @@ pub(crate) struct Inner {
     pub(crate) marks: SecretMarks,
     pub(crate) expressions: Engine,
     pub(crate) scripts: Engine,
+    /// What `check` holds calls against, in expressions and in scripts; found out when first asked.
+    functions: [OnceLock<Functions>; 2],
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -44,7 +47,16 @@ impl Sandbox {
     pub fn new(limits: Limits, marks: SecretMarks) -> Self {
         let expressions = engine::expressions(&limits.expression);
         let scripts = engine::scripts(&limits.script);
-        Self { inner: Arc::new(Inner { limits, marks, expressions, scripts }) }
+        Self { inner: Arc::new(Inner { limits, marks, expressions, scripts, functions: Default::default() }) }
+    }
+
+    /// The functions that expressions, or scripts, can call.
+    pub(crate) fn functions(&self, expression: bool) -> &Functions {
+        let (slot, engine) = match expression {
+            true => (&self.inner.functions[0], &self.inner.expressions),
+            false => (&self.inner.functions[1], &self.inner.scripts),
+        };
+        slot.get_or_init(|| Functions::of(engine))
     }
 
     /// Says why `source` is not an expression, with the byte where; for `cartwright check`.

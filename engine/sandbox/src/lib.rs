@@ -15,6 +15,7 @@ mod engine;
 mod compile;
 mod expression;
 mod script;
+mod known;
 mod examine;
 pub mod functions;
 

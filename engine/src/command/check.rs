@@ -11,7 +11,7 @@ use std::{
 use cartwright_core::{
     Json,
     workflow::{
-        Severity,
+        Known, Severity,
         render::{COLUMNS, Part, lines},
         report::{Report, github, sarif},
     },
@@ -19,7 +19,7 @@ use cartwright_core::{
 use cartwright_http::FileFindings;
 use serde_json::json;
 
-use super::Context;
+use super::{Context, check_known};
 use crate::{
     cli::{Check, CheckFormat, Denied},
     failure::{Result, environment, quiet},
@@ -30,10 +30,11 @@ use crate::{
 /// Lines of diagnostics are no wider, however wide the terminal is.
 const MAX_COLUMNS: usize = 120;
 
-pub(super) fn run(command: &Check, context: &Context) -> Result<()> {
+pub(super) async fn run(command: &Check, context: &Context) -> Result<()> {
     let terminal = &context.terminal;
     let paths = if command.paths.is_empty() { vec![context.config.workflows.clone()] } else { command.paths.clone() };
-    let checked = examined(&paths, &context.config.workflows)?;
+    let known = check_known::known(context).await?;
+    let checked = examined(&paths, &context.config.workflows, known.as_ref())?;
     let format = command.format.unwrap_or(if terminal.json { CheckFormat::Json } else { CheckFormat::Text });
     checked.print(format, terminal)?;
     let denied = command.deny == Some(Denied::Warnings) && checked.count(Severity::Warning) > 0;
@@ -53,7 +54,7 @@ struct Checked {
     findings: Vec<FileFindings>,
 }
 
-fn examined(paths: &[PathBuf], workflows: &Path) -> Result<Checked> {
+fn examined(paths: &[PathBuf], workflows: &Path, known: Option<&Known>) -> Result<Checked> {
     let sandbox = crate::assembly::sandbox();
     let mut findings = Vec::new();
     let mut loaded = BTreeMap::new();
@@ -67,6 +68,15 @@ fn examined(paths: &[PathBuf], workflows: &Path) -> Result<Checked> {
         }
     }
     let name = |id: &_| loaded.get(id).map(|(file, _): &(PathBuf, _)| file.display().to_string()).unwrap_or_default();
+    if let Some(known) = known {
+        findings.extend(loaded.values().map(|(file, one)| FileFindings {
+            workflow: Some(one.definition.id.clone()),
+            file: file.display().to_string(),
+            source: one.definition.source.clone(),
+            diagnostics: known.missing(&one.workflow),
+        }));
+        findings.retain(|one| !one.diagnostics.is_empty());
+    }
     findings.extend(conflicts(loaded.values().map(|(_, one)| one), name, |id| has_file(workflows, id)));
     Ok(Checked { files, findings: merged(findings) })
 }

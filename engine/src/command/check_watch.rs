@@ -17,7 +17,7 @@ pub(super) async fn run(command: &Check, context: &Context) -> Result<()> {
         if terminal.is_screen() {
             terminal.part(CLEAR);
         }
-        match check::run(command, context) {
+        match check::run(command, context).await {
             Err(failure) if first && failure.error.is_some() => return Err(failure),
             Err(failure) => {
                 terminal.fail(&failure);

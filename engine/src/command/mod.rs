@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod bulk;
 mod check;
+mod check_known;
 mod check_watch;
 mod explain;
 mod doctor;
@@ -62,6 +63,8 @@ pub(crate) struct Context {
     pub(crate) config: Config,
     /// The data folder was named by a flag, the environment or the configuration.
     pub(crate) data_is_named: bool,
+    /// It was named by the flag.
+    pub(crate) data_is_flag: bool,
     /// What the environment says backups are sealed under.
     pub(crate) passphrase: Option<Secret>,
     /// What the environment says about a store to add.
@@ -82,12 +85,14 @@ pub(crate) fn run(cli: Cli, environment: &Environment, terminal: &Terminal) -> R
         _ => {}
     }
     let flags = flags(&cli);
+    let data_is_flag = flags.data.is_some();
     let data_is_named = flags.data.is_some() || environment.names_data();
     let config = Config::load(flags, environment)?;
     let context = Context {
         terminal: terminal.clone(),
         config,
         data_is_named,
+        data_is_flag,
         passphrase: environment.passphrase.clone(),
         store_secrets: environment.store_secrets.clone(),
         unknown_variables: environment.unknown.clone(),
@@ -146,7 +151,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Serve(_) => serve::run(context).await,
         Command::Health => health::run(context).await,
         Command::Check(check) if check.watch => check_watch::run(&check, context).await,
-        Command::Check(check) => check::run(&check, context),
+        Command::Check(check) => check::run(&check, context).await,
         Command::Explain { code } => explain::run(code.as_deref(), &context.terminal),
         Command::Fmt(fmt) => fmt::run(&fmt, context),
         Command::Test(test) => test::run(&test, context),

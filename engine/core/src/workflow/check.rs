@@ -16,7 +16,7 @@ pub(super) mod calls;
 mod store;
 mod undo;
 pub(super) mod unused;
-mod uses;
+pub(super) mod uses;
 
 use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
 

@@ -93,6 +93,10 @@ codes! {
     DATE_AS_TEXT = "E0216";
     /// A loop over what is no list.
     NOT_A_LIST = "E0217";
+    /// A function that does not exist.
+    UNKNOWN_FUNCTION = "E0218";
+    /// A function with another number of arguments than it takes.
+    ARGUMENTS = "E0219";
     /// `inputs.NAME` of an input that is not declared.
     UNKNOWN_INPUT = "E0230";
 
@@ -180,6 +184,10 @@ codes! {
     UNUSED_GRANT = "E0506";
     /// A grant for more than is needed.
     WIDE_GRANT = "E0507";
+    /// A secret that an engine does not have.
+    SECRET_NOT_SET = "E0508";
+    /// A store, or a tag, that an engine does not have.
+    STORE_NOT_THERE = "E0509";
 
     /// A step kind of the format that this version does not execute.
     LATER_STEP = "E0601";
@@ -196,6 +204,10 @@ codes! {
     UNKNOWN_WORKFLOW = "E0703";
     /// A workflow that always calls itself and waits.
     CALLS_ITSELF = "E0704";
+    /// A topic that differs by a letter from one at the other end.
+    TOPIC_SLIP = "E0705";
+    /// Workflows that start each other for ever.
+    CIRCLE = "E0706";
 
     /// A test names a step that its workflow does not have.
     TEST_STEP = "E0901";

@@ -1,7 +1,7 @@
 //! `grants`: what a workflow asks to be allowed.
 
 use super::{
-    GrantedStores, Grants, HttpGrant, Span, codes,
+    GrantPlace, GrantedStores, Grants, HttpGrant, codes,
     node::{Node, shorten},
     reader::Reader,
     registry::{Field, Shape, later, optional},
@@ -26,18 +26,6 @@ pub const GRANT_FIELDS: &[Field] = &[
     later("mirror", "What it may ask the mirror."),
     later("batch", "What it may write in batches."),
 ];
-
-/// Where one grant stands.
-#[derive(Debug, Clone)]
-pub(crate) struct GrantPlace {
-    /// The key of its list: `http`.
-    pub(crate) list: &'static str,
-    /// Its place in that list of [`Grants`].
-    pub(crate) at: usize,
-    /// As written.
-    pub(crate) text: String,
-    pub(crate) span: Span,
-}
 
 impl Reader<'_> {
     /// The map `grants`.

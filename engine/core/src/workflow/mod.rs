@@ -14,6 +14,7 @@ pub(crate) mod node;
 mod scalar;
 mod rhai;
 mod mentions;
+mod function_calls;
 pub mod template;
 pub(crate) mod reader;
 #[cfg(test)]
@@ -35,13 +36,17 @@ pub mod duration;
 mod cron;
 pub mod inputs;
 pub mod set;
+mod between;
+mod known;
 
 pub use concurrency::CONCURRENCY_FIELDS;
 pub use diagnostic::{Diagnostic, Severity};
 pub use duration::{format_duration, parse_duration};
 pub use format::{FileKind, Unformatted, format};
+pub use function_calls::{FunctionCall, function_calls};
 pub use gates::{Collect, Debounce, Dedupe, Gates, Throttle};
 pub use inputs::{InputKind, InputSpec};
+pub use known::Known;
 pub use mentions::Mentions;
 pub use model::*;
 pub use parse::{Parsed, parse, parse_bytes};

@@ -38,7 +38,7 @@ pub fn parse(id: WorkflowId, source: &str, files: &dyn Fn(&str) -> Result<String
         check::check(source, workflow, &reader.ids, &mut found);
         // A step with errors is not in the model, and what it needs is not known.
         if reader.diagnostics.iter().all(|diagnostic| diagnostic.severity < Severity::Error) {
-            check::unused::check(workflow, &reader.grant_places, &mut found);
+            check::unused::check(workflow, &mut found);
         }
         reader.diagnostics.append(&mut found);
     }
@@ -101,6 +101,7 @@ fn read(id: WorkflowId, source: &str, root: &Node, reader: &mut Reader<'_>) -> O
         inputs: reader.inputs.take(),
         vars,
         grants: fields.value("grants").map(|node| reader.grants(node)).unwrap_or_default(),
+        grant_places: std::mem::take(&mut reader.grant_places),
         concurrency: fields.get("concurrency").and_then(|entry| reader.concurrency(entry)),
         retry: fields.value("retry").and_then(|node| reader.retry(node)),
         timeout: fields.value("timeout").and_then(|node| reader.timeout(node)),

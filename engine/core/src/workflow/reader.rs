@@ -3,10 +3,9 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
-    Block, Expression, InputSpec, OnUnknown, RetryPolicy, Span, Template, codes,
+    Block, Expression, GrantPlace, InputSpec, OnUnknown, RetryPolicy, Span, Template, codes,
     diagnostic::Diagnostic,
     duration::{format_duration, parse_duration},
-    grants::GrantPlace,
     node::{Entry, Node, Scalar, Value, shorten},
     registry::{Field, RETRY_FIELDS, Status},
     template::Expressions,

@@ -153,6 +153,11 @@ impl WorkflowSet {
         found
     }
 
+    /// What is probably a mistake among workflows that can stand side by side: warnings.
+    pub fn warnings(&self) -> Vec<Conflict> {
+        super::between::check(self)
+    }
+
     /// What keeps workflows from standing side by side.
     pub fn conflicts(&self) -> &[Conflict] {
         &self.conflicts

@@ -220,6 +220,13 @@ impl Reader<'_> {
                     .help("put it on the steps that make calls"),
             );
         }
+        if let Some(entry) = fields.get("on_unknown").filter(|_| !matches!(kind.key, "script" | "http" | "woo")) {
+            let message = format!("`on_unknown` has no effect on {}", a_step(kind));
+            self.diagnostics.push(
+                Diagnostic::warning(codes::NO_EFFECT, entry.key_span.clone(), message)
+                    .help("put it on the steps that make calls: nobody can say whether one of those happened"),
+            );
+        }
         Step {
             id: String::new(),
             name: fields.value("name").and_then(|node| self.text("`name`", node)),

@@ -82,11 +82,7 @@ impl Workflow {
         self.triggers
             .iter()
             .flat_map(|trigger| match &trigger.kind {
-                TriggerKind::Http(http) => match &http.auth {
-                    super::HttpAuth::Bearer { secret } => std::slice::from_ref(secret),
-                    super::HttpAuth::Hmac { secrets, .. } | super::HttpAuth::Preset { secrets, .. } => secrets,
-                    super::HttpAuth::None => &[],
-                },
+                TriggerKind::Http(http) => http.auth.secrets(),
                 _ => &[],
             })
             .map(String::as_str)

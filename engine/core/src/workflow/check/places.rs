@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     super::{
-        Expression, Span, Step, StepKind, Template, TextPart, TriggerKind, Workflow, diagnostic::Diagnostic,
+        Expression, Side, Span, Step, StepKind, Template, TextPart, TriggerKind, Workflow, diagnostic::Diagnostic,
         parse::MAX_DIAGNOSTICS, shapes, visit::Code,
     },
     Place,
@@ -178,7 +178,10 @@ impl<'w> Walk<'w> {
             StepKind::Parallel(sides) => sides.iter().for_each(|side| self.block(&side.steps, item)),
             _ => {}
         }
-        let gives = gives(&step.kind);
+        let gives = match &step.kind {
+            StepKind::Parallel(sides) => self.beside(sides),
+            kind => gives(kind),
+        };
         let gives = match &step.output {
             Some(output) => {
                 let mut names = self.names(Some(step), item);
@@ -188,6 +191,13 @@ impl<'w> Walk<'w> {
             None => gives,
         };
         self.outputs.insert(step.id.clone(), gives);
+    }
+
+    /// The last outputs of branches side by side.
+    fn beside(&self, sides: &[Side]) -> Type {
+        let last = |side: &Side| side.steps.last().and_then(|step| self.outputs.get(&step.id)).cloned();
+        let fields = sides.iter().map(|side| (side.name.clone(), last(side).unwrap_or(Type::Any))).collect();
+        Type::Fields("`parallel`", Arc::new(fields))
     }
 
     /// What code sees that stands in a step, or behind all of them.
@@ -319,6 +329,11 @@ fn gives(kind: &StepKind) -> Type {
         StepKind::Emit { .. } => Type::Text,
         StepKind::ForEach(_) => Type::list(Type::Any),
         StepKind::WaitFor(wait) => awaited(&wait.topic),
+        StepKind::Approve(_) => Type::fields(
+            "answer",
+            [("approved", Type::Bool), ("by", Type::Text), ("at", Type::Date), ("comment", Type::Text)],
+        ),
+        StepKind::Call(call) if !call.awaited => Type::Text,
         _ => Type::Any,
     }
 }

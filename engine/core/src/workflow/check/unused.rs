@@ -2,10 +2,7 @@
 //! literally: a computed address, path or topic may be anything.
 
 use super::{
-    super::{
-        GrantedStores, HttpGrant, StoreSelector, Workflow, codes, diagnostic::Diagnostic, grants::GrantPlace,
-        node::shorten, topic,
-    },
+    super::{GrantedStores, HttpGrant, StoreSelector, Workflow, codes, diagnostic::Diagnostic, node::shorten, topic},
     uses::{HttpUse, StoreUse, Uses},
 };
 
@@ -13,12 +10,12 @@ use super::{
 const MAX_NARROWER: usize = 5;
 
 /// Warns of grants that could go, or could say less.
-pub(in super::super) fn check(workflow: &Workflow, places: &[GrantPlace], diagnostics: &mut Vec<Diagnostic>) {
-    if places.is_empty() {
+pub(in super::super) fn check(workflow: &Workflow, diagnostics: &mut Vec<Diagnostic>) {
+    if workflow.grant_places.is_empty() {
         return;
     }
     let uses = Uses::of(workflow);
-    for place in places {
+    for place in &workflow.grant_places {
         let text = shorten(&place.text);
         let (unused, narrower) = match place.list {
             "http" => {

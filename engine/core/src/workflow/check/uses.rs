@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     super::{
-        Script, StepKind, Template, Workflow,
+        Script, Step, StepKind, Template, Workflow,
         rhai::{Token, Tokens},
         topic,
         visit::Code,
@@ -66,11 +66,7 @@ impl Uses {
                 });
             }
             StepKind::Emit { topic, .. } => {
-                let Template::Literal(Json::String(topic)) = topic else {
-                    uses.topics.insert(None);
-                    return;
-                };
-                uses.topics.insert(Some(topic.clone()));
+                uses.topics.insert(known(topic));
             }
             _ => {}
         });
@@ -146,6 +142,26 @@ impl Uses {
         self.stores.insert(StoreUse::Any);
         self.secrets.insert(None);
         self.topics.insert(None);
+    }
+}
+
+fn known(topic: &Template) -> Option<String> {
+    match topic {
+        Template::Literal(Json::String(topic)) => Some(topic.clone()),
+        _ => None,
+    }
+}
+
+/// The topics that a step emits itself; `None` is one that is known only at run time.
+pub(in super::super) fn emitted(step: &Step) -> BTreeSet<Option<String>> {
+    match &step.kind {
+        StepKind::Emit { topic, .. } => BTreeSet::from([known(topic)]),
+        StepKind::Script(script) if script.source.contains("events") => {
+            let mut uses = Uses::default();
+            uses.script(script);
+            uses.topics
+        }
+        _ => BTreeSet::new(),
     }
 }
 
