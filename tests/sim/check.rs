@@ -15,7 +15,7 @@ use crate::{
     goods,
     life::History,
     network::Effect,
-    people,
+    parts, people,
     workflows::{EFFECTS, EITHER, FAILED},
 };
 
@@ -62,6 +62,7 @@ pub(crate) fn check(history: &History, totals: &mut Totals) -> Vec<String> {
     wrong.extend(ends_are_justified(history, totals));
     wrong.extend(counting_is_exact(history));
     wrong.extend(people::check(history));
+    wrong.extend(parts::check(history));
     wrong.extend(goods::doubled(&history.stock).map(|(name, times)| format!("the shop has {name} {times} times")));
     wrong
 }
@@ -107,6 +108,10 @@ fn no_event_is_lost(history: &History) -> Vec<String> {
 fn effects_happen_once(history: &History) -> Vec<String> {
     let mut wrong = Vec::new();
     for (label, effect) in &history.effects {
+        // Of these the parts know how often each may happen.
+        if parts::PREFIXES.iter().any(|name| label.strip_prefix(name).is_some_and(|rest| rest.starts_with('-'))) {
+            continue;
+        }
         if label.starts_with(FAILED) {
             wrong.extend(failure_is_told_once(history, label, effect));
             continue;
@@ -149,6 +154,12 @@ fn ends_are_justified(history: &History, totals: &mut Totals) -> Vec<String> {
     let happened = |label: String| history.effects.contains_key(&label);
     let mut wrong = Vec::new();
     for (row, journal) in &history.runs {
+        if parts::has(row.workflow.as_str()) {
+            if !parts::is_justified(history, row, journal) {
+                wrong.push(format!("{} of {} ended as {:?}: {:?}", row.id, row.workflow, row.status, row.error));
+            }
+            continue;
+        }
         match row.status {
             RunStatus::Succeeded => {
                 let Some(number) = numbers.get(&row.event) else { continue };

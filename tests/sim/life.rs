@@ -26,6 +26,7 @@ use tokio::time::Instant;
 use crate::{
     goods::{Stock, stock},
     network::{Effect, Network},
+    parts,
     people::{Desk, Words, look_after},
     storage::SlowStorage,
     street::{KEY, Line, SHOPS, Street},
@@ -46,6 +47,8 @@ const LOOKS: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(60
 const PEOPLE_PERCENT: u64 = 40;
 /// What people still take up at most while everything comes to rest.
 const LAST_LOOKS: u64 = 40;
+/// In each hundred moments of a life, those in which a person answers a question or cancels a run.
+const PARTS_PERCENT: u64 = 25;
 /// A store is added in so many tries at most: the disk refuses now and then.
 const TRIES_TO_CONNECT: u32 = 20;
 /// 2026-11-21, when the first life begins.
@@ -68,6 +71,8 @@ pub(crate) struct History {
     /// Exchanges with shops.
     pub(crate) exchanges: usize,
     pub(crate) crashes: u64,
+    pub(crate) settings: parts::Settings,
+    pub(crate) parts: parts::Seen,
     /// What was left when time was over, if anything was.
     pub(crate) unsettled: Option<String>,
     pub(crate) trace: Vec<String>,
@@ -114,6 +119,8 @@ pub(crate) fn simulate(seed: u64) -> History {
     let network = Network::new(random.draw(), honours_keys);
     let street = Street::new(random.draw());
     let vault = Arc::new(Vault::in_memory().expect("a vault"));
+    let settings = parts::Settings::new(&mut random);
+    let parts = Arc::new(Mutex::new(parts::Seen::default()));
     let lives = FEWEST_LIVES + random.below(MOST_LIVES - FEWEST_LIVES + 1);
     let shops = Arc::new(Mutex::new(Shops::default()));
     let words = Arc::new(Mutex::new(Words::new()));
@@ -125,6 +132,7 @@ pub(crate) fn simulate(seed: u64) -> History {
         let last = life == lives;
         let length = random.between(Duration::ZERO, LONGEST_LIFE);
         let life_seed = random.draw();
+        let begun = now;
         let lived = runtime.block_on(async {
             let clock = Arc::new(SimClock { begun: now, start: Instant::now() });
             let world = World {
@@ -133,6 +141,8 @@ pub(crate) fn simulate(seed: u64) -> History {
                 vault: &vault,
                 shops: &shops,
                 words: &words,
+                parts: &parts,
+                settings: &settings,
                 honours_keys,
                 seed: life_seed,
             };
@@ -146,6 +156,9 @@ pub(crate) fn simulate(seed: u64) -> History {
             clock.now()
         });
         drop(runtime);
+        parts.lock().lives.push((begun, lived));
+        let wrong = look_at_slots(&disk, settings.limit);
+        parts.lock().wrong.extend(wrong.into_iter().map(|wrong| format!("after life {life}: {wrong}")));
         shops.lock().trace.push(format!("life {life} ends at {lived}"));
         let longest = STANDSTILLS[usize::from(random.percent(10))];
         now = lived.plus(random.between(Duration::ZERO, longest));
@@ -164,6 +177,8 @@ pub(crate) fn simulate(seed: u64) -> History {
         trace.push(serde_json::to_string(row).expect("JSON"));
         trace.extend(journal.iter().map(|entry| serde_json::to_string(entry).expect("JSON")));
     }
+    let parts = std::mem::take(&mut *parts.lock());
+    trace.push(format!("{parts:?}"));
     let (accepted, updated, effects) = (shops.accepted, shops.updated, network.effects());
     let crashes = lives - 1;
     History {
@@ -179,9 +194,17 @@ pub(crate) fn simulate(seed: u64) -> History {
         stock,
         exchanges,
         crashes,
+        settings,
+        parts,
         unsettled,
         trace,
     }
+}
+
+/// The disk as the crash left it: no task of the engine is there any more.
+fn look_at_slots(disk: &Arc<MemoryStorage>, limit: u32) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(parts::slots_at_rest(&disk.share(), limit))
 }
 
 struct World<'a> {
@@ -191,6 +214,8 @@ struct World<'a> {
     vault: &'a Arc<Vault>,
     shops: &'a Arc<Mutex<Shops>>,
     words: &'a Arc<Mutex<Words>>,
+    parts: &'a Arc<Mutex<parts::Seen>>,
+    settings: &'a parts::Settings,
     honours_keys: bool,
     seed: u64,
 }
@@ -212,12 +237,12 @@ async fn live(world: World<'_>, disk: Arc<MemoryStorage>, clock: Arc<SimClock>, 
         vault: world.vault.clone(),
         options: Options::default(),
     };
-    let engine = Engine::start(parts, workflows(world.honours_keys)).await.expect("the engine starts");
+    let engine = Engine::start(parts, workflows(world.honours_keys, world.settings)).await.expect("the engine starts");
     connect(&engine).await;
     let desk = Desk { engine: &engine, disk: &disk, network: world.network, words: world.words };
     if last {
-        take_rest(&engine, &mut random, world.shops).await;
-        return settle(&desk, &mut random).await;
+        take_rest(&engine, &mut random, &world).await;
+        return settle(&desk, &mut random, world.parts).await;
     }
     loop {
         let wait = random.between(Duration::ZERO, Duration::from_millis(1500));
@@ -225,9 +250,12 @@ async fn live(world: World<'_>, disk: Arc<MemoryStorage>, clock: Arc<SimClock>, 
         if random.percent(PEOPLE_PERCENT) {
             look_after(&desk, &mut random).await;
         }
-        let next = choose(&mut world.shops.lock(), &mut random);
+        if random.percent(PARTS_PERCENT) {
+            parts::take_part(&engine, &disk, world.parts, &mut random).await;
+        }
+        let next = choose(&world, &mut random);
         if let Some((number, topic)) = next {
-            send(&engine, number, topic, world.shops).await;
+            send(&engine, number, topic, &world).await;
         }
     }
 }
@@ -252,9 +280,15 @@ async fn connect(engine: &Engine) {
 }
 
 /// Something that was not acknowledged, a new order, or a change of an accepted one.
-fn choose(shops: &mut Shops, random: &mut Random) -> Option<(u64, &'static str)> {
+fn choose(world: &World<'_>, random: &mut Random) -> Option<(u64, &'static str)> {
+    let mut shops = world.shops.lock();
     if let Some(again) = shops.unsent.pop() {
         return Some(again);
+    }
+    if random.percent(60)
+        && let Some(part) = parts::choose(&mut world.parts.lock(), random)
+    {
+        return Some(part);
     }
     if random.percent(40) && !shops.accepted.is_empty() {
         let number = 1 + random.below(shops.next);
@@ -267,18 +301,22 @@ fn choose(shops: &mut Shops, random: &mut Random) -> Option<(u64, &'static str)>
 }
 
 /// Posts one event as the door would: in the list of the unacknowledged until storage said yes.
-async fn send(engine: &Engine, number: u64, topic: &'static str, shops: &Arc<Mutex<Shops>>) {
-    shops.lock().unsent.push((number, topic));
-    let store: StoreId = format!("shop-{}", number % 3).parse().expect("an id");
-    let data = to_raw_value(&json!({ "id": number, "total": number * 10 })).expect("JSON");
+async fn send(engine: &Engine, number: u64, topic: &'static str, world: &World<'_>) {
+    world.shops.lock().unsent.push((number, topic));
+    let is_order = topic.starts_with("order.");
+    let shop = if is_order { number % 3 } else { parts::shop(topic, number) };
+    let store: StoreId = format!("shop-{shop}").parse().expect("an id");
+    let data = if is_order { json!({ "id": number, "total": number * 10 }) } else { parts::data(number) };
+    let data = to_raw_value(&data).expect("JSON");
     let mut dedupe = [0; 32];
     dedupe[..8].copy_from_slice(&number.to_be_bytes());
-    dedupe[8] = topic.len() as u8;
-    let source = Source::Woo { webhook: "4".into(), delivery: "d".into() };
+    dedupe[8..8 + topic.len()].copy_from_slice(topic.as_bytes());
+    let woo = Source::Woo { webhook: "4".into(), delivery: "d".into() };
+    let source = if is_order { woo } else { Source::Api };
     let store = Some(store);
     let incoming = Incoming { topic: topic.into(), store, source, data: data.into(), dedupe: Some(dedupe) };
     let outcome = engine.accept(incoming).await;
-    let mut shops = shops.lock();
+    let mut shops = world.shops.lock();
     let shown = match &outcome {
         Ok(accepted) => format!("{} {}", accepted.id, accepted.duplicate),
         Err(error) => error.to_string(),
@@ -286,23 +324,23 @@ async fn send(engine: &Engine, number: u64, topic: &'static str, shops: &Arc<Mut
     shops.trace.push(format!("{} {topic} {number}: {shown}", engine.now()));
     let Ok(accepted) = outcome else { return };
     shops.unsent.retain(|one| *one != (number, topic));
-    if topic == "order.created" {
-        shops.accepted.insert(number, accepted.id);
-    } else {
-        shops.updated.insert(number);
+    match topic {
+        "order.created" => drop(shops.accepted.insert(number, accepted.id)),
+        "order.updated" => drop(shops.updated.insert(number)),
+        _ => drop(world.parts.lock().accepted.insert((topic, number), accepted.id)),
     }
 }
 
-async fn take_rest(engine: &Engine, random: &mut Random, shops: &Arc<Mutex<Shops>>) {
+async fn take_rest(engine: &Engine, random: &mut Random, world: &World<'_>) {
     loop {
-        let again = shops.lock().unsent.pop();
+        let again = world.shops.lock().unsent.pop();
         let Some((number, topic)) = again else { return };
         tokio::time::sleep(random.between(Duration::ZERO, Duration::from_millis(50))).await;
-        send(engine, number, topic, shops).await;
+        send(engine, number, topic, world).await;
     }
 }
 
-async fn settle(desk: &Desk<'_>, random: &mut Random) -> Lived {
+async fn settle(desk: &Desk<'_>, random: &mut Random, parts: &Arc<Mutex<parts::Seen>>) -> Lived {
     let (engine, disk) = (desk.engine, desk.disk);
     let begun = Instant::now();
     let (mut unsettled, mut looks) = (None, random.below(LAST_LOOKS));
@@ -312,14 +350,19 @@ async fn settle(desk: &Desk<'_>, random: &mut Random) -> Lived {
             looks -= 1;
             // What they leave at last stays as it is.
             let _nothing_stopped = look_after(desk, random).await;
+            if random.percent(PARTS_PERCENT) {
+                parts::take_part(engine, disk, parts, random).await;
+            }
         }
         let counts = engine.counts().await.expect("counts");
         let [queued, running, waiting, ..] = counts.runs;
-        unsettled = (queued + running + waiting + counts.inbox + counts.outbox > 0).then(|| format!("{counts:?}"));
+        let left = queued + running + waiting + counts.inbox + counts.outbox + engine.held_count();
+        unsettled = (left > 0).then(|| format!("{counts:?}"));
         if unsettled.is_none() && random.percent(30) {
             break;
         }
     }
+    parts::look_back(engine, disk, parts).await;
     let mut runs = Vec::new();
     let mut cursor: Option<String> = None;
     loop {

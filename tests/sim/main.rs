@@ -10,6 +10,7 @@ mod check;
 mod goods;
 mod life;
 mod network;
+mod parts;
 mod people;
 mod storage;
 mod street;

@@ -184,13 +184,20 @@ fn given_up_stays_so(row: &RunRow, journal: &[Entry]) -> Option<String> {
             What::FailRequested { .. } => given_up = true,
             What::RunFinished { .. } => ended = true,
             What::RunRetried { .. } if ended => (given_up, ended) = (false, false),
-            What::StepStarted { path, .. } if given_up && !path.as_str().starts_with("on_failure/") => {
+            What::StepStarted { path, .. } if given_up && is_main(path) => {
                 return Some(format!("{}: `{path}` begins although the run was given up", row.id));
             }
             _ => {}
         }
     }
     // In doubt about its `on_failure`, it is parked again.
-    let is_fine = !given_up || matches!(row.status, RunStatus::Failed | RunStatus::Parked);
+    let cancelled = row.status == RunStatus::Cancelled
+        && journal.iter().any(|entry| matches!(entry.what, What::CancelRequested { .. }));
+    let is_fine = !given_up || cancelled || matches!(row.status, RunStatus::Failed | RunStatus::Parked);
     (!is_fine).then(|| format!("{} was given up and is {:?}", row.id, row.status))
+}
+
+/// A step of the run's main part: whatever handles its end stands below a name of its own.
+fn is_main(path: &StepPath) -> bool {
+    !["on_failure/", "on_cancel/", "undo/"].iter().any(|part| path.as_str().starts_with(part))
 }

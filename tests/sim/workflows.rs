@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use cartwright_run::{Definition, Loaded};
 
-use crate::goods;
+use crate::{goods, parts};
 
 /// Calls before, in and after scripts, loops, sleeps, counting, an emitted event.
 const ORDERS: &str = r#"
@@ -107,24 +107,25 @@ pub(crate) const FAILED: &str = "failed";
 pub(crate) const EITHER: [[&str; 2]; 2] = [["came", "late"], ["stepcame", "steplate"]];
 
 /// The workflows, as the loader would bring them.
-pub(crate) fn workflows(idempotent: bool) -> Vec<Loaded> {
-    [
+pub(crate) fn workflows(idempotent: bool, settings: &parts::Settings) -> Vec<Loaded> {
+    let fixed = [
         ("orders", ORDERS),
         ("done", DONE),
         ("waits", WAITS),
         ("waits-step", WAITS_STEP),
         ("shop-steps", goods::STEPS),
         ("shop-script", goods::SCRIPT),
-    ]
-    .into_iter()
-    .map(|(id, text)| {
+    ];
+    let fixed = fixed.map(|(id, text)| (id, text.to_owned()));
+    let load = |(id, text): (&str, String)| {
         let source = text
             .replace("IDEMPOTENT", if idempotent { "idempotent: true" } else { "name: once" })
+            .replace("UNDOES", if idempotent { "idempotent: true" } else { "" })
             .replace("OPTIONS", if idempotent { ", #{ idempotent: true }" } else { "" });
         let definition = Definition { id: id.parse().expect("an id"), source, files: BTreeMap::new() };
         let (workflow, diagnostics) = definition.parse();
         let workflow = workflow.unwrap_or_else(|| panic!("{id}: {diagnostics:?}"));
         Loaded { definition, workflow }
-    })
-    .collect()
+    };
+    fixed.into_iter().chain(parts::texts(settings)).map(load).collect()
 }
