@@ -62,6 +62,13 @@ steps:
   - { id: ask, approve: "Well?" }
 "#;
 
+/// Signed by schemes that have names, with secrets of their own.
+const STRIPE: &str = "on: { http: { path: /stripe, auth: { stripe: { secrets: [stripe_secret, stripe_next] } } } }\nsteps: [{ id: see, script: event.data.note }]\n";
+const GITHUB: &str = "on: { http: { path: /github, auth: github } }\nsteps: [{ id: see, script: event.data.note }]\n";
+const STRIPE_SECRET: &str = "whsec_made0up0stripe0Jk3l0Qz9";
+const STRIPE_NEXT: &str = "whsec_made0up0stripe0next0Vb7m";
+const GITHUB_SECRET: &str = "made-up github secret 5d&e\"1c";
+
 /// A secret in every form it may take, each long enough to mean something.
 fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
     let mut forms = vec![secret.to_vec(), hex::encode(secret).into(), hex::encode_upper(secret).into()];
@@ -245,6 +252,28 @@ fn knock(engine: &Engine, seen: &mut Seen, first: u64) -> String {
     good.json()["event"].as_str().expect("an event").to_owned()
 }
 
+/// Requests signed by Stripe's and GitHub's schemes: well, with the next secret, wrongly, and not at all.
+fn knock_signed(engine: &Engine, seen: &mut Seen) {
+    let body = json!({ "id": "evt_1", "note": MARKER }).to_string();
+    let now = std::time::UNIX_EPOCH.elapsed().expect("after 1970").as_secs();
+    let stripe = |secret: &str| format!("t={now},v1={}", sign::hex(format!("{now}.{body}").as_bytes(), secret));
+    let github = |secret: &str| format!("sha256={}", sign::hex(body.as_bytes(), secret));
+    let cases = [
+        ("/hooks/stripe", "Stripe-Signature", stripe(STRIPE_SECRET), 202),
+        ("/hooks/stripe", "Stripe-Signature", stripe(STRIPE_NEXT), 202),
+        ("/hooks/stripe", "Stripe-Signature", stripe("other"), 401),
+        ("/hooks/stripe", "Stripe-Signature", format!("t={now},v1=zz"), 401),
+        ("/hooks/github", "X-Hub-Signature-256", github(GITHUB_SECRET), 202),
+        ("/hooks/github", "X-Hub-Signature-256", github("other"), 401),
+    ];
+    for (path, header, signature, status) in cases {
+        let request = Request::new("POST", path).header("Content-Type", "application/json").header(header, &signature);
+        let answer = once(engine.address(), &request.body(body.clone())).expect("an answer");
+        assert_eq!(answer.status, status, "{path} {signature}: {}", answer.text());
+        seen.add("signed", format!("{} {:?} {}", answer.status, answer.headers, answer.text()));
+    }
+}
+
 /// What links to approvals end in, of all messages that were sent.
 fn links(sink: &Sink) -> Vec<String> {
     let told = sink.received().into_iter().filter(|request| request.path == "/told");
@@ -296,7 +325,8 @@ fn look(engine: &Engine, seen: &mut Seen, run: &Value, event: &str) {
 #[test]
 fn no_secret_is_in_anything_that_is_written_said_or_answered() {
     let sink = sink();
-    let mut engine = Engine::new(&[("secret.yaml", &with_sink(WORKFLOW, &sink))]);
+    let workflow = with_sink(WORKFLOW, &sink);
+    let mut engine = Engine::new(&[("secret.yaml", &workflow), ("stripe.yaml", STRIPE), ("github.yaml", GITHUB)]);
     engine.variable("CARTWRIGHT_LOG", "trace");
     engine.variable("RUST_LOG", "trace");
     engine.variable("CARTWRIGHT_BACKUP_PASSPHRASE", PASSPHRASE);
@@ -307,6 +337,11 @@ fn no_secret_is_in_anything_that_is_written_said_or_answered() {
     seen.add("store add", text(&engine.command(&[&add[..], &["--webhook-secret", WEBHOOK]].concat())));
     seen.add("store add again", text(&engine.command(&add)));
     seen.add("secret set", text(&engine.command_with_input(&["secret", "set", "api_key"], NAMED)));
+    for (name, value) in
+        [("stripe_secret", STRIPE_SECRET), ("stripe_next", STRIPE_NEXT), ("github_secret", GITHUB_SECRET)]
+    {
+        seen.add("secret set", text(&engine.command_with_input(&["secret", "set", name], value)));
+    }
     let first_master = fs::read_to_string(engine.data().join("master.key")).expect("a key");
 
     engine.start();
@@ -317,6 +352,7 @@ fn no_secret_is_in_anything_that_is_written_said_or_answered() {
     assert!(received.iter().any(|request| request.header("x-key") == Some(NAMED)), "it arrives where it is sent");
     assert!(received.iter().any(|request| request.path.starts_with("/wp-json")), "the shop was asked");
     open_link(&engine, &mut seen, &links(&sink)[0]);
+    knock_signed(&engine, &mut seen);
     look(&engine, &mut seen, &run, &event);
     seen.add("store add", text(&engine.command(&["store", "add", "shop", "--webhook-secret", NEW_WEBHOOK])));
 
@@ -362,6 +398,7 @@ fn no_secret_is_in_anything_that_is_written_said_or_answered() {
     let raw = |hex: &str| hex::decode(hex.trim()).expect("hex");
     let mut secrets: Vec<Vec<u8>> =
         [NAMED, WEBHOOK, NEW_WEBHOOK, REST_KEY, REST_SECRET, PASSPHRASE, &token, &basic].map(Into::into).into();
+    secrets.extend([STRIPE_SECRET, STRIPE_NEXT, GITHUB_SECRET].map(|secret| secret.as_bytes().to_vec()));
     for master in [&first_master, &last_master] {
         secrets.extend([master.trim().as_bytes().to_vec(), raw(master)]);
     }

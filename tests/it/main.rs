@@ -28,6 +28,7 @@ mod demo;
 mod access;
 mod live;
 mod crash;
+mod killed;
 mod store_crash;
 mod store_test;
 mod journals;

@@ -36,7 +36,7 @@ use crate::{
 const FEWEST_LIVES: u64 = 2;
 const MOST_LIVES: u64 = 7;
 const LONGEST_LIFE: Duration = Duration::from_secs(20);
-const ORDERS: u64 = 12;
+const ORDERS: u64 = 8;
 /// How long nobody starts the engine again: mostly a moment, now and then hours.
 const STANDSTILLS: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(8 * 3600)];
 /// In virtual time; retries, waits and outages of a whole history end well before.

@@ -226,7 +226,8 @@ fn children_do_their_part(history: &History) -> Vec<String> {
             let mut most = 0;
             for (row, journal) in runs_of(history, "part") {
                 let data = history.events.iter().find(|stored| stored.event.id == row.event);
-                let data = data.and_then(|stored| serde_json::from_str::<serde_json::Value>(stored.event.data.get()).ok());
+                let data =
+                    data.and_then(|stored| serde_json::from_str::<serde_json::Value>(stored.event.data.get()).ok());
                 if data.is_some_and(|data| data["n"] == called) {
                     most += 1 + journal.iter().filter_map(|entry| generation(&entry.what)).max().unwrap_or(0) as usize;
                 }

@@ -115,7 +115,8 @@ fn told<'h>(history: &'h History, workflow: &'h str) -> Result<Told<'h>, String>
 fn each_event_is_in_one_run(told: &Told<'_>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (event, _, number, outcome) in &told.outcomes {
-        let having: Vec<_> = told.runs.iter().filter(|(_, events)| events.contains(event)).map(|(run, _)| *run).collect();
+        let having: Vec<_> =
+            told.runs.iter().filter(|(_, events)| events.contains(event)).map(|(run, _)| *run).collect();
         let fine = match outcome {
             MatchOutcome::Duplicate { .. } => having.is_empty(),
             // The run has the last of the burst.

@@ -31,22 +31,27 @@ use crate::life::History;
 /// What is sent, and how many of each.
 const TOPICS: [(&str, u64); 5] = [("slot.go", 10), ("gate.go", 10), ("call.go", 4), ("ask.go", 4), ("ask.news", 4)];
 /// Workflows of this module; those of the schedules are looked at by their events.
-const NAMES: [&str; 9] = [
-    "slots",
-    "gate-dedupe",
-    "gate-debounce",
-    "gate-collect",
-    "gate-throttle",
-    "gate-all",
-    "caller",
-    "part",
-    "asks",
-];
+const NAMES: [&str; 9] =
+    ["slots", "gate-dedupe", "gate-debounce", "gate-collect", "gate-throttle", "gate-all", "caller", "part", "asks"];
 
 /// What the names of these workflows' effects begin with.
 pub(crate) const PREFIXES: [&str; 16] = [
-    "slot", "slotend", "slotcancel", "hold1", "hold2", "hold3", "unhold1", "unhold2", "unhold3", "callfailed", "callcancel",
-    "child", "childcancel", "yes", "no", "askcancel",
+    "slot",
+    "slotend",
+    "slotcancel",
+    "hold1",
+    "hold2",
+    "hold3",
+    "unhold1",
+    "unhold2",
+    "unhold3",
+    "callfailed",
+    "callcancel",
+    "child",
+    "childcancel",
+    "yes",
+    "no",
+    "askcancel",
 ];
 
 /// What the seed says of the workflows.
@@ -67,7 +72,8 @@ impl Settings {
             limit: 1 + u32::try_from(random.below(2)).unwrap_or(0),
             on_limit,
             scope: ["store", "workflow"][random.below(2) as usize],
-            holds: random.percent(50),
+            // A run that waits without a slot could not be replaced: the checker refuses it.
+            holds: random.percent(50) || on_limit == "replace",
             queue_max: (on_limit == "queue" && random.percent(30)).then_some(2),
         }
     }

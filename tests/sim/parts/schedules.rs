@@ -38,7 +38,9 @@ pub(super) fn check(history: &History) -> Vec<String> {
                 wrong.push(format!("{workflow} of {due} has {runs} runs"));
             }
         }
-        wrong.extend(times.iter().filter(|(_, count)| **count > 1).map(|(at, _)| format!("{workflow}: {at:?} came twice")));
+        wrong.extend(
+            times.iter().filter(|(_, count)| **count > 1).map(|(at, _)| format!("{workflow}: {at:?} came twice")),
+        );
         let stores = if *workflow == "hour-stores" { SHOPS } else { 1 };
         for due in hours(history) {
             let count = times.keys().filter(|(at, _)| *at == due).count();
@@ -91,7 +93,9 @@ fn expected(history: &History, workflow: &str, due: Timestamp) -> Expected {
         "hour-none" => Expected::Never,
         "hour-one" => {
             let missed = |life: &(Timestamp, Timestamp)| due.plus(LATE) <= life.0;
-            let is_last = |life: &(Timestamp, Timestamp)| missed(life) && life.0.since(due) < LATE + Duration::from_millis(HOUR as u64);
+            let is_last = |life: &(Timestamp, Timestamp)| {
+                missed(life) && life.0.since(due) < LATE + Duration::from_millis(HOUR as u64)
+            };
             let on_time = lives.iter().any(|life| due < life.0 && !missed(life));
             let long = lives.iter().filter(is_long).any(|life| is_last(life) || (due < life.0 && !missed(life)));
             match (lives.iter().any(is_last) || on_time, long) {
