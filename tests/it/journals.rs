@@ -208,11 +208,21 @@ impl Pure {
     /// Goes on from a prefix of the journal to rest, with outcomes from the entries after it.
     pub(crate) fn go_on(&self, journal: &[Entry], cut: usize) -> RunState {
         let state = fold(&journal[..cut]).expect("a prefix is a journal").expect("not empty");
-        self.drive(state, outcomes(&journal[cut..])).0
+        self.drive_with(state, outcomes(&journal[cut..]), people(&journal[cut..])).0
     }
 
     /// From a state to rest; the last state and the entries on the way.
-    pub(crate) fn drive(&self, mut state: RunState, mut outcomes: Outcomes) -> (RunState, Vec<Entry>) {
+    pub(crate) fn drive(&self, state: RunState, outcomes: Outcomes) -> (RunState, Vec<Entry>) {
+        self.drive_with(state, outcomes, VecDeque::new())
+    }
+
+    /// The same, with what people said on the way.
+    fn drive_with(
+        &self,
+        mut state: RunState,
+        mut outcomes: Outcomes,
+        mut people: VecDeque<Input>,
+    ) -> (RunState, Vec<Entry>) {
         let at = state.len;
         let mut entries = Vec::new();
         let mut inputs = VecDeque::from([Input::Resume { under_way: BTreeSet::new() }]);
@@ -220,6 +230,7 @@ impl Pure {
             let input = match inputs.pop_front() {
                 Some(input) => input,
                 None if matches!(state.phase, Phase::Ended { .. } | Phase::Parked { .. }) => return (state, entries),
+                None if let Some(said) = said(&state, &mut outcomes, &mut people) => said,
                 None => {
                     let ((path, kind), _) =
                         state.timers.iter().min_by_key(|(_, due)| **due).expect("it waits for a time");
@@ -310,13 +321,44 @@ fn outcomes(entries: &[Entry]) -> Outcomes {
     outcomes
 }
 
+/// What people said from here on: their answers, and that the run shall end.
+fn people(entries: &[Entry]) -> VecDeque<Input> {
+    let said = |entry: &Entry| match &entry.what {
+        What::ApprovalGiven { path, approved, by: Some(by), comment } => {
+            let (path, by, comment) = (path.clone(), by.clone(), comment.clone());
+            Some(Input::Approve { path, approved: *approved, by, comment })
+        }
+        What::CancelRequested { by } => Some(Input::Cancel { by: by.clone() }),
+        _ => None,
+    };
+    entries.iter().filter_map(said).collect()
+}
+
+/// What comes to a run that waits from outside of it: a person's word, the event it waits for, the end of a run it called.
+fn said(state: &RunState, outcomes: &mut Outcomes, people: &mut VecDeque<Input>) -> Option<Input> {
+    let mut recorded = |path: &StepPath, index: u32| outcomes.get_mut(&(path.clone(), index))?.pop_front();
+    for (path, index) in &state.waits {
+        if let Some(outcome) = recorded(path, *index) {
+            return Some(Input::Call { path: path.clone(), index: *index, outcome });
+        }
+    }
+    for (path, child) in &state.children {
+        if let Some(outcome) = recorded(path, 0) {
+            return Some(Input::Child { path: path.clone(), child: child.clone(), outcome });
+        }
+    }
+    people.pop_front()
+}
+
 /// What must be equal however often the run was interrupted: all but the times.
 pub(crate) fn essence(state: &RunState) -> Json {
     let mut row = serde_json::to_value(state.row()).expect("JSON");
     row["finished"] = Json::Null;
     let output = if let Phase::Ended { output, .. } = &state.phase { output.clone() } else { Json::Null };
     let steps: BTreeMap<&String, &Json> = state.visible.iter().map(|(id, result)| (id, result.json())).collect();
-    json!({ "row": row, "output": output, "steps": steps })
+    let responded = state.responded.as_ref().map(StepPath::as_str);
+    let undone: Vec<&str> = state.undos.undone().iter().map(StepPath::as_str).collect();
+    json!({ "row": row, "output": output, "steps": steps, "responded": responded, "undone": undone })
 }
 
 #[test]
@@ -335,6 +377,149 @@ fn a_journal_cut_after_any_entry_leads_to_the_same_end() {
 
         let pure = Pure::new(id, &text, engine.get(&format!("/api/v1/events/{event}")));
         assert_eq!(whole.version, pure.workflow.version, "{id}: the version is the content's hash");
+        for cut in 1..=journal.len() {
+            let last = &journal[cut - 1].what;
+            assert_eq!(essence(&pure.go_on(&journal, cut)), essence(&whole), "{id} cut after entry {cut}: {last:?}");
+        }
+    }
+}
+
+/// What somebody does when the run waits.
+#[derive(Debug, Clone, Copy)]
+enum Then {
+    Approve,
+    Update,
+    Cancel,
+    Nothing,
+}
+
+/// Runs to which something comes from outside.
+const WAITING: &[(&str, &str, Then, &str)] = &[
+    (
+        "waits",
+        "succeeded",
+        Then::Update,
+        r#"
+on: { woo: [order.created] }
+grants: { http: ["127.0.0.1"] }
+steps:
+  - id: wait
+    wait_for: { event: order.updated, if: incoming.data.id == event.data.id, timeout: 1h, lookback: 1m }
+  - id: script
+    script: |
+      let seen = http::put("http://SINK/seen", #{ id: steps.wait.output.data.id });
+      let late = events::wait_for(#{ event: "never", timeout: "20ms" });
+      if late == () { seen.status } else { 0 }
+"#,
+    ),
+    (
+        "asks",
+        "succeeded",
+        Then::Approve,
+        r#"
+on: { woo: [order.created] }
+grants: { http: ["127.0.0.1"] }
+steps:
+  - id: sides
+    parallel:
+      people:
+        - { id: ask, approve: "Order ${{ event.data.id }}?", timeout: 1h, output: output.approved }
+        - { id: told, http: PUT http://SINK/told, body: { yes: "${{ steps.ask.output }}" } }
+      time:
+        - { id: nobody, approve: "Anybody?", timeout: 10ms, output: output.approved }
+  - { id: last, script: steps.sides.output.time }
+"#,
+    ),
+    (
+        "cancelled",
+        "cancelled",
+        Then::Cancel,
+        r#"
+on: { woo: [order.created] }
+undo_on_failure: true
+grants: { http: ["127.0.0.1"] }
+steps:
+  - { id: lock, http: PUT http://SINK/lock, undo: { http: PUT http://SINK/never } }
+  - { id: nap, sleep: 1h }
+on_cancel:
+  - { id: unlock, http: PUT http://SINK/unlock, body: { why: "${{ failure.code }}" } }
+  - { id: note, script: "1 + 1" }
+"#,
+    ),
+    (
+        "undoes",
+        "failed",
+        Then::Nothing,
+        r#"
+on: { woo: [order.created] }
+undo_on_failure: true
+grants: { http: ["127.0.0.1"] }
+steps:
+  - id: each
+    for_each: "[1, 2]"
+    steps:
+      - { id: hold, http: "PUT http://SINK/hold-${{ item }}", undo: { http: "PUT http://SINK/unhold-${{ item }}" } }
+  - id: ask
+    call: counts
+    with: { n: 3 }
+  - id: note
+    script: steps.ask.output
+    undo: { script: "http::put(\"http://SINK/unnote\", #{ was: output })" }
+  - { id: bad, call: counts, with: { n: -1 } }
+on_failure:
+  - { id: tell, http: PUT http://SINK/failed, body: { step: "${{ failure.step }}" } }
+"#,
+    ),
+    (
+        "responds",
+        "succeeded",
+        Then::Nothing,
+        r#"
+on: { woo: [order.created] }
+concurrency: { key: "${{ event.data.id }}", hold_while_waiting: false }
+grants: { http: ["127.0.0.1"] }
+steps:
+  - { id: say, respond: { status: 201, headers: { X-Answer: "1" }, body: { id: "${{ event.data.id }}" } } }
+  - { id: nap, sleep: 10ms }
+  - { id: again, respond: { body: "too late" } }
+  - { id: more, http: PUT http://SINK/more }
+"#,
+    ),
+];
+const COUNTS: &str = r#"
+on: { manual: { inputs: { n: { type: integer, required: true } } } }
+steps:
+  - if: inputs.n < 0
+    fail: as wanted
+  - script: inputs.n + 1
+"#;
+
+#[test]
+fn a_journal_of_a_run_that_waits_for_others_is_cut_after_any_entry_too() {
+    let sink = Sink::start(Keys::Honoured);
+    for (id, status, then, text) in WAITING {
+        let text = with_sink(text, &sink);
+        let engine = Engine::running(&[(&format!("{id}.yaml"), &text), ("counts.yaml", COUNTS)]);
+        let event = engine.order("order.created", &orders::body(1, &mut Random::new(1)));
+        if !matches!(then, Then::Nothing) {
+            let run = engine.run_of(&event, "waiting")["id"].as_str().expect("an id").to_owned();
+            let target = match then {
+                Then::Approve => format!("/api/v1/runs/{run}/approvals/sides.0%2Fask"),
+                _ => format!("/api/v1/runs/{run}/cancel"),
+            };
+            match then {
+                Then::Update => drop(engine.order("order.updated", &orders::body(1, &mut Random::new(1)))),
+                Then::Approve => {
+                    let said = engine.api("POST", &target, Some(&json!({ "approved": true })));
+                    assert!(said.status < 300, "{}", said.text());
+                }
+                _ => assert!(engine.api("POST", &target, Some(&json!({}))).status < 300),
+            }
+        }
+        let run = engine.run_of(&event, status);
+        let journal: Vec<Entry> = serde_json::from_value(run["journal"].clone()).expect("the journal's entries");
+        let whole = fold(&journal).expect("a legal journal").expect("not empty");
+        let pure = Pure::new(id, &text, engine.get(&format!("/api/v1/events/{event}")));
         for cut in 1..=journal.len() {
             let last = &journal[cut - 1].what;
             assert_eq!(essence(&pure.go_on(&journal, cut)), essence(&whole), "{id} cut after entry {cut}: {last:?}");

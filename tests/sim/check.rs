@@ -30,15 +30,16 @@ pub(crate) struct Totals {
     exchanges: u64,
     words: [u64; 4],
     failed: u64,
+    parts: parts::Counted,
 }
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { events, runs, effects, crashes, doubts, exchanges, words, failed } = self;
+        let Self { events, runs, effects, crashes, doubts, exchanges, words, failed, parts } = self;
         write!(f, "{crashes} crashes, {events} events, {runs} runs, {effects} effects, {doubts} in doubt, ")?;
         let [done, not_done, given_up, gone_on] = words;
         write!(f, "{exchanges} lines from shops; people said {done} done, {not_done} not done, {given_up} given up, ")?;
-        write!(f, "{gone_on} go on; {failed} runs failed")
+        write!(f, "{gone_on} go on; {failed} runs failed; {parts}")
     }
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn check(history: &History, totals: &mut Totals) -> Vec<String> {
     totals.runs += history.runs.len() as u64;
     totals.effects += history.effects.len() as u64;
     totals.crashes += history.crashes;
+    totals.parts.add(history);
     totals.exchanges += history.exchanges as u64;
     for (total, more) in totals.words.iter_mut().zip(people::counted(history)) {
         *total += more;

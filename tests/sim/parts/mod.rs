@@ -7,9 +7,10 @@ mod people;
 mod schedules;
 mod slots;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use cartwright_core::{
+    event::MatchOutcome,
     id::EventId,
     run::{
         entry::{Entry, What},
@@ -18,7 +19,7 @@ use cartwright_core::{
     time::Timestamp,
 };
 use cartwright_run::Engine;
-use cartwright_storage::{MemoryStorage, Storage, Table};
+use cartwright_storage::{MemoryStorage, Storage, StoredEvent, Table};
 use cartwright_tests::random::Random;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -119,11 +120,15 @@ pub(crate) fn choose(seen: &mut Seen, random: &mut Random) -> Option<(u64, &'sta
 
 /// The shop that an event is about: gates have keys of their own for each.
 pub(crate) fn shop(topic: &str, number: u64) -> u64 {
-    if topic == "gate.go" { 0 } else { number % 3 }
+    match topic {
+        "gate.go" => 0,
+        "slot.go" => number % 2,
+        _ => number % 3,
+    }
 }
 
 pub(crate) fn data(number: u64) -> Value {
-    json!({ "n": number, "key": number % 2, "pair": number / 2, "fails": number.is_multiple_of(3) })
+    json!({ "n": number, "key": number % 2, "pair": number / 2, "group": number / 8, "fails": number.is_multiple_of(3) })
 }
 
 /// What is left when everything has come to rest.
@@ -149,6 +154,62 @@ pub(crate) fn check(history: &History) -> Vec<String> {
     wrong.extend(people::check(history));
     wrong.extend(schedules::check(history));
     wrong
+}
+
+/// What all seeds together did with these parts, to see that none is idle.
+#[derive(Default)]
+pub(crate) struct Counted(BTreeMap<&'static str, u64>);
+
+impl Counted {
+    pub(crate) fn add(&mut self, history: &History) {
+        for (row, journal) in history.runs.iter().filter(|(row, _)| has(row.workflow.as_str())) {
+            if journal.iter().any(|entry| matches!(entry.what, What::CancelHandling { .. })) {
+                *self.0.entry("cleaned up").or_default() += 1;
+            }
+            let code = row.error.as_ref().map(|error| error.code.as_str()).unwrap_or_default();
+            if let Some(name) =
+                ["skipped", "replaced", "queue_full", "concurrency"].into_iter().find(|name| *name == code)
+            {
+                *self.0.entry(name).or_default() += 1;
+            }
+            for entry in journal {
+                if let Some(name) = name_of(&entry.what) {
+                    *self.0.entry(name).or_default() += 1;
+                }
+            }
+        }
+        for one in history.events.iter().flat_map(|stored| stored.matches.iter().flatten()) {
+            let name = match one.outcome {
+                MatchOutcome::Duplicate { .. } => "duplicates",
+                MatchOutcome::Merged { .. } => "merged",
+                MatchOutcome::Collected { .. } => "collected",
+                MatchOutcome::Delayed { .. } => "delayed",
+                _ => continue,
+            };
+            *self.0.entry(name).or_default() += 1;
+        }
+        let made_up = |stored: &&StoredEvent| stored.event.data.get().contains("catch_up");
+        *self.0.entry("caught up").or_default() += history.events.iter().filter(made_up).count() as u64;
+    }
+}
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all: Vec<String> = self.0.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        write!(f, "{}", all.join(", "))
+    }
+}
+
+fn name_of(what: &What) -> Option<&'static str> {
+    match what {
+        What::SlotQueued { .. } => Some("queued for a slot"),
+        What::SlotFreed {} => Some("slots lent"),
+        What::ChildStarted { awaited: true, .. } => Some("children awaited"),
+        What::ApprovalGiven { by: Some(_), .. } => Some("answered"),
+        What::ApprovalGiven { by: None, .. } => Some("not answered"),
+        What::StepSucceeded { path, .. } if path.as_str().starts_with("undo/") => Some("undone"),
+        _ => None,
+    }
 }
 
 /// Whether a workflow belongs to this module.

@@ -18,14 +18,14 @@ use crate::life::History;
 
 pub(super) const TEXT: &str = r#"
 on: { event: [slot.go] }
-concurrency: { key: "${{ event.data.key }}", SETTINGS }
+concurrency: { key: "${{ event.data.group }}", SETTINGS }
 grants: { http: ["sink.example.com"] }
 retry: { attempts: 40, initial: 100ms, factor: 2, max: 5s }
 steps:
   - http: POST http://sink.example.com/
     body: { effect: "slot-${{ event.data.n }}" }
     IDEMPOTENT
-  - sleep: 2s
+  - sleep: 5s
   - http: POST http://sink.example.com/
     body: { effect: "slotend-${{ event.data.n }}" }
     IDEMPOTENT

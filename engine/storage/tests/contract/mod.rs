@@ -6,6 +6,7 @@
 pub mod accept;
 pub mod backup;
 pub mod commit;
+pub mod gates;
 pub mod lists;
 pub mod make;
 pub mod purge;
@@ -43,6 +44,9 @@ macro_rules! contract {
                 a_retried_run_stays;
             backup: a_backup_is_one_moment_while_writers_go_on, an_empty_storage_is_backed_up_and_parts_are_checked,
                 records_are_seen_in_parts;
+            gates: a_match_is_told_anew_for_its_workflow_alone, events_that_a_run_needs_are_kept_and_listed_with_it,
+                what_was_held_and_never_began_is_let_go, records_of_gates_slots_and_approvals_are_compared_and_set,
+                records_of_gates_slots_and_approvals_are_listed_by_prefix;
         );
     };
     (@cases $fixture:expr; $($module:ident: $($case:ident),*;)*) => {
