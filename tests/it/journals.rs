@@ -232,8 +232,10 @@ impl Pure {
                 None if matches!(state.phase, Phase::Ended { .. } | Phase::Parked { .. }) => return (state, entries),
                 None if let Some(said) = said(&state, &mut outcomes, &mut people) => said,
                 None => {
-                    let ((path, kind), _) =
-                        state.timers.iter().min_by_key(|(_, due)| **due).expect("it waits for a time");
+                    let first = state.timers.iter().min_by_key(|(_, due)| **due);
+                    let Some(((path, kind), _)) = first else {
+                        panic!("cut at {at}: {} waits for nothing: {:?}", state.workflow, state.steps);
+                    };
                     Input::Timer { path: path.clone(), kind: *kind }
                 }
             };
@@ -522,6 +524,14 @@ fn a_journal_of_a_run_that_waits_for_others_is_cut_after_any_entry_too() {
         let pure = Pure::new(id, &text, engine.get(&format!("/api/v1/events/{event}")));
         for cut in 1..=journal.len() {
             let last = &journal[cut - 1].what;
+            // One commit has a question and its timer, one the timer's end and what it means, one a person's end of the
+            // run and what follows from it: no crash leaves this.
+            let next = journal.get(cut).map(|entry| &entry.what);
+            if matches!(last, What::ApprovalAsked { due: Some(_), .. } | What::CancelRequested { .. })
+                || matches!(next, Some(What::ApprovalGiven { by: None, .. }))
+            {
+                continue;
+            }
             assert_eq!(essence(&pure.go_on(&journal, cut)), essence(&whole), "{id} cut after entry {cut}: {last:?}");
         }
     }
