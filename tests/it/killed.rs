@@ -296,7 +296,7 @@ fn times_that_passed_while_no_engine_ran_are_made_up_for_once() {
     let passed = json!({ "missed": 3, "more": false });
     for _ in 0..2 {
         assert_eq!(gave(&engine, "all", 3), vec![passed.clone(); 3]);
-        assert_eq!(gave(&engine, "one", 1), [passed.clone()]);
+        assert_eq!(gave(&engine, "one", 1), vec![passed.clone()]);
         assert_eq!((engine.runs("workflow=all").len(), engine.runs("workflow=none").len()), (3, 0));
         again(&mut engine);
     }
