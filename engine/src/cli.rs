@@ -22,7 +22,7 @@ pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
 pub(crate) use files::{Check, CheckFormat, Denied, Diff, Fmt, Workflows};
 pub(crate) use operate::{Answering, Approvals, EventReplay, Gates, Resolve, Selection};
 pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
-pub(crate) use testing::{ReplayCheck, Test};
+pub(crate) use testing::{ReplayCheck, Schema, Test};
 
 use crate::when::When;
 
@@ -93,7 +93,7 @@ pub(crate) enum Command {
     /// Run the tests beside workflows, offline
     Test(Test),
     /// Print the JSON Schema of workflow files, for editors
-    Schema,
+    Schema(Schema),
     /// Show what differs between the files and what the engine runs
     Diff(Diff),
     /// List and show the workflows that run

@@ -104,6 +104,21 @@ fn golden_pairs() {
     assert!(wrong.is_empty(), "{}\nrun with UPDATE_GOLDEN=1 if this is wanted", wrong.join("\n"));
 }
 
+/// What is shown to newcomers is written as `fmt` writes it.
+#[test]
+fn the_workflows_of_the_repository_are_formatted() {
+    let wrong: Vec<String> = ["workflows", "engine/src/demo/workflows"]
+        .into_iter()
+        .flat_map(files)
+        .filter(|(name, source)| {
+            let kind = if name.ends_with(".test.yaml") { FileKind::Test } else { FileKind::Workflow };
+            format(source, kind).as_deref() != Ok(source)
+        })
+        .map(|(name, _)| name)
+        .collect();
+    assert!(wrong.is_empty(), "run `cartwright fmt` over {wrong:?}");
+}
+
 #[test]
 fn every_file_keeps_its_meaning_and_its_comments() {
     let mut formatted = 0;

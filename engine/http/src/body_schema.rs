@@ -59,6 +59,13 @@ pub fn check(workflow: &Workflow) -> Vec<Diagnostic> {
     found.collect()
 }
 
+/// Everything that is wrong with a body, in words for people.
+pub fn told_faults(schema: &BodySchema, body: &Json) -> Vec<String> {
+    let at = |pointer: &str| if pointer.is_empty() { String::new() } else { format!("at {pointer}: ") };
+    let faults = faults(schema, body).unwrap_or_default();
+    faults.iter().map(|fault| format!("{}{}", at(&fault.pointer), fault.detail)).collect()
+}
+
 /// Everything that is wrong with a body. `None`: the schema is none, which loading does not let happen.
 pub(crate) fn faults(schema: &BodySchema, body: &Json) -> Option<Vec<Fault>> {
     let compiled = schema.compiled.get_or_init(|| Box::new(compile(&schema.schema).ok()));

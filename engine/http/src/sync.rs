@@ -20,8 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::{door::Door, problem::Problem, serve::Stopping};
 
-/// How long a caller waits where nothing else is said, in seconds.
-pub const DEFAULT_SYNC_SECONDS: u64 = 30;
+pub use cartwright_core::workflow::triggers::DEFAULT_SYNC_SECONDS;
 /// Callers that may wait at once where nothing else is said. Each keeps one of the door's connections.
 pub const DEFAULT_SYNC_CALLERS: usize = 512;
 /// Until a place may be free, in seconds.
@@ -135,23 +134,19 @@ fn with_run(mut response: Response, run: &RunId) -> Response {
 }
 
 /// A `respond` step's answer. What it holds was checked when it was written.
-fn sent(HttpAnswer { status, headers, body }: HttpAnswer) -> Response {
-    let mut response = StatusCode::from_u16(status).unwrap_or(StatusCode::OK).into_response();
-    match body {
+fn sent(answer: HttpAnswer) -> Response {
+    let mut response = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK).into_response();
+    let headers = answer.sent_headers();
+    match answer.body {
         Json::Null => {}
-        Json::String(text) => {
-            *response.body_mut() = Body::from(text);
-            let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-            response.headers_mut().insert(header::CONTENT_TYPE, plain);
-        }
-        value => put_json(&mut response, &value),
+        Json::String(text) => *response.body_mut() = Body::from(text),
+        value => *response.body_mut() = Body::from(value.to_string()),
     }
     for (name, value) in headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().insert(name, value);
         }
     }
-    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
 }
 

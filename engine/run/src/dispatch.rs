@@ -3,19 +3,19 @@
 //! Events come through a bounded queue in memory; what does not fit stays in storage's inbox and is read from there when
 //! the queue is empty. The inbox entry goes in the same commit that creates the runs, so no crash can part them.
 
+mod called;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
 use cartwright_core::{
-    call::{CallError, CallOutcome},
     evaluate::{Evaluate, Scope},
     event::{Event, Match, MatchOutcome, Source},
     id::{EventId, RunId},
     run::{
         apply::apply,
-        child::Parent,
         decide::HOPS_MAX,
         entry::{Entry, What},
     },
@@ -24,10 +24,11 @@ use cartwright_core::{
     trigger,
     workflow::{Trigger, Workflow},
 };
-use cartwright_storage::{Batch, CommitError, Mail, MailBody, MailKey, StorageError};
+use cartwright_storage::{Batch, CommitError, Mail, StorageError};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, OwnedSemaphorePermit, mpsc};
 
+use self::called::{not_started, parent_of, stood_in, told_to_caller};
 use crate::{
     commit::commit_until_done,
     driver::{Fresh, Start},
@@ -271,10 +272,18 @@ async fn match_event(
     permit: OwnedSemaphorePermit,
     turn: Option<gates::Turn>,
 ) {
-    let considered = consider(inner, &event);
+    let stood_in = stood_in(inner, &event).await;
+    let considered = match &stood_in {
+        None => consider(inner, &event),
+        Some(_) => Considered::nothing(inner, &event),
+    };
     let mail = match wait::mail_for(inner, &event, &considered.views).await {
         Ok(mut mail) => {
-            if let Some(told) = not_started(&event, &considered.matches) {
+            let told = match stood_in {
+                None => not_started(&event, &considered.matches),
+                Some(outcome) => outcome.and_then(|outcome| told_to_caller(&event, outcome)),
+            };
+            if let Some(told) = told {
                 mail.entry(event.shard()).or_default().push(told);
             }
             mail
@@ -358,6 +367,15 @@ struct Considered {
     gated: Vec<gates::Gated>,
 }
 
+impl Considered {
+    /// Nobody is asked.
+    fn nothing(inner: &Inner, event: &Event) -> Self {
+        let store = event.store.as_ref().and_then(|id| inner.stores.get(id));
+        let views = Arc::new(EventViews::new(event, store.as_ref()));
+        Self { views, matches: Vec::new(), fresh: Vec::new(), gated: Vec::new() }
+    }
+}
+
 fn consider(inner: &Inner, event: &Event) -> Considered {
     let set = inner.workflows.load_full();
     let store = event.store.as_ref().and_then(|id| inner.stores.get(id));
@@ -429,29 +447,6 @@ fn decide_match(
         }
     }
     MatchOutcome::Started { run: RunId::derived(event.time, &event.id, &workflow.id) }
-}
-
-/// Who called a run that this event starts; a replay has no caller.
-fn parent_of(event: &Event) -> Option<Parent> {
-    match &event.source {
-        Source::Call { run, step, awaited, chain, .. } => {
-            Some(Parent { run: run.clone(), step: step.clone(), awaited: *awaited, chain: chain.clone() })
-        }
-        _ => None,
-    }
-}
-
-/// A call that starts nothing (its workflow went away in the meantime) would be waited for in vain: the caller is told.
-fn not_started(event: &Event, matches: &[Match]) -> Option<Mail> {
-    let Source::Call { run, step, workflow, awaited: true, .. } = &event.source else { return None };
-    if matches.iter().any(|one| matches!(one.outcome, MatchOutcome::Started { .. })) {
-        return None;
-    }
-    let child = RunId::derived(event.time, &event.id, workflow);
-    let message = format!("`{workflow}` was not started: it went away or was disabled in the meantime");
-    let outcome = CallOutcome::Err(CallError::r#final("call_failed", message));
-    let key = MailKey { run: run.clone(), id: format!("child:{child}") };
-    Some(Mail { key, body: MailBody::Child { path: step.clone(), child, outcome } })
 }
 
 fn new_run(inner: &Inner, event: &Event, run: RunId, workflow: &Arc<Workflow>, views: &Arc<EventViews>) -> Fresh {

@@ -30,7 +30,7 @@ use crate::{
     clock::{Clock, Entropy},
     definition::Pinned,
     dispatch::Queue,
-    driver::{self, Start},
+    driver::{self, Rested, Start},
     engine::{Options, Parts},
     gates::AtGates,
     line::Line,
@@ -92,6 +92,8 @@ pub(crate) struct Inner {
     /// True once the engine is to stop.
     pub(crate) stopping: watch::Sender<bool>,
     live: Mutex<HashMap<RunId, mpsc::UnboundedSender<Message>>>,
+    /// Runs that rest with long journals.
+    pub(crate) rested: Rested,
     /// Whether runs of a shard may wait for events; false spares a look into storage for each event.
     may_wait: Vec<AtomicBool>,
 }
@@ -159,6 +161,7 @@ impl Inner {
             held: watch::Sender::new(false),
             backups: Backups::default(),
             live: Mutex::default(),
+            rested: Rested::default(),
             may_wait: ShardId::all().map(|_| AtomicBool::new(any_waiting)).collect(),
         }
     }

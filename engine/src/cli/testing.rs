@@ -34,6 +34,13 @@ pub(crate) struct Test {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Schema {
+    /// Of test files (`NAME.test.yaml`) instead
+    #[arg(long)]
+    pub(crate) tests: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ReplayCheck {
     /// The folder with the changed workflows
     #[arg(value_name = "DIR")]

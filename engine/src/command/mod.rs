@@ -155,7 +155,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Explain { code } => explain::run(code.as_deref(), &context.terminal),
         Command::Fmt(fmt) => fmt::run(&fmt, context),
         Command::Test(test) => test::run(&test, context),
-        Command::Schema => schema::run(context),
+        Command::Schema(command) => schema::run(&command, context),
         Command::Diff(diff) => diff::run(&diff, context).await,
         Command::Workflows(workflows) => workflows::run(&workflows, context).await,
         Command::Run(run) => run::run(run, context).await,

@@ -137,7 +137,7 @@ fn judge(recordings: &[Recording], workflows: &BTreeMap<WorkflowId, Loaded>, job
                     let begun = Instant::now();
                     let verdict = match workflows.get(&recording.row.workflow) {
                         None => Verdict::Unknown("its workflow is not in the folder".into()),
-                        Some(changed) => verdict(replay(recording, changed, &sandbox, &marks)),
+                        Some(changed) => verdict(replay(recording, changed, workflows, &sandbox, &marks)),
                     };
                     verdicts.lock().push((index, verdict, begun.elapsed()));
                 }

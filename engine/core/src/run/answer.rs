@@ -43,6 +43,19 @@ impl HttpAnswer {
         }
         Ok(Self { status, headers, body })
     }
+
+    /// The headers that go out with it: its own, and what follows from its body where it does not say otherwise.
+    pub fn sent_headers(&self) -> BTreeMap<String, String> {
+        let kind = match &self.body {
+            Json::Null => None,
+            Json::String(_) => Some("text/plain; charset=utf-8"),
+            _ => Some("application/json"),
+        };
+        let usual = kind.map(|kind| ("content-type", kind)).into_iter().chain([("cache-control", "no-store")]);
+        let mut headers: BTreeMap<_, _> = usual.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        headers.extend(self.headers.clone());
+        headers
+    }
 }
 
 /// A status that can end a request.

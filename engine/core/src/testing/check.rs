@@ -3,15 +3,24 @@
 use std::collections::BTreeSet;
 
 use super::{Expect, ExpectRuns, Happening, TestCase, TestFile, step_id};
-use crate::workflow::{Diagnostic, Span, TriggerKind, Workflow, codes};
+use crate::workflow::{Diagnostic, Respond, Span, StepKind, TriggerKind, Workflow, codes};
 
-/// Everything that does not fit.
-pub fn check(file: &TestFile, workflow: &Workflow) -> Vec<Diagnostic> {
+/// Everything that does not fit. `called`: the workflows that it calls, directly or not.
+pub fn check<'w>(
+    file: &TestFile,
+    workflow: &'w Workflow,
+    called: impl IntoIterator<Item = &'w Workflow>,
+) -> Vec<Diagnostic> {
+    let ids_of = |workflow: &'w Workflow, ids: &mut BTreeSet<&'w str>| {
+        workflow.visit_steps(&mut |step| {
+            ids.insert(step.id.as_str());
+        });
+    };
     let mut ids = BTreeSet::new();
-    workflow.visit_steps(&mut |step| {
-        ids.insert(step.id.as_str());
-    });
-    let mut check = Check { ids, workflow, found: Vec::new() };
+    ids_of(workflow, &mut ids);
+    let mut calling = ids.clone();
+    called.into_iter().for_each(|called| ids_of(called, &mut calling));
+    let mut check = Check { ids, calling, workflow, found: Vec::new() };
     for stub in &file.ground.stubs {
         check.stub(stub);
     }
@@ -21,6 +30,8 @@ pub fn check(file: &TestFile, workflow: &Workflow) -> Vec<Diagnostic> {
 
 struct Check<'w> {
     ids: BTreeSet<&'w str>,
+    /// Those of the workflows that it calls besides: they make calls too.
+    calling: BTreeSet<&'w str>,
     workflow: &'w Workflow,
     found: Vec<Diagnostic>,
 }
@@ -28,7 +39,15 @@ struct Check<'w> {
 impl Check<'_> {
     fn stub(&mut self, stub: &super::Stub) {
         if let Some(step) = &stub.fits.step {
-            self.step(&step.value, &step.span);
+            self.caller(&step.value, &step.span);
+        }
+    }
+
+    /// A step that makes a call.
+    fn caller(&mut self, path: &str, span: &Span) {
+        let id = step_id(path);
+        if !self.calling.contains(id) && !self.calling.contains(bare(id)) {
+            self.step(path, span);
         }
     }
 
@@ -43,10 +62,13 @@ impl Check<'_> {
         for ids in [&expect.ran, &expect.skipped].into_iter().flatten() {
             ids.value.iter().for_each(|id| self.step(id, &ids.span));
         }
+        if let Some(response) = &expect.response {
+            self.response(&response.span);
+        }
         expect.steps.iter().for_each(|(id, _)| self.step(&id.value, &id.span));
         for call in expect.calls.iter().flat_map(|calls| &calls.value) {
             if let Some(step) = &call.step {
-                self.step(step, &call.span);
+                self.caller(step, &call.span);
             }
         }
         if let Some(step) = expect.failure.as_ref().and_then(|failure| Some((failure.value.step.as_ref()?, failure))) {
@@ -59,9 +81,7 @@ impl Check<'_> {
 
     fn step(&mut self, path: &str, span: &Span) {
         let id = step_id(path);
-        // `each[0]` is an iteration of `each` as a whole.
-        let bare = id.split('[').next().unwrap_or(id);
-        if self.ids.contains(id) || self.ids.contains(bare) {
+        if self.ids.contains(id) || self.ids.contains(bare(id)) {
             return;
         }
         let message = format!("the workflow has no step `{id}`");
@@ -71,6 +91,18 @@ impl Check<'_> {
             Some(_) => found,
             None => found.help(format!("it has: {}", known.join(", "))),
         });
+    }
+
+    /// Nobody hears what a workflow says that answers nobody.
+    fn response(&mut self, span: &Span) {
+        let waits = |kind: &TriggerKind| matches!(kind, TriggerKind::Http(http) if http.respond != Respond::Async);
+        let mut responds = self.workflow.triggers.iter().any(|trigger| waits(&trigger.kind));
+        self.workflow.visit_steps(&mut |step| responds |= matches!(step.kind, StepKind::Respond(_)));
+        if !responds {
+            let message = "`response` is about callers who wait, and nobody waits for this workflow";
+            let found = Diagnostic::error(codes::NO_EFFECT, span.clone(), message);
+            self.found.push(found.help("`on.http` with `respond: sync` and a `respond` step make a workflow answer"));
+        }
     }
 
     fn happening(&mut self, what: &Happening) {
@@ -93,4 +125,9 @@ impl Check<'_> {
             self.found.push(found.help("start the case with what the workflow listens to"));
         }
     }
+}
+
+/// `each[0]` is an iteration of `each` as a whole.
+fn bare(id: &str) -> &str {
+    id.split('[').next().unwrap_or(id)
 }

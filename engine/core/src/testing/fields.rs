@@ -1,5 +1,6 @@
 //! The keys of a test file: what parsing, "did you mean" and the JSON Schema read.
 
+use super::outcome::{NOT_HEARD, REFUSED};
 use crate::workflow::registry::{Field, Shape, optional, required};
 
 pub(super) const FILE: &[Field] = &[
@@ -8,13 +9,13 @@ pub(super) const FILE: &[Field] = &[
     STORES,
     SECRETS,
     STUBS,
-    required("cases", Shape::Maps(CASE), "The tests."),
+    required("cases", Shape::AnyMaps(CASE), "The tests."),
 ];
 
 const CLOCK: Field = optional("clock", Shape::Text, "When cases begin, such as 2026-01-05T09:00:00Z.");
-const STORES: Field = optional("stores", Shape::Special, "Connected stores: `my-shop: { tags: [eu] }`.");
+const STORES: Field = optional("stores", Shape::Named(STORE), "Connected stores: `my-shop: { tags: [eu] }`.");
 const SECRETS: Field = optional("secrets", Shape::Special, "Fake values by name; `null`: not set.");
-const STUBS: Field = optional("stubs", Shape::Maps(STUB), "Answers to calls.");
+const STUBS: Field = optional("stubs", Shape::AnyMaps(STUB), "Answers to calls.");
 
 pub(super) const CASE: &[Field] = &[
     required("name", Shape::Text, "Unique in the file."),
@@ -24,22 +25,24 @@ pub(super) const CASE: &[Field] = &[
     STUBS,
     optional("state", Shape::Special, "What the workflow remembers at the start."),
     EVENT,
+    optional("events", Shape::Maps(EVENT_AFTER), "Several events start it, one after another."),
     HTTP,
     SCHEDULE,
     MANUAL,
-    optional("then", Shape::Maps(LATER), "What happens later."),
+    optional("then", Shape::AnyMaps(LATER), "What happens later."),
     optional("expect", Shape::Map(EXPECT), "What must come of it."),
     optional("snapshot", Shape::Boolean, "Compare everything with what is kept beside the test."),
 ];
 
-/// The keys that start a case: exactly one of them.
+/// The keys that start a case: exactly one of them, or `events`.
 pub(super) const STARTS: [&str; 4] = ["event", "http", "schedule", "manual"];
 /// What can happen later besides.
 pub(super) const PEOPLE: [&str; 3] = ["cancel", "retry", "approve"];
 
 const EVENT: Field = optional("event", Shape::Map(EVENT_KEYS), "An event starts it.");
 const HTTP: Field = optional("http", Shape::Map(HTTP_KEYS), "A request to its endpoint starts it.");
-const SCHEDULE: Field = optional("schedule", Shape::Special, "Its schedule starts it: `next`, a time, or a map.");
+const SCHEDULE: Field =
+    optional("schedule", Shape::TextOr(SCHEDULE_KEYS), "Its schedule starts it: `next`, a time, or a map.");
 const MANUAL: Field = optional("manual", Shape::Map(MANUAL_KEYS), "A person starts it.");
 
 pub(super) const LATER: &[Field] = &[
@@ -67,6 +70,14 @@ pub(super) const EVENT_KEYS: &[Field] = &[
     optional("file", Shape::Text, "A fixture beside the test, as `cartwright events export` writes it."),
 ];
 
+pub(super) const EVENT_AFTER: &[Field] = &[
+    EVENT_KEYS[0],
+    EVENT_KEYS[1],
+    EVENT_KEYS[2],
+    EVENT_KEYS[3],
+    optional("after", Shape::Duration, "Since the start of the case; at once when absent."),
+];
+
 pub(super) const HTTP_KEYS: &[Field] = &[
     optional("method", Shape::Text, "The trigger's when absent."),
     optional("path", Shape::Text, "The trigger's when absent."),
@@ -90,6 +101,7 @@ pub(super) const STUB: &[Field] = &[
     optional("woo", Shape::Text, "`METHOD path` with `*` for any text."),
     optional("command", Shape::Text, "A command's name."),
     optional("plugin", Shape::Text, "A plugin's name."),
+    optional("workflow", Shape::Text, "The id of a workflow that is called; it is not started."),
     optional("store", Shape::Text, "Calls to this store."),
     optional("answer", Shape::Map(ANSWER), "What comes back."),
     optional("answers", Shape::Maps(ANSWER), "One after another, the last again and again."),
@@ -101,6 +113,7 @@ pub(super) const ANSWER: &[Field] = &[
     optional("headers", Shape::Special, "A map of texts."),
     optional("body", Shape::Special, "JSON, or text."),
     optional("error", Shape::OneOf(ERRORS), "Why there is no answer."),
+    optional("failed", Shape::Text, "Why a called workflow fails."),
     optional("delay", Shape::Duration, "Time that passes before."),
 ];
 
@@ -110,15 +123,31 @@ pub(super) const EXPECT: &[Field] = &[
     optional("status", Shape::OneOf(STATUSES), "How the run ends; succeeded when absent."),
     optional("ran", Shape::Texts, "Ids of the steps that ran, in order."),
     optional("skipped", Shape::Texts, "Ids of the steps that were skipped, in order."),
-    optional("steps", Shape::Special, "By id: a status, or a map."),
-    optional("calls", Shape::Maps(CALL), "All calls to the outside, in order."),
+    optional("steps", Shape::Named(STEP), "By id: a status, or a map."),
+    optional("calls", Shape::AnyMaps(CALL), "All calls to the outside, in order."),
     optional("output", Shape::Special, "What the run gives."),
-    optional("emitted", Shape::Maps(EMITTED), "Events that are raised, in order."),
-    optional("slept", Shape::Special, "Time between start and end: `14d`, or `{ min, max }`."),
+    optional("emitted", Shape::AnyMaps(EMITTED), "Events that are raised, in order."),
+    optional(
+        "slept",
+        Shape::Either(&[Shape::Duration, Shape::Map(SLEPT)]),
+        "Time between start and end: `14d`, or `{ min, max }`.",
+    ),
     optional("failure", Shape::Map(FAILURE), "Why it fails or is parked."),
     optional("reason", Shape::Text, "A part of why it does not start."),
+    optional("events", Shape::Texts, "What becomes of each event, in order: started, merged, duplicate, …"),
+    optional(
+        "response",
+        Shape::Either(&[Shape::Null, Shape::Map(RESPONSE)]),
+        "What a caller that waits gets; `null`: nothing of a `respond` step.",
+    ),
     optional("state", Shape::Special, "What the workflow remembers, by key."),
     optional("runs", Shape::Special, "How many runs, or a list of expectations."),
+];
+
+pub(super) const RESPONSE: &[Field] = &[
+    optional("status", Shape::Integer { min: 200, max: 599 }, "HTTP status."),
+    optional("headers", Shape::Special, "A map; others may be there, `null`: it is not."),
+    optional("body", Shape::Special, "JSON, or text; `null`: none."),
 ];
 
 pub(super) const STATUSES: &[&str] = &["succeeded", "failed", "parked", "waiting", "cancelled", "not_started"];
@@ -144,6 +173,7 @@ pub(super) const CALL: &[Field] = &[
     optional("woo", Shape::Text, "`METHOD path` with `*` for any text."),
     optional("command", Shape::Text, "A command's name."),
     optional("plugin", Shape::Text, "A plugin's name."),
+    optional("workflow", Shape::Text, "The id of a called workflow that a stub answers for."),
     optional("step", Shape::Text, "The step's id or path."),
     optional("store", Shape::Text, "To which store."),
     optional("query", Shape::Special, "A map."),
@@ -151,6 +181,22 @@ pub(super) const CALL: &[Field] = &[
     optional("body", Shape::Special, "What is sent."),
     optional("form", Shape::Special, "What is sent as a web form."),
     optional("answer", Shape::Map(ANSWER), "What comes back."),
+];
+
+/// What can become of an event.
+pub(super) const BECAME: &[&str] = &[
+    "started",
+    "condition_false",
+    "condition_failed",
+    "loop_cut",
+    "duplicate",
+    "merged",
+    "collected",
+    "delayed",
+    "key_failed",
+    "dropped",
+    NOT_HEARD,
+    REFUSED,
 ];
 
 pub(super) const EMITTED: &[Field] =

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    At, Expect, ExpectFailure, ExpectRuns, ExpectStatus, ExpectStep, Outcome, RunOutcome, StepOutcome, TestCase,
-    judge_calls, step_id, value,
+    At, Expect, ExpectFailure, ExpectRuns, ExpectStatus, ExpectStep, Outcome, Response, RunOutcome, StepOutcome,
+    TestCase, judge_calls, step_id, value,
 };
 use crate::{
     run::row::RunStatus,
@@ -101,6 +101,9 @@ impl Judge {
             let shown = if outcome.not_started.is_empty() { "nothing" } else { &outcome.not_started.join("; ") };
             self.differ("reason", &reason.span, format!("`{}`", reason.value), shown);
         }
+        if let Some(events) = &expect.events {
+            self.lines("events", events, outcome.events.clone());
+        }
         let none = ExpectRuns::Count(0);
         let not_started = expect.status.as_ref().filter(|status| status.value == ExpectStatus::NotStarted);
         let (runs, span) = match (&expect.runs, not_started) {
@@ -118,6 +121,10 @@ impl Judge {
         };
         if wanted != outcome.runs.len() {
             self.count(wanted, outcome, span);
+        }
+        if let Some(response) = expect.response.as_ref().filter(|_| outcome.runs.is_empty()) {
+            let there = outcome.refused.clone().unwrap_or_else(|| Response::engine(202));
+            there.judge(response, "response", &mut self.found);
         }
         for (index, run) in outcome.runs.iter().enumerate() {
             let at = if outcome.runs.len() > 1 { format!("runs[{index}].") } else { String::new() };
@@ -175,6 +182,9 @@ impl Judge {
         }
         if let Some(output) = &expect.output {
             value::differences(&output.value, &run.output, &format!("{at}output"), &output.span, &mut self.found);
+        }
+        if let Some(response) = &expect.response {
+            run.response.judge(response, &format!("{at}response"), &mut self.found);
         }
         if let Some(slept) = &expect.slept {
             let took = std::time::Duration::from_millis(run.slept_millis);

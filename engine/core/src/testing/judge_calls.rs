@@ -1,7 +1,5 @@
 //! Calls: those that were expected, those that nobody expected.
 
-use serde_json::Map;
-
 use super::{Difference, Expect, ExpectCall, How, MadeCall, Request, step_id, value};
 use crate::Json;
 
@@ -79,18 +77,13 @@ fn details(wanted: &ExpectCall, made: &MadeCall, index: usize, found: &mut Vec<D
         }
     }
     if let Some(Json::Object(headers)) = &wanted.headers {
-        let there = lower(&made.request.headers);
+        let there = made.request.headers.as_object().map(value::lower).unwrap_or_default();
         for (name, part) in headers {
             let name = name.to_ascii_lowercase();
             let actual = there.get(&name).cloned().unwrap_or_default();
             value::differences(part, &actual, &format!("calls[{index}].headers.{name}"), &wanted.span, found);
         }
     }
-}
-
-fn lower(headers: &Json) -> Map<String, Json> {
-    let members = headers.as_object().into_iter().flatten();
-    members.map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect()
 }
 
 /// A stub to paste into the test file.

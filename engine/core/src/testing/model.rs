@@ -196,13 +196,15 @@ pub struct Answer {
     pub body: Option<Json>,
     /// Why there is no answer.
     pub error: Option<NoAnswer>,
+    /// Why a called workflow fails.
+    pub failed: Option<String>,
     /// Time that passes before.
     pub delay: Duration,
 }
 
 impl Default for Answer {
     fn default() -> Self {
-        Self { status: 200, headers: Vec::new(), body: None, error: None, delay: Duration::ZERO }
+        Self { status: 200, headers: Vec::new(), body: None, error: None, failed: None, delay: Duration::ZERO }
     }
 }
 
@@ -255,8 +257,12 @@ pub struct Expect {
     pub slept: Option<At<Slept>>,
     /// Why it failed.
     pub failure: Option<At<ExpectFailure>>,
+    /// What became of each event.
+    pub events: Option<At<Vec<String>>>,
     /// Why it did not start.
     pub reason: Option<At<String>>,
+    /// What a caller that waits gets; the inner `None`: nothing of a `respond` step.
+    pub response: Option<At<Option<ExpectResponse>>>,
     /// What the workflow remembers.
     pub state: Vec<(At<String>, Json)>,
     /// How many runs there were, or each of them.
@@ -326,6 +332,17 @@ pub struct ExpectEmitted {
     pub data: Option<Json>,
     /// Where it stands in the file.
     pub span: Span,
+}
+
+/// What a caller must get.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ExpectResponse {
+    /// HTTP status.
+    pub status: Option<u16>,
+    /// A map; names in any case, others may be there, `null`: it is not.
+    pub headers: Option<Json>,
+    /// JSON, or text; `null`: none.
+    pub body: Option<Json>,
 }
 
 /// How long a run must have taken.

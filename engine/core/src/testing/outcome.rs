@@ -4,12 +4,17 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::pattern::or_null;
+use super::{Response, pattern::or_null};
 use crate::{
     Json,
     call::CallError,
     run::row::{RunError, RunStatus},
 };
+
+/// An event that the tested workflow does not listen to.
+pub const NOT_HEARD: &str = "not_heard";
+/// What was refused before it became an event.
+pub const REFUSED: &str = "refused";
 
 /// Everything that came of a case.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -23,6 +28,13 @@ pub struct Outcome {
     /// What the workflow remembers at the end.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub state: BTreeMap<String, Json>,
+    /// What became of each event that the case brought, in order: the word of a [`crate::event::MatchOutcome`],
+    /// [`NOT_HEARD`] or [`REFUSED`].
+    #[serde(skip)]
+    pub events: Vec<String>,
+    /// What was refused before it became an event; what a caller gets then.
+    #[serde(skip)]
+    pub refused: Option<Response>,
     /// Why events started nothing, in words for people.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub not_started: Vec<String>,
@@ -38,6 +50,9 @@ pub struct RunOutcome {
     /// Why it failed or is parked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<RunError>,
+    /// What a caller that waits gets.
+    #[serde(skip_serializing_if = "Response::is_usual")]
+    pub response: Response,
     /// Its steps, in the order in which they began.
     pub steps: Vec<StepOutcome>,
     /// Between its start and its end, in milliseconds.
@@ -92,7 +107,7 @@ pub struct MadeCall {
 /// What a call asks.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Request {
-    /// `http`, `woo`, `command` or `plugin`.
+    /// `http`, `woo`, `command`, `plugin` or `workflow`.
     pub kind: &'static str,
     /// Upper case; empty for commands and plugins.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -124,6 +139,11 @@ impl Request {
     pub fn woo(spec: &Json) -> Self {
         let method = spec["method"].as_str().unwrap_or("GET").to_ascii_uppercase();
         Self::of("woo", method, spec["path"].as_str().unwrap_or_default(), spec)
+    }
+
+    /// A workflow that is called, with what it is given.
+    pub fn workflow(id: &str, with: Json) -> Self {
+        Self { kind: "workflow", target: id.to_owned(), body: with, ..Self::default() }
     }
 
     fn of(kind: &'static str, method: String, target: &str, spec: &Json) -> Self {

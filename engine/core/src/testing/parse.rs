@@ -188,8 +188,8 @@ impl TestReader<'_> {
         let ground = self.ground(&fields);
         let state = self.named("state", fields.value("state")).iter();
         let state: BTreeMap<_, _> = state.map(|entry| (entry.key.clone(), self.json(&entry.value))).collect();
-        let start = self.start(&fields, "a case", files);
-        let then = self.later(fields.value("then"), files);
+        let start = self.start(&fields, files);
+        let mut then = self.later(fields.value("then"), files);
         let expect = match fields.value("expect") {
             Some(node) => self.expect(node).unwrap_or_default(),
             None => super::Expect { span: fields.span.clone(), ..super::Expect::default() },
@@ -197,6 +197,9 @@ impl TestReader<'_> {
         let snapshot = fields.value("snapshot").and_then(|node| self.boolean("`snapshot`", node)).unwrap_or(false);
         let name = fields.value("name")?;
         let name = At { value: self.text("`name`", name)?, span: name.span.clone() };
-        Some(TestCase { name, ground, state, start: start?, then, expect, snapshot })
+        let (start, more) = start?;
+        then.extend(more);
+        then.sort_by_key(|one| one.after);
+        Some(TestCase { name, ground, state, start, then, expect, snapshot })
     }
 }

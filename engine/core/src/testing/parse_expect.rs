@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{
-    At, Expect, ExpectCall, ExpectEmitted, ExpectFailure, ExpectRuns, ExpectStatus, ExpectStep, Slept,
-    fields::{CALL, EMITTED, EXPECT, FAILURE, SLEPT, STATUSES, STEP, STEP_STATUSES},
+    At, Expect, ExpectCall, ExpectEmitted, ExpectFailure, ExpectResponse, ExpectRuns, ExpectStatus, ExpectStep,
+    Pattern, Slept,
+    fields::{BECAME, CALL, EMITTED, EXPECT, FAILURE, RESPONSE, SLEPT, STATUSES, STEP, STEP_STATUSES},
     parse::TestReader,
     value::MATCHERS,
 };
@@ -61,6 +62,11 @@ impl TestReader<'_> {
             emitted,
             slept: fields.value("slept").and_then(|node| self.slept(node).map(|slept| at(slept, node))),
             failure: fields.value("failure").and_then(|node| self.failure(node).map(|failure| at(failure, node))),
+            events: self.became(&fields),
+            response: fields.get("response").and_then(|entry| {
+                let node = &entry.value;
+                self.response(node).map(|response| at(response, node))
+            }),
             reason: fields.value("reason").and_then(|node| self.text("`reason`", node).map(|text| at(text, node))),
             state,
             runs: fields.value("runs").and_then(|node| self.runs(node).map(|runs| at(runs, node))),
@@ -109,9 +115,11 @@ impl TestReader<'_> {
         let before = self.diagnostics.len();
         let call = self.pattern(&fields, "an expected call");
         if call.is_none() && self.diagnostics.len() == before {
-            let help = "write one of: http, woo, command, plugin";
+            let help = "write one of: http, woo, command, plugin, workflow";
             self.error(codes::TEST_CALL, &fields.span, "an expected call must say which call it is", help);
         }
+        let answers: Vec<_> = fields.value("answer").and_then(|node| self.answer(node)).into_iter().collect();
+        self.fit_the_call(&fields, &answers, matches!(call, Some(Pattern::Workflow(_))), false);
         let mut value = |key: &str| fields.value(key).map(|node| self.expected(node));
         let (query, headers, body, form) = (value("query"), value("headers"), value("body"), value("form"));
         Some(ExpectCall {
@@ -122,7 +130,7 @@ impl TestReader<'_> {
             headers,
             body,
             form,
-            answers: fields.value("answer").and_then(|node| self.answer(node)).into_iter().collect(),
+            answers,
             span: fields.span.clone(),
         })
     }
@@ -132,6 +140,35 @@ impl TestReader<'_> {
         let data = fields.value("data").map(|node| self.expected(node));
         let topic = fields.value("topic").and_then(|node| self.text("`topic`", node))?;
         Some(ExpectEmitted { topic, data, span: fields.span })
+    }
+
+    /// `events`: a word for each.
+    fn became(&mut self, fields: &Fields<'_>) -> Option<At<Vec<String>>> {
+        let node = fields.value("events")?;
+        let Value::List(items) = &node.value else {
+            let word = self.word("`events`", node, BECAME, &[])?;
+            return Some(at(vec![word.to_owned()], node));
+        };
+        let words = items.iter().filter_map(|item| self.word("`events`", item, BECAME, &[]));
+        Some(at(words.map(str::to_owned).collect(), node))
+    }
+
+    /// The outer `None`: it is wrong.
+    fn response(&mut self, node: &Node) -> Option<Option<ExpectResponse>> {
+        if matches!(&node.value, Value::Scalar(_)) && self.json(node).is_null() {
+            return Some(None);
+        }
+        let fields = self.fields("`response`", node, &[RESPONSE])?;
+        let status = fields.value("status").and_then(|node| self.integer("`status`", node, 200, 599));
+        // `null` says something here.
+        let mut value = |key: &str| fields.get(key).map(|entry| self.expected(&entry.value));
+        let (headers, body) = (value("headers"), value("body"));
+        if let Some(entry) = fields.get("headers").filter(|_| headers.as_ref().is_some_and(|one| !one.is_object())) {
+            let message = format!("`headers` must be a map, but this is {}", entry.value.describe());
+            self.error(codes::WRONG_TYPE, &entry.value.span, message, "write `{ Content-Type: application/json }`");
+        }
+        let status = status.and_then(|status| u16::try_from(status).ok());
+        Some(Some(ExpectResponse { status, headers, body }))
     }
 
     fn slept(&mut self, node: &Node) -> Option<Slept> {

@@ -4,7 +4,7 @@ use serde_json::Map;
 
 use super::{
     At, EventStart, GivenAnswer, Happening, HttpStart, Later, ScheduleStart,
-    fields::{EVENT_KEYS, GIVEN, HTTP_KEYS, LATER, MANUAL_KEYS, PEOPLE, SCHEDULE_KEYS, STARTS},
+    fields::{EVENT_AFTER, EVENT_KEYS, GIVEN, HTTP_KEYS, LATER, MANUAL_KEYS, PEOPLE, SCHEDULE_KEYS, STARTS},
     parse::TestReader,
 };
 use crate::{
@@ -18,10 +18,35 @@ use crate::{
 };
 
 impl TestReader<'_> {
-    /// The one thing that starts a case.
-    pub(super) fn start(&mut self, fields: &Fields<'_>, what: &str, files: Files<'_>) -> Option<Happening> {
-        let given = self.only_one(fields, what, &STARTS)?;
-        self.happening(given, fields.value(given)?, files)
+    /// What starts a case: one thing, or several events of which the first does.
+    pub(super) fn start(&mut self, fields: &Fields<'_>, files: Files<'_>) -> Option<(Happening, Vec<Later>)> {
+        let all: Vec<&str> = STARTS.into_iter().chain(["events"]).collect();
+        let given = self.only_one(fields, "a case", &all)?;
+        let node = fields.value(given)?;
+        if given != "events" {
+            return Some((self.happening(given, node, files)?, Vec::new()));
+        }
+        let mut later = Vec::new();
+        for node in self.maps("events", Some(node)) {
+            let Some(fields) = self.fields("an event", node, &[EVENT_AFTER]) else { continue };
+            let after = fields.value("after").and_then(|node| self.duration("`after`", node)).unwrap_or_default();
+            later.extend(
+                self.event_of(&fields, node, files).map(|event| Later { after, what: Happening::Event(event) }),
+            );
+        }
+        later.sort_by_key(|one| one.after);
+        match later.first() {
+            Some(first) if first.after.is_zero() => Some((later.remove(0).what, later)),
+            Some(_) => {
+                let help = "leave `after` out of the first: the case begins with it";
+                self.error(codes::TEST_START, &node.span, "no event starts the case", help);
+                None
+            }
+            None => {
+                self.error(codes::TEST_START, &node.span, "no event starts the case", "`events` lists them");
+                None
+            }
+        }
     }
 
     /// `then`, in order of time.
@@ -97,11 +122,15 @@ impl TestReader<'_> {
 
     fn event(&mut self, node: &Node, files: Files<'_>) -> Option<EventStart> {
         let fields = self.fields("`event`", node, &[EVENT_KEYS])?;
+        self.event_of(&fields, node, files)
+    }
+
+    fn event_of(&mut self, fields: &Fields<'_>, node: &Node, files: Files<'_>) -> Option<EventStart> {
         let fixture = match fields.value("file") {
             None => Fixture::default(),
             Some(node) => self.fixture(node, files)?,
         };
-        let store = self.store(&fields).or(fixture.store);
+        let store = self.store(fields).or(fixture.store);
         let mut data = fixture.data;
         if let Some(node) = fields.value("data") {
             merge(&mut data, self.json(node));

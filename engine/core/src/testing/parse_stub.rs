@@ -24,7 +24,7 @@ impl TestReader<'_> {
         });
         let (before, call, store) = (self.diagnostics.len(), self.pattern(&fields, "a stub"), self.store(&fields));
         if self.diagnostics.len() == before && step.is_none() && call.is_none() && store.is_none() {
-            let help = "write one of: step, http, woo, command, plugin, store";
+            let help = "write one of: step, http, woo, command, plugin, workflow, store";
             self.error(codes::TEST_CALL, &fields.span, "a stub must say which calls it answers", help);
         }
         if let (Some(_), Some(entry)) = (fields.value("answer"), fields.get("answers")) {
@@ -38,7 +38,22 @@ impl TestReader<'_> {
             answers.push(Answer::default());
         }
         let times = fields.value("times").and_then(|node| self.integer("`times`", node, 0, 10_000));
+        self.fit_the_call(&fields, &answers, matches!(call, Some(Pattern::Workflow(_))), step.is_some());
         Some(Stub { fits: Fits { step, call, store }, answers, times, span: fields.span.clone() })
+    }
+
+    /// A called workflow gives an output or fails; nothing else does.
+    pub(super) fn fit_the_call(&mut self, fields: &Fields<'_>, answers: &[Answer], is_workflow: bool, by_step: bool) {
+        let over_http = |answer: &Answer| answer.status != 200 || !answer.headers.is_empty() || answer.error.is_some();
+        let (message, help) = if is_workflow && answers.iter().any(over_http) {
+            let message = "a called workflow answers with `body`, its output, or with `failed`";
+            (message, "`status`, `headers` and `error` are of calls over HTTP")
+        } else if !is_workflow && !by_step && answers.iter().any(|answer| answer.failed.is_some()) {
+            ("`failed` has no effect here", "it is of a stub `workflow: ID`; calls fail by `status` or `error`")
+        } else {
+            return;
+        };
+        self.error(codes::NO_EFFECT, &fields.span, message, help);
     }
 
     /// The one key that names a call, if any does.
@@ -74,9 +89,10 @@ impl TestReader<'_> {
             let message = format!("`{}` has no effect beside `error`: no answer comes", entry.key);
             self.error(codes::NO_EFFECT, &entry.key_span.clone(), message, "remove one of them");
         }
+        let failed = fields.value("failed").and_then(|node| self.text("`failed`", node));
         let delay = fields.value("delay").and_then(|node| self.duration("`delay`", node)).unwrap_or_default();
         let headers = headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
         let status = status.and_then(|status| u16::try_from(status).ok()).unwrap_or(200);
-        Some(Answer { status, headers, body, error, delay })
+        Some(Answer { status, headers, body, error, failed, delay })
     }
 }

@@ -62,13 +62,15 @@ pub enum Pattern {
     Command(Glob),
     /// A plugin's function.
     Plugin(Glob),
+    /// A workflow that is called.
+    Workflow(Glob),
 }
 
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 impl Pattern {
     /// The keys that name calls.
-    pub const KEYS: [&'static str; 4] = ["http", "woo", "command", "plugin"];
+    pub const KEYS: [&'static str; 5] = ["http", "woo", "command", "plugin", "workflow"];
 
     /// From a key and its text; the error is text for people.
     pub fn parse(key: &str, text: &str) -> Result<Self, String> {
@@ -83,6 +85,7 @@ impl Pattern {
         Ok(match key {
             "command" => Self::Command(Glob::new(text.trim())),
             "plugin" => Self::Plugin(Glob::new(text.trim())),
+            "workflow" => Self::Workflow(Glob::new(text.trim())),
             _ if method.as_ref().is_some_and(unknown) => {
                 return Err(format!("there is no method `{}`", method.unwrap_or_default()));
             }
@@ -104,6 +107,7 @@ impl Pattern {
             Self::Woo { .. } => "woo",
             Self::Command(_) => "command",
             Self::Plugin(_) => "plugin",
+            Self::Workflow(_) => "workflow",
         }
     }
 
@@ -121,7 +125,7 @@ impl Pattern {
             Self::Woo { method, path } => {
                 method.is_none_or(|method| method.as_str() == request.method) && path.fits(&request.target)
             }
-            Self::Command(name) | Self::Plugin(name) => name.fits(&request.target),
+            Self::Command(name) | Self::Plugin(name) | Self::Workflow(name) => name.fits(&request.target),
         }
     }
 }
@@ -131,9 +135,11 @@ impl fmt::Display for Pattern {
         match self {
             Self::Http { method: Some(method), url } => write!(f, "{method} {}", url.as_str()),
             Self::Woo { method: Some(method), path } => write!(f, "{} {}", method.as_str(), path.as_str()),
-            Self::Http { url: glob, .. } | Self::Woo { path: glob, .. } | Self::Command(glob) | Self::Plugin(glob) => {
-                f.write_str(glob.as_str())
-            }
+            Self::Http { url: glob, .. }
+            | Self::Woo { path: glob, .. }
+            | Self::Command(glob)
+            | Self::Plugin(glob)
+            | Self::Workflow(glob) => f.write_str(glob.as_str()),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! What differs between two outcomes: of a recorded run, and of the same event and answers with a changed workflow.
 
+use serde_json::json;
+
 use super::{
-    At, Difference, Emitted, Expect, ExpectCall, ExpectEmitted, ExpectFailure, ExpectRuns, ExpectStatus, How, MadeCall,
-    Outcome, Pattern, RunOutcome, judge::judge_expect,
+    At, Difference, Emitted, Expect, ExpectCall, ExpectEmitted, ExpectFailure, ExpectResponse, ExpectRuns,
+    ExpectStatus, How, MadeCall, Outcome, Pattern, Response, RunOutcome, judge::judge_expect,
 };
 use crate::Json;
 
@@ -33,6 +35,10 @@ fn expectation(before: &Outcome) -> Expect {
         failure: run.failure.as_ref().map(|failure| {
             let code = Some(failure.code.clone());
             at(ExpectFailure { step: failure.step.clone(), code, message: Some(failure.message.clone()) })
+        }),
+        response: (!run.response.is_usual()).then(|| {
+            let Response { status, headers, body, .. } = run.response.clone();
+            at(Some(ExpectResponse { status: Some(status), headers: Some(json!(headers)), body: Some(body) }))
         }),
         ..Expect::default()
     });

@@ -1,7 +1,7 @@
 //! Whether a value is as a test says. The test's value is compared whole, except for members such as `{ $any: true }`.
 
 use rust_decimal::Decimal;
-use serde_json::Number;
+use serde_json::{Map, Number};
 
 use super::{
     judge::{Difference, How},
@@ -138,6 +138,11 @@ pub fn canonical(value: &Json) -> Json {
         Json::Object(map) => Json::Object(map.iter().map(|(key, value)| (key.clone(), canonical(value))).collect()),
         other => other.clone(),
     }
+}
+
+/// Headers by their names in lower case.
+pub(super) fn lower(headers: &Map<String, Json>) -> Map<String, Json> {
+    headers.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.clone())).collect()
 }
 
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub enum Status {
 pub enum Shape {
     /// Text as it stands.
     Text,
+    /// Nothing.
+    Null,
     /// `true` or `false`.
     Boolean,
     /// A whole number.
@@ -71,6 +73,8 @@ pub enum Shape {
     TextOr(&'static [Field]),
     /// A list of such maps.
     Maps(&'static [Field]),
+    /// The same; it may be empty.
+    AnyMaps(&'static [Field]),
     /// A number, with a fraction if wanted.
     Number {
         /// The smallest.

@@ -47,6 +47,7 @@ pub(crate) fn map(fields: &[&[Field]]) -> Json {
 fn shape_of(shape: Shape) -> Json {
     match shape {
         Shape::Text => json!({ "type": ["string", "number", "boolean"] }),
+        Shape::Null => json!({ "type": "null" }),
         Shape::Boolean => json!({ "type": "boolean" }),
         Shape::Integer { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Shape::OneOf(words) => {
@@ -78,6 +79,7 @@ fn shape_of(shape: Shape) -> Json {
         Shape::Number { min, max } => json!({ "type": "number", "minimum": min, "maximum": max }),
         Shape::List(inner) => json!({ "type": "array", "minItems": 1, "items": shape_of(*inner) }),
         Shape::Either(shapes) => json!({ "anyOf": shapes.iter().map(|one| shape_of(*one)).collect::<Vec<_>>() }),
+        Shape::AnyMaps(fields) => json!({ "type": "array", "items": map(&[fields]) }),
         Shape::Maps(fields) => json!({ "type": "array", "minItems": 1, "items": map(&[fields]) }),
     }
 }

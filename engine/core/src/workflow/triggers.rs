@@ -18,7 +18,7 @@ use super::{
 };
 
 pub use auth::{DEFAULT_BEARER_SECRET, DEFAULT_TOLERANCE};
-pub use http::{HTTP_FIELDS, MAX_SYNC_WAIT};
+pub use http::{DEFAULT_SYNC_SECONDS, HTTP_FIELDS, MAX_SYNC_WAIT};
 pub use manual::{INPUT_FIELDS, MANUAL_FIELDS};
 
 /// Most triggers of a workflow.

@@ -1,5 +1,7 @@
 //! Every piece of code in a workflow, in the order of the file's sections: what checks and compilers walk over.
 
+use crate::{Json, id::WorkflowId};
+
 use super::{Block, Expression, Script, Step, StepKind, Template, TextPart, TriggerKind, Workflow};
 
 /// A piece of code.
@@ -14,6 +16,15 @@ pub enum Code<'w> {
     },
     /// A script.
     Script(&'w Script),
+}
+
+/// Workflows that steps call.
+#[derive(Debug, Clone, Default)]
+pub struct Calls {
+    /// Those that are named.
+    pub named: Vec<WorkflowId>,
+    /// Whether an expression names others.
+    pub computed: bool,
 }
 
 impl Workflow {
@@ -75,6 +86,19 @@ impl Workflow {
         each(&self.on_failure);
         each(&self.on_cancel);
         self.visit_steps(&mut |step| step.kind.blocks().into_iter().for_each(|block| each(block)));
+    }
+
+    /// The workflows that its steps call.
+    pub fn calls(&self) -> Calls {
+        let mut calls = Calls::default();
+        self.visit_steps(&mut |step| {
+            let StepKind::Call(call) = &step.kind else { return };
+            match &call.workflow {
+                Template::Literal(Json::String(id)) => calls.named.extend(id.parse()),
+                _ => calls.computed = true,
+            }
+        });
+        calls
     }
 
     /// The names of the secrets that its HTTP triggers verify callers with.

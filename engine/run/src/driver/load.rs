@@ -21,7 +21,11 @@ use cartwright_storage::{Wait, WaitKey};
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use super::{Driver, Fresh, Stuck, settle::Pending};
+use super::{
+    Driver, Fresh, Stuck,
+    rested::{Memory, Read},
+    settle::Pending,
+};
 use crate::{
     inner::{Inner, Message},
     trace::{RunTrace, trace_id},
@@ -61,10 +65,10 @@ impl Driver {
     ) -> Option<Self> {
         let permit = inner.room().await?;
         match load(&inner, run).await {
-            Ok(Some((state, workflow, views, waits, journal))) => {
-                let committed = state.len;
-                let mut driver = Self::new(inner, mailbox, workflow, views, state, committed, permit);
-                driver.waits = waits;
+            Ok(Some(LoadedRun { memory, read, workflow, views, journal })) => {
+                let committed = memory.0.len;
+                let mut driver = Self::new(inner, mailbox, workflow, views, memory.0, committed, permit);
+                (driver.waits, driver.read) = (memory.1, read);
                 driver.trace_past(&journal);
                 driver.inputs.push_back(resume());
                 Some(driver)
@@ -104,6 +108,7 @@ impl Driver {
             slot: if committed == 0 { Slot::None } else { state.slot.clone() },
             state: Some(state),
             committed,
+            read: None,
             inputs: VecDeque::new(),
             effects: VecDeque::new(),
             pending: Pending::default(),
@@ -129,12 +134,57 @@ pub(super) fn resume() -> Input {
     Input::Resume { under_way: BTreeSet::new() }
 }
 
-type LoadedRun = (RunState, Arc<Workflow>, Arc<EventViews>, BTreeMap<(StepPath, u32), Wait>, Vec<Entry>);
+type Waits = BTreeMap<(StepPath, u32), Wait>;
+
+struct LoadedRun {
+    memory: (RunState, Waits),
+    read: Option<Read>,
+    workflow: Arc<Workflow>,
+    views: Arc<EventViews>,
+    /// For its trace; empty where none is kept.
+    journal: Vec<Entry>,
+}
+
+impl Driver {
+    /// Remembers the run, which is about to rest, if that spares reading a long journal. Its state is gone then.
+    pub(super) fn remember(&mut self, run: &RunId) {
+        let is_traced = self.inner.options.telemetry.is_some();
+        let Some(read) = self.read.filter(|read| !is_traced && read.allows(self.state())) else { return };
+        if let Some(state) = self.state.take() {
+            self.inner.rested.put(run.clone(), Memory { state, waits: std::mem::take(&mut self.waits), read });
+        }
+    }
+
+    /// It does not rest yet.
+    pub(super) async fn recall(&mut self, run: &RunId) -> Result<(), Stuck> {
+        if self.state.is_some() {
+            return Ok(());
+        }
+        let (state, waits) = match self.inner.rested.take(run) {
+            Some(Memory { state, waits, .. }) => (state, waits),
+            // Others pushed it out in this very moment.
+            None => {
+                let journal = self.inner.storage.journal(run).await?;
+                let state = fold(&journal)?.ok_or(Stuck::Gone)?;
+                (state, journal.iter().filter_map(|entry| wait_of(run, &entry.what)).collect())
+            }
+        };
+        (self.state, self.waits) = (Some(state), waits);
+        Ok(())
+    }
+}
 
 /// Reads a run from storage. `None`: there is none, or nothing can be done with it.
 async fn load(inner: &Inner, run: &RunId) -> Result<Option<LoadedRun>, Stuck> {
-    let journal = inner.storage.journal(run).await?;
-    let Some(state) = fold(&journal)? else { return Ok(None) };
+    let (state, waits, read, journal) = match inner.rested.take(run) {
+        Some(Memory { state, waits, read }) => (state, waits, Some(read), Vec::new()),
+        None => {
+            let journal = inner.storage.journal(run).await?;
+            let Some(state) = fold(&journal)? else { return Ok(None) };
+            let waits = journal.iter().filter_map(|entry| wait_of(run, &entry.what)).collect();
+            (state, waits, Read::of(&journal), journal)
+        }
+    };
     let set = inner.workflows.load_full();
     let (id, version) = (&state.workflow, &state.version);
     let found = inner.pinned.find(inner.storage.as_ref(), id, set.get(id), version).await?;
@@ -146,8 +196,7 @@ async fn load(inner: &Inner, run: &RunId) -> Result<Option<LoadedRun>, Stuck> {
         tracing::error!(%run, event = %state.event, "the event of a run is gone");
         return Ok(None);
     };
-    let waits = journal.iter().filter_map(|entry| wait_of(run, &entry.what)).collect();
-    Ok(Some((state, workflow, Arc::new(views), waits, journal)))
+    Ok(Some(LoadedRun { memory: (state, waits), read, workflow, views: Arc::new(views), journal }))
 }
 
 /// The wait that an entry registered; a later one at the same place replaces it.

@@ -4,6 +4,7 @@
 //! storage and nowhere else.
 
 mod load;
+mod rested;
 mod settle;
 mod slot;
 
@@ -37,6 +38,7 @@ use futures_util::{
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+pub(crate) use self::rested::Rested;
 use self::settle::Pending;
 use crate::{
     dispatch::Claim,
@@ -117,6 +119,8 @@ struct Driver {
     state: Option<RunState>,
     /// How many entries storage has.
     committed: u64,
+    /// The journal when it was read, where it was long.
+    read: Option<rested::Read>,
     /// Its slot, as storage has it.
     slot: Slot,
     inputs: VecDeque<Input>,
@@ -179,8 +183,12 @@ impl Driver {
             }
             let run = self.state().run.clone();
             let at_rest = self.under_way.is_empty() && self.unread.is_none();
-            if at_rest && self.inner.leave(&run, &mut self.mailbox, &mut self.unread) {
-                return Ok(());
+            if at_rest {
+                self.remember(&run);
+                if self.inner.leave(&run, &mut self.mailbox, &mut self.unread) {
+                    return Ok(());
+                }
+                self.recall(&run).await?;
             }
             self.wait().await?;
         }

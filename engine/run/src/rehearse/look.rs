@@ -1,19 +1,26 @@
 //! What was played becomes an outcome: without ids, clocks and journals.
 
+use std::time::Duration;
+
 use cartwright_core::{
     Json,
     event::{Match, MatchOutcome, Source},
     id::WorkflowId,
     run::entry::What,
-    testing::{Emitted, MadeCall, Outcome, RunOutcome, StepOutcome},
+    testing::{Emitted, MadeCall, NOT_HEARD, Outcome, REFUSED, Response, RunOutcome, StepOutcome},
+    time::Timestamp,
+    workflow::{Respond, TriggerKind, Workflow, triggers::DEFAULT_SYNC_SECONDS},
 };
+
+use cartwright_storage::StoredEvent;
 
 use super::play::Played;
 use crate::engine::RunDetail;
 
 /// What came of a scene. `calls` are those that its stand-in saw.
-pub fn outcome(played: &Played, tested: &WorkflowId, calls: Vec<MadeCall>) -> Outcome {
-    let runs = played.runs.iter().filter(|run| run.row.workflow == *tested).map(run_outcome).collect();
+pub fn outcome(played: &Played, tested: &Workflow, calls: Vec<MadeCall>) -> Outcome {
+    let mine = played.runs.iter().filter(|run| run.row.workflow == tested.id);
+    let runs = mine.map(|run| run_outcome(run, response(played, tested, run))).collect();
     let emitted = played.events.iter().filter(|one| matches!(one.event.source, Source::Emit { .. }));
     let emitted = emitted.map(|one| Emitted {
         topic: one.event.topic.clone(),
@@ -21,9 +28,29 @@ pub fn outcome(played: &Played, tested: &WorkflowId, calls: Vec<MadeCall>) -> Ou
     });
     let mut not_started: Vec<String> = Vec::new();
     for one in played.events.iter().flat_map(|stored| stored.matches.iter().flatten()) {
-        not_started.extend(why_not(one, tested));
+        not_started.extend(why_not(one, &tested.id));
     }
-    Outcome { runs, calls, emitted: emitted.collect(), state: played.state.iter().cloned().collect(), not_started }
+    let events = became(played, &tested.id);
+    let refused = played.brought.iter().find_map(|one| one.as_ref().err()).map(|one| Response::engine(one.status));
+    not_started.extend(played.brought.iter().filter_map(|one| Some(one.as_ref().err()?.why.clone())));
+    let state = played.state.iter().cloned().collect();
+    Outcome { runs, calls, emitted: emitted.collect(), state, events, refused, not_started }
+}
+
+/// What became of each event that the case brought.
+fn became(played: &Played, tested: &WorkflowId) -> Vec<String> {
+    let word = |stored: &StoredEvent| {
+        let mine = stored.matches.iter().flatten().find(|one| one.workflow == *tested);
+        let value = mine.and_then(|one| serde_json::to_value(&one.outcome).ok());
+        value.and_then(|value| Some(value["outcome"].as_str()?.to_owned())).unwrap_or_else(|| NOT_HEARD.to_owned())
+    };
+    let within = |source: &Source| matches!(source, Source::Emit { .. } | Source::Call { .. });
+    let mut events = played.events.iter().filter(|stored| !within(&stored.event.source));
+    let brought = played.brought.iter().filter_map(|one| match one {
+        Ok(()) => events.next().map(word),
+        Err(_) => Some(REFUSED.to_owned()),
+    });
+    brought.collect()
 }
 
 fn why_not(one: &Match, tested: &WorkflowId) -> Option<String> {
@@ -45,7 +72,28 @@ fn why_not(one: &Match, tested: &WorkflowId) -> Option<String> {
     }
 }
 
-fn run_outcome(run: &RunDetail) -> RunOutcome {
+/// What whoever started a run hears of it: a caller has so much patience, anybody else all the time there is.
+fn response(played: &Played, tested: &Workflow, run: &RunDetail) -> Response {
+    let event = played.events.iter().map(|stored| &stored.event).find(|event| event.id == run.row.event);
+    let Some((event, Source::Http { path, method, .. })) = event.map(|event| (event, &event.source)) else {
+        return Response::of_run(&run.journal, Timestamp::MAX);
+    };
+    let respond = tested.triggers.iter().find_map(|trigger| match &trigger.kind {
+        TriggerKind::Http(http) if http.path == *path && http.method == *method => Some(&http.respond),
+        _ => None,
+    });
+    match respond {
+        Some(Respond::Sync { timeout }) => {
+            let patience = timeout.unwrap_or(Duration::from_secs(DEFAULT_SYNC_SECONDS));
+            Response::of_run(&run.journal, event.time.plus(patience))
+        }
+        // Who does not wait is told at once that it was accepted.
+        Some(Respond::Async) => Response::engine(202),
+        None => Response::of_run(&run.journal, Timestamp::MAX),
+    }
+}
+
+fn run_outcome(run: &RunDetail, response: Response) -> RunOutcome {
     let mut output = Json::Null;
     for entry in &run.journal {
         if let What::RunFinished { output: given, .. } = &entry.what {
@@ -65,6 +113,7 @@ fn run_outcome(run: &RunDetail) -> RunOutcome {
         status: run.row.status,
         output,
         failure: run.row.error.clone(),
+        response,
         steps: steps.collect(),
         slept_millis: u64::try_from(ended.since(begun).as_millis()).unwrap_or(u64::MAX),
     }

@@ -5,6 +5,7 @@
 //! answered), [`stubs`] (answers of a test file), [`scene`] (a test case becomes what [`play()`] takes), [`look`] (journals
 //! become an outcome).
 
+mod called;
 mod look;
 mod play;
 mod recorded;
@@ -15,9 +16,10 @@ mod time;
 
 pub(crate) use stand_in::{http, woo};
 
+pub use called::only_called;
 pub use look::outcome;
 pub use play::{PlayError, Played, play};
 pub use recorded::{Recording, Replayed, Unplayable, replay};
-pub use scene::{Happens, Scene, SceneError, scene};
-pub use stand_in::{Asked, Given, StandIn, Stands};
+pub use scene::{BodyCheck, Happens, Refused, Scene, SceneError, scene};
+pub use stand_in::{Asked, Child, Given, StandIn, Stands};
 pub use stubs::{Stubs, Used};

@@ -18,7 +18,7 @@ use cartwright_storage::{
 use cartwright_woo::{Secret, StoreSettings, Vault};
 
 use super::{
-    scene::{Happens, Scene},
+    scene::{Happens, Refused, Scene},
     stand_in::{StandIn, Stands},
     time::{Repeatable, VirtualClock},
 };
@@ -96,6 +96,8 @@ pub struct Played {
     pub events: Vec<StoredEvent>,
     /// What the tested workflow remembers.
     pub state: Vec<(String, Json)>,
+    /// As [`Scene::brings`] says.
+    pub brought: Vec<Result<(), Refused>>,
 }
 
 /// Plays a scene on this thread, which must not be in a runtime. Takes milliseconds, however long it is in virtual time.
@@ -145,7 +147,8 @@ async fn play_inside(
         stage.happen(what).await?;
     }
     stage.settle(None, &mut looks).await?;
-    stage.gather(&scene.tested).await
+    let played = stage.gather(&scene.tested).await?;
+    Ok(Played { brought: scene.brings, ..played })
 }
 
 async fn furnish(
@@ -316,7 +319,7 @@ impl Stage<'_> {
             let key = record.key[prefix.len()..].to_owned();
             (key, serde_json::from_slice(&record.value).unwrap_or_default())
         });
-        Ok(Played { runs, events, state: state.collect() })
+        Ok(Played { runs, events, state: state.collect(), brought: Vec::new() })
     }
 }
 

@@ -10,24 +10,26 @@ use std::{
 use async_trait::async_trait;
 use cartwright_core::{
     call::{CallError, CallOutcome, ErrorClass},
-    event::Event,
-    id::{RunId, StepPath},
+    event::{Event, Source},
+    id::{EventId, RunId, StepPath, WorkflowId},
     run::{
+        child::CALL_FUNCTION,
         entry::{Entry, What},
         row::RunRow,
         steps::steps,
     },
     secret::SecretMarks,
-    testing::{Difference, MadeCall, Outcome, changes},
+    testing::{Difference, MadeCall, Outcome, Request, changes},
 };
 use cartwright_sandbox::Sandbox;
 use parking_lot::Mutex;
 
 use super::{
+    called::called_in,
     look::outcome,
     play::{PlayError, play},
     scene::{Happens, Scene},
-    stand_in::{Asked, Given, Stands},
+    stand_in::{Asked, Child, Given, Stands},
 };
 use crate::definition::Loaded;
 
@@ -74,24 +76,26 @@ pub enum Unplayable {
     Unfaithful(String),
 }
 
-/// Plays a recorded run with the workflow as it was and with a changed one. Nothing is sent. Not in a runtime.
+/// Plays a recorded run with the workflow as it was and with a changed one. Nothing is sent. Not in a runtime. `others`:
+/// the workflows that stand beside the changed one; called ones do not run, what came of them is recorded.
 pub fn replay(
     recording: &Recording,
     changed: &Loaded,
+    others: &BTreeMap<WorkflowId, Loaded>,
     sandbox: &Sandbox,
     marks: &SecretMarks,
 ) -> Result<Replayed, Unplayable> {
     if !recording.row.status.is_ended() && recording.row.status != cartwright_core::run::row::RunStatus::Parked {
         return Err(Unplayable::Open);
     }
-    let once = |workflow: &Loaded| {
+    let once = |workflow: &Loaded, others: &BTreeMap<WorkflowId, Loaded>| {
         let answers = Recorded::of(recording);
-        let played = play(scene(recording, workflow), sandbox.clone(), marks.clone(), answers.clone())?;
-        Ok::<_, PlayError>(outcome(&played, &recording.row.workflow, answers.made()))
+        let played = play(scene(recording, workflow, others), sandbox.clone(), marks.clone(), answers.clone())?;
+        Ok::<_, PlayError>(outcome(&played, &workflow.workflow, answers.made()))
     };
-    let before = once(&recording.workflow)?;
+    let before = once(&recording.workflow, &BTreeMap::new())?;
     faithful(recording, &before).map_err(Unplayable::Unfaithful)?;
-    let after = once(changed)?;
+    let after = once(changed, others)?;
     let changes = changes(&before, &after);
     Ok(Replayed { before, after, changes })
 }
@@ -117,7 +121,7 @@ fn faithful(recording: &Recording, before: &Outcome) -> Result<(), String> {
     }
 }
 
-fn scene(recording: &Recording, workflow: &Loaded) -> Scene {
+fn scene(recording: &Recording, workflow: &Loaded, others: &BTreeMap<WorkflowId, Loaded>) -> Scene {
     let begins = recording.event.time;
     let mut happens = vec![(Duration::ZERO, Happens::Recorded(Box::new(recording.event.clone())))];
     for entry in &recording.journal {
@@ -145,26 +149,33 @@ fn scene(recording: &Recording, workflow: &Loaded) -> Scene {
     happens.sort_by_key(|(after, _)| *after);
     let names = |loaded: &Loaded| loaded.workflow.grants.secrets.clone();
     let secrets: BTreeSet<String> = names(workflow).into_iter().chain(names(&recording.workflow)).collect();
+    let mut workflows = vec![workflow.clone()];
+    workflows.extend(called_in(&recording.journal, &recording.row.workflow, others));
     let stores = recording.event.store.iter().map(|store| (store.clone(), recording.tags.clone()));
     Scene {
         begins,
-        workflows: vec![workflow.clone()],
+        workflows,
         tested: recording.row.workflow.clone(),
         stores: stores.collect(),
         secrets: secrets.into_iter().map(|name| (name.clone(), format!("test-{name}"))).collect(),
         state: Vec::new(),
         happens,
+        brings: Vec::new(),
     }
 }
 
 /// Answers calls with what they came to.
 struct Recorded {
+    /// What started the run; where that was a call, it is not one of the run's own.
+    event: EventId,
     memory: Mutex<Memory>,
 }
 
 #[derive(Default)]
 struct Memory {
     calls: BTreeMap<(StepPath, u32), Call>,
+    /// Steps that called a workflow.
+    called: BTreeSet<StepPath>,
     made: Vec<MadeCall>,
 }
 
@@ -191,10 +202,11 @@ impl Recorded {
                         call.outcomes.push_back(CallOutcome::Err(error.clone()));
                     }
                 }
+                What::ChildStarted { path, .. } => drop(memory.called.insert(path.clone())),
                 _ => {}
             }
         }
-        Arc::new(Self { memory: Mutex::new(memory) })
+        Arc::new(Self { event: recording.event.id.clone(), memory: Mutex::new(memory) })
     }
 
     fn made(&self) -> Vec<MadeCall> {
@@ -240,6 +252,27 @@ impl Stands for Recorded {
             let message = format!("the recorded run did not make this call: {}", asked.request.line());
             CallOutcome::Err(CallError { class: ErrorClass::Park, ..CallError::r#final(NOT_RECORDED, message) })
         }))
+    }
+
+    async fn child(&self, event: &Event) -> Child {
+        let Source::Call { step, workflow, .. } = &event.source else { return Child::Runs };
+        if event.id == self.event {
+            return Child::Runs;
+        }
+        let request = Request::workflow(workflow.as_str(), serde_json::from_str(event.data.get()).unwrap_or_default());
+        let mut memory = self.memory.lock();
+        let outcome = memory.outcome(step, 0, CALL_FUNCTION, "");
+        let message = format!("the recorded run did not call `{}`", request.target);
+        memory.made.push(MadeCall { step: step.to_string(), store: None, request, unstubbed: false });
+        match outcome {
+            Some(outcome) => Child::Ended(outcome),
+            // Nothing came of it before the run ended in another way.
+            None if memory.called.contains(step) => Child::Silent,
+            None => {
+                let error = CallError { class: ErrorClass::Park, ..CallError::r#final(NOT_RECORDED, message) };
+                Child::Ended(CallOutcome::Err(error))
+            }
+        }
     }
 
     fn stored(&self, _run: &RunId, path: &StepPath, index: u32, fingerprint: &str) -> Option<CallOutcome> {

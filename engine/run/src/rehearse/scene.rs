@@ -8,7 +8,7 @@ use cartwright_core::{
     id::{StoreId, WorkflowId},
     testing::{DEFAULT_CLOCK, DEFAULT_STORE, EventStart, Ground, Happening, HttpStart, ScheduleStart, TestCase},
     time::Timestamp,
-    workflow::{Schedule, TriggerKind, Workflow, topic},
+    workflow::{BodySchema, Schedule, TriggerKind, Workflow, inputs, topic},
 };
 use serde_json::{
     json,
@@ -35,7 +35,21 @@ pub struct Scene {
     pub state: Vec<(String, Json)>,
     /// What happens, each since the beginning, in order.
     pub happens: Vec<(Duration, Happens)>,
+    /// Events that come to the engine by what happens, in order; `Err`: what is refused before it becomes one.
+    pub brings: Vec<Result<(), Refused>>,
 }
+
+/// What the engine does not take, with its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// HTTP status.
+    pub status: u16,
+    /// In words for people.
+    pub why: String,
+}
+
+/// Says what is wrong with a body by the schema that its endpoint asks for.
+pub type BodyCheck<'a> = &'a dyn Fn(&BodySchema, &Json) -> Vec<String>;
 
 /// Something that happens in a scene.
 #[derive(Debug)]
@@ -92,6 +106,7 @@ pub fn scene(
     ground: &Ground,
     tested: &Arc<Workflow>,
     workflows: Vec<Loaded>,
+    body_check: BodyCheck<'_>,
 ) -> Result<Scene, SceneError> {
     let mut begins = case.ground.clock.or(ground.clock).unwrap_or(DEFAULT_CLOCK);
     if let Happening::Schedule(start) = &case.start {
@@ -99,9 +114,16 @@ pub fn scene(
     }
     let mut stores: BTreeMap<StoreId, Vec<String>> = ground.stores.clone();
     stores.extend(case.ground.stores.clone());
-    let mut happens = vec![(Duration::ZERO, happening(&case.start, tested, begins)?)];
-    for later in &case.then {
-        happens.push((later.after, happening(&later.what, tested, begins.plus(later.after))?));
+    let (mut happens, mut brings) = (Vec::new(), Vec::new());
+    let later = case.then.iter().map(|later| (later.after, &later.what));
+    for (after, what) in std::iter::once((Duration::ZERO, &case.start)).chain(later) {
+        match happening(what, tested, begins.plus(after), body_check)? {
+            Ok(what) => {
+                brings.extend(matches!(what, Happens::Event { .. }).then_some(Ok(())));
+                happens.push((after, what));
+            }
+            Err(refused) => brings.push(Err(refused)),
+        }
     }
     for (_, what) in &happens {
         if let Happens::Event { store: Some(store), .. } = what {
@@ -124,13 +146,20 @@ pub fn scene(
         secrets: secrets.into_iter().filter_map(|(name, value)| Some((name, value?))).collect(),
         state: case.state.clone().into_iter().collect(),
         happens,
+        brings,
     })
 }
 
-fn happening(what: &Happening, tested: &Workflow, now: Timestamp) -> Result<Happens, SceneError> {
-    Ok(match what {
+/// The inner `Err`: the engine refuses it.
+fn happening(
+    what: &Happening,
+    tested: &Workflow,
+    now: Timestamp,
+    body_check: BodyCheck<'_>,
+) -> Result<Result<Happens, Refused>, SceneError> {
+    Ok(Ok(match what {
         Happening::Event(start) => event(start, tested),
-        Happening::Http(start) => http(start, tested)?,
+        Happening::Http(start) => return http(start, tested, body_check),
         Happening::Schedule(start) => {
             let (schedule, at) = due(tested, start, now)?;
             let cron = schedule.cron.source.clone();
@@ -138,9 +167,16 @@ fn happening(what: &Happening, tested: &Workflow, now: Timestamp) -> Result<Happ
             let source = Source::Schedule { workflow: tested.id.clone(), cron, due: at };
             Happens::Event { topic: "schedule".into(), store: start.store.clone(), source, data: raw(&data) }
         }
-        Happening::Manual { inputs, store } => {
+        Happening::Manual { inputs: given, store } => {
             let source = Source::Manual { workflow: tested.id.clone() };
-            Happens::Event { topic: "manual".into(), store: store.clone(), source, data: raw(inputs) }
+            let data = match tested.inputs.as_deref().map(|spec| inputs::read(spec, given)) {
+                None => raw(given),
+                Some(Ok(typed)) => raw(&typed),
+                Some(Err(problems)) => {
+                    return Ok(Err(Refused { status: 422, why: inputs::in_one_line(&problems) }));
+                }
+            };
+            Happens::Event { topic: inputs::MANUAL_TOPIC.into(), store: store.clone(), source, data }
         }
         Happening::Cancel => Happens::Cancel,
         Happening::Retry => Happens::Retry,
@@ -151,7 +187,7 @@ fn happening(what: &Happening, tested: &Workflow, now: Timestamp) -> Result<Happ
             comment: given.comment.clone(),
             must: true,
         },
-    })
+    }))
 }
 
 fn event(start: &EventStart, tested: &Workflow) -> Happens {
@@ -183,7 +219,11 @@ fn event(start: &EventStart, tested: &Workflow) -> Happens {
     Happens::Event { topic: start.topic.clone(), store, source, data: raw(&start.data) }
 }
 
-fn http(start: &HttpStart, tested: &Workflow) -> Result<Happens, SceneError> {
+fn http(
+    start: &HttpStart,
+    tested: &Workflow,
+    body_check: BodyCheck<'_>,
+) -> Result<Result<Happens, Refused>, SceneError> {
     let fits = |trigger: &cartwright_core::workflow::HttpTrigger| {
         start.path.as_ref().is_none_or(|path| trigger.path == *path)
             && start.method.as_ref().is_none_or(|method| trigger.method == *method)
@@ -196,6 +236,11 @@ fn http(start: &HttpStart, tested: &Workflow) -> Result<Happens, SceneError> {
         let method = start.method.as_deref().unwrap_or("POST");
         return Err(SceneError::NoEndpoint(format!("{method} /hooks/{}", start.path.as_deref().unwrap_or_default())));
     };
+    let faults = found.schema.as_ref().map(|schema| body_check(schema, &start.body)).unwrap_or_default();
+    if !faults.is_empty() {
+        let why = format!("the body does not fit what the workflow asks for: {}", faults.join("; "));
+        return Ok(Err(Refused { status: 422, why }));
+    }
     let source = Source::Http {
         workflow: tested.id.clone(),
         path: found.path.clone(),
@@ -203,7 +248,7 @@ fn http(start: &HttpStart, tested: &Workflow) -> Result<Happens, SceneError> {
         query: start.query.clone(),
         headers: start.headers.clone(),
     };
-    Ok(Happens::Event { topic: "http".into(), store: None, source, data: raw(&start.body) })
+    Ok(Ok(Happens::Event { topic: "http".into(), store: None, source, data: raw(&start.body) }))
 }
 
 /// The schedule that is meant, and when it is due.

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use cartwright_core::{
     Json,
     call::{CallError, CallOutcome},
+    event::Event,
     id::{RunId, StepPath, StoreId, WorkflowId},
     testing::Request,
     time::Timestamp,
@@ -26,10 +27,26 @@ pub trait Stands: Send + Sync {
     /// What comes back.
     async fn answer(&self, asked: Asked) -> Given;
 
+    /// What becomes of a called workflow, which `event` would start.
+    async fn child(&self, _event: &Event) -> Child {
+        Child::Runs
+    }
+
     /// What a call on the workflow's own state gave, where that is known; else it is made.
     fn stored(&self, _run: &RunId, _path: &StepPath, _index: u32, _fingerprint: &str) -> Option<CallOutcome> {
         None
     }
+}
+
+/// What becomes of a called workflow.
+#[derive(Debug)]
+pub enum Child {
+    /// It runs.
+    Runs,
+    /// It does not run; its caller hears this.
+    Ended(CallOutcome),
+    /// It does not run, and its caller hears nothing.
+    Silent,
 }
 
 /// One who answers, as an engine's options hold them.

@@ -6,12 +6,15 @@ use async_trait::async_trait;
 use cartwright_core::{
     Json,
     call::{CallError, CallOutcome, ErrorClass},
-    testing::{Answer, ExpectCall, MadeCall, NoAnswer, Stub, step_id},
+    event::{Event, Source},
+    id::WorkflowId,
+    run::child::CALL_FUNCTION,
+    testing::{Answer, ExpectCall, MadeCall, NoAnswer, Request, Stub, step_id},
 };
 use cartwright_woo::transport::{HttpAnswer, TransportFailure};
 use parking_lot::Mutex;
 
-use super::stand_in::{Asked, Given, Stands};
+use super::stand_in::{Asked, Child, Given, Stands};
 
 /// The code of the failure of a call that no stub answers.
 const NOT_STUBBED: &str = "not_stubbed";
@@ -141,6 +144,45 @@ impl Stands for Stubs {
             tokio::time::sleep(answer.delay).await;
         }
         given(answer, asked.store.is_some())
+    }
+
+    async fn child(&self, event: &Event) -> Child {
+        let Source::Call { run, step, workflow, .. } = &event.source else { return Child::Runs };
+        let with = serde_json::from_str(event.data.get()).unwrap_or_default();
+        let asked = Asked {
+            run: run.clone(),
+            workflow: workflow.clone(),
+            path: step.clone(),
+            index: 0,
+            function: CALL_FUNCTION.to_owned(),
+            fingerprint: event.id.to_string(),
+            store: event.store.clone(),
+            request: Request::workflow(workflow.as_str(), with),
+        };
+        // Whom nobody answers for runs.
+        let answer = {
+            let mut memory = self.memory.lock();
+            let Some(answer) = self.choose(&asked, &mut memory) else { return Child::Runs };
+            memory.made.push(MadeCall {
+                step: asked.path.to_string(),
+                store: None,
+                request: asked.request,
+                unstubbed: false,
+            });
+            answer
+        };
+        Child::Ended(come_to(answer, workflow).await)
+    }
+}
+
+/// What a stub says of a called workflow.
+async fn come_to(answer: Answer, id: &WorkflowId) -> CallOutcome {
+    if !answer.delay.is_zero() {
+        tokio::time::sleep(answer.delay).await;
+    }
+    match answer.failed {
+        None => CallOutcome::Ok(answer.body.unwrap_or_default()),
+        Some(why) => CallOutcome::Err(CallError::r#final("call_failed", format!("`{id}` failed: {why}"))),
     }
 }
 

@@ -4,6 +4,7 @@
 //! Read in this order: [`suite`] (a test file with its workflow), [`play`] (its cases, in parallel), [`snapshot`] (outcomes
 //! kept beside tests), [`report`] (for people), [`junit`] and [`json`](report_json) (for machines).
 
+mod called;
 pub(super) mod diff;
 mod find;
 mod junit;

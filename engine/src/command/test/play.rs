@@ -10,6 +10,7 @@ use cartwright_core::{
     secret::SecretMarks,
     testing::{Coverage, Difference, How, Outcome, TestCase, TestFile, judge},
 };
+use cartwright_http::body_schema;
 use cartwright_run::{
     Loaded,
     rehearse::{self, Stubs, Used},
@@ -44,9 +45,10 @@ pub(super) fn all(
     let mut work = Vec::new();
     for (number, suite) in suites.iter().enumerate() {
         let (Some(tests), Some(loaded)) = (&suite.tests, &suite.workflow) else { continue };
+        let loaded: Vec<Loaded> = std::iter::once(loaded).chain(&suite.called).cloned().collect();
         for (index, case) in tests.cases.iter().enumerate() {
             if filter.is_none_or(|text| case.name.value.contains(text) || suite.file.contains(text)) {
-                work.push((number, index, tests, case, loaded));
+                work.push((number, index, tests, case, loaded.clone()));
             }
         }
     }
@@ -67,12 +69,13 @@ pub(super) fn all(
     played
 }
 
-fn play(tests: &TestFile, case: &TestCase, loaded: &Loaded, (sandbox, marks): (&Sandbox, &SecretMarks)) -> Played {
+/// `loaded`: the tested workflow, and those that it calls.
+fn play(tests: &TestFile, case: &TestCase, loaded: &[Loaded], (sandbox, marks): (&Sandbox, &SecretMarks)) -> Played {
     let begun = Instant::now();
-    let workflow = &loaded.workflow;
+    let workflow = &loaded[0].workflow;
     let expected = case.expect.calls.as_ref().map_or(&[][..], |calls| &calls.value);
     let stubs = Stubs::new(&case.ground.stubs, &tests.ground.stubs, expected);
-    let done = rehearse::scene(case, &tests.ground, workflow, vec![loaded.clone()])
+    let done = rehearse::scene(case, &tests.ground, workflow, loaded.to_vec(), &body_schema::told_faults)
         .map_err(|error| error.to_string())
         .and_then(|scene| {
             rehearse::play(scene, sandbox.clone(), marks.clone(), stubs.clone()).map_err(|error| error.to_string())
@@ -88,7 +91,7 @@ fn play(tests: &TestFile, case: &TestCase, loaded: &Loaded, (sandbox, marks): (&
     };
     match done {
         Ok(played) => {
-            let outcome = rehearse::outcome(&played, &workflow.id, stubs.made());
+            let outcome = rehearse::outcome(&played, workflow, stubs.made());
             one.differences = judge(case, &outcome);
             one.differences.extend(too_few(case, &one.used));
             let mut coverage = Coverage::of(workflow);

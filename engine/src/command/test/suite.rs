@@ -15,7 +15,7 @@ use cartwright_http::FileFindings;
 use cartwright_run::Loaded;
 use cartwright_sandbox::Sandbox;
 
-use super::play::Played;
+use super::{called, play::Played};
 use crate::workflows::{Examined, read_file};
 
 /// Of a test file or a fixture, in bytes.
@@ -31,6 +31,8 @@ pub(super) struct Suite {
     pub(super) tests: Option<TestFile>,
     /// The tested workflow; `None` when it has errors or is not there.
     pub(super) workflow: Option<Loaded>,
+    /// Workflows that it calls, directly or not.
+    pub(super) called: Vec<Loaded>,
     /// What is wrong with the test file, and with the workflow.
     pub(super) findings: Vec<FileFindings>,
 }
@@ -44,6 +46,7 @@ impl Suite {
             source: String::new(),
             tests: None,
             workflow: None,
+            called: Vec::new(),
             findings: Vec::new(),
         };
         match read_text(path) {
@@ -60,7 +63,8 @@ impl Suite {
             suite.find_workflow(tests, root, sandbox, &mut diagnostics);
         }
         if let (Some(tests), Some(loaded)) = (&tests, &suite.workflow) {
-            diagnostics.extend(testing::check(tests, &loaded.workflow));
+            let called = suite.called.iter().map(|called| called.workflow.as_ref());
+            diagnostics.extend(testing::check(tests, &loaded.workflow, called));
         }
         let broken = diagnostics.iter().any(|one| one.severity == Severity::Error);
         suite.tests = tests.filter(|_| !broken);
@@ -80,11 +84,7 @@ impl Suite {
     fn find_workflow(&mut self, tests: &TestFile, root: &Path, sandbox: &Sandbox, diagnostics: &mut Vec<Diagnostic>) {
         let named = tests.workflow.as_ref();
         let id = named.map_or_else(|| id_beside(root, &self.path), |at| Some(at.value.clone()));
-        let place = |id: &WorkflowId, extension| root.join(format!("{id}.{extension}"));
-        let found = id
-            .as_ref()
-            .and_then(|id| ["yaml", "yml"].map(|ext| place(id, ext)).into_iter().find(|path| path.is_file()));
-        let Some(path) = found else {
+        let Some(path) = id.as_ref().and_then(|id| file_of(root, id)) else {
             let span = named.map_or(0..0, |at| at.span.clone());
             let name = id.map_or_else(|| "the file's name".to_owned(), |id| format!("`{id}`"));
             let message = format!("there is no workflow {name} in {}", root.display());
@@ -97,6 +97,9 @@ impl Suite {
         let Examined { loaded, finding } = read_file(root, &path, Some(sandbox));
         // Its warnings are for `check`.
         self.findings.extend(finding.filter(FileFindings::is_broken));
+        if let Some(loaded) = &loaded {
+            self.called = called::by(loaded, root, sandbox, &mut self.findings);
+        }
         self.workflow = loaded;
     }
 
@@ -109,6 +112,12 @@ impl Suite {
     pub(super) fn line(&self, byte: usize) -> usize {
         position(&self.source, byte).line
     }
+}
+
+/// The file of a workflow.
+pub(super) fn file_of(root: &Path, id: &WorkflowId) -> Option<PathBuf> {
+    let place = |extension| root.join(format!("{id}.{extension}"));
+    ["yaml", "yml"].map(place).into_iter().find(|path| path.is_file())
 }
 
 /// `stock/sync.test.yaml` is about `stock/sync`.

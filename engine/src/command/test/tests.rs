@@ -1,5 +1,7 @@
 //! Test files from disk to verdict.
 
+mod calls;
+
 use std::{fmt::Write as _, fs, path::Path};
 
 use cartwright_run::rehearse::{Recording, Stubs, play, replay, scene};
@@ -250,7 +252,8 @@ fn a_recorded_run_is_held_against_a_changed_workflow() {
     let (tests, loaded) = (suites[0].tests.as_ref().expect("tests"), suites[0].workflow.clone().expect("a workflow"));
     let (sandbox, marks) = assembly::sandbox_with_marks();
     let stubs = Stubs::new(&tests.cases[0].ground.stubs, &[], &[]);
-    let scene = scene(&tests.cases[0], &tests.ground, &loaded.workflow, vec![loaded.clone()]).expect("a scene");
+    let scene = scene(&tests.cases[0], &tests.ground, &loaded.workflow, vec![loaded.clone()], &|_, _| Vec::new())
+        .expect("a scene");
     let mut played = play(scene, sandbox.clone(), marks.clone(), stubs).expect("played");
     let run = played.runs.remove(0);
     let recording = Recording {
@@ -265,7 +268,8 @@ fn a_recorded_run_is_held_against_a_changed_workflow() {
         assert!(definition.source.contains(from));
         definition.source = definition.source.replace(from, to);
         let workflow = definition.parse().0.expect("valid");
-        let replayed = replay(&recording, &cartwright_run::Loaded { definition, workflow }, &sandbox, &marks);
+        let replayed =
+            replay(&recording, &cartwright_run::Loaded { definition, workflow }, &Default::default(), &sandbox, &marks);
         replayed.expect("it can be replayed").changes.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(with("14d", "14d"), Vec::<String>::new());

@@ -30,12 +30,18 @@ pub(super) fn ranks(place: Place, keys: &[&str]) -> Option<Vec<usize>> {
             let kind = kind_of(keys);
             Some(keys.iter().map(|key| step_rank(kind, key)).collect())
         }
-        // A branch: its condition, then its steps.
-        Place::Shaped(Shape::Map(fields)) if fields.iter().any(|field| field.key == "steps") => {
+        Place::Shaped(Shape::Map(fields)) if is_form(fields) => {
             Some(keys.iter().map(|key| position(fields, key)).collect())
         }
         Place::Shaped(_) | Place::Steps | Place::Other => None,
     }
+}
+
+/// Whether the keys of a map have an order: those of a branch (its condition, then its steps), of `retry`, `concurrency`, of
+/// an input. Triggers and grants are lists rather than forms.
+fn is_form(fields: &[Field]) -> bool {
+    let has = |key: &str| fields.iter().any(|field| field.key == key);
+    has("steps") || !has("if") && !has("woo")
 }
 
 fn workflow_rank(key: &str) -> usize {
@@ -84,6 +90,8 @@ pub(super) fn below(place: Place, keys: &[&str], key: &str) -> Place {
             Some(kind) if kind.fields.iter().any(|field| field.key == key) => of(kind.fields),
             _ => of(COMMON_STEP_FIELDS),
         },
+        Place::Shaped(Shape::Branches) => Place::Steps,
+        Place::Shaped(Shape::Named(fields)) => Place::Shaped(Shape::Map(fields)),
         Place::Shaped(shape) => keys_of(shape).map_or(Place::Other, of),
         Place::Steps | Place::Other => Place::Other,
     }
@@ -92,7 +100,7 @@ pub(super) fn below(place: Place, keys: &[&str], key: &str) -> Place {
 /// The keys that a map of this shape has.
 fn keys_of(shape: Shape) -> Option<&'static [Field]> {
     match shape {
-        Shape::Map(fields) | Shape::Maps(fields) => Some(fields),
+        Shape::Map(fields) | Shape::Maps(fields) | Shape::AnyMaps(fields) | Shape::TextOr(fields) => Some(fields),
         Shape::List(inner) => keys_of(*inner),
         Shape::Either(shapes) => shapes.iter().find_map(|shape| keys_of(*shape)),
         _ => None,
@@ -103,7 +111,7 @@ fn keys_of(shape: Shape) -> Option<&'static [Field]> {
 pub(super) fn item(place: Place) -> Place {
     match place {
         Place::Steps => Place::Step,
-        Place::Shaped(Shape::Maps(fields)) => Place::Shaped(Shape::Map(fields)),
+        Place::Shaped(Shape::Maps(fields) | Shape::AnyMaps(fields)) => Place::Shaped(Shape::Map(fields)),
         other @ Place::Shaped(_) => other,
         Place::Workflow | Place::Step | Place::Other => Place::Other,
     }
@@ -112,6 +120,11 @@ pub(super) fn item(place: Place) -> Place {
 fn shaped(shape: Shape) -> Place {
     match shape {
         Shape::Steps => Place::Steps,
+        Shape::Undo => Place::Step,
+        Shape::Either(shapes) => shapes
+            .iter()
+            .find_map(|shape| keys_of(*shape))
+            .map_or(Place::Shaped(shape), |fields| Place::Shaped(Shape::Map(fields))),
         shape => Place::Shaped(shape),
     }
 }

@@ -19,6 +19,8 @@ use crate::Json;
 const MAX_PATH_BYTES: usize = 200;
 /// The longest that a workflow may let callers wait.
 pub const MAX_SYNC_WAIT: Duration = Duration::from_secs(300);
+/// How long a caller waits where neither the workflow nor the configuration says, in seconds.
+pub const DEFAULT_SYNC_SECONDS: u64 = 30;
 
 const RESPOND_WORDS: &[&str] = &["async", "sync"];
 const METHODS: &[&str] = &["POST", "GET", "HEAD", "PUT", "PATCH", "DELETE"];
