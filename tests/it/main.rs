@@ -8,6 +8,7 @@ mod straight_path;
 mod telemetry;
 mod hooks;
 mod recorded;
+mod rehearsing;
 mod conformance;
 mod bad_input;
 mod export;

@@ -62,7 +62,7 @@ pub(crate) struct Fmt {
 #[derive(Debug, Args)]
 #[command(after_help = "Ends with 1 where something differs. While no engine runs, it compares with what ran last.")]
 pub(crate) struct Diff {
-    /// Only these files and folders [default: the workflows folder]
+    /// Only these files and folders of the workflows folder, or another folder as a whole
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use cartwright_core::{Json, id::WorkflowId};
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     cli::Diff,
-    failure::{Result, quiet},
+    failure::{Result, environment, quiet, usage},
     terminal::{Terminal, Tone, unified},
     workflows::{files_below, read_file},
 };
@@ -37,17 +37,62 @@ struct Standing {
     lines: Vec<String>,
 }
 
+/// What is compared.
+struct Scope<'a> {
+    /// The folder that ids are relative to.
+    root: &'a Path,
+    /// Only these; empty: all.
+    paths: &'a [PathBuf],
+}
+
+impl<'a> Scope<'a> {
+    /// A folder beside the workflows folder, such as another checkout, is compared as a whole.
+    fn of(command: &'a Diff, context: &'a Context) -> Result<Self> {
+        let (root, paths) = (context.config.workflows.as_path(), command.paths.as_slice());
+        let full_root = full(root);
+        let beside = |path: &PathBuf| {
+            let path = full(path);
+            !path.starts_with(&full_root) && !full_root.starts_with(&path)
+        };
+        match paths {
+            [folder] if folder.is_dir() && beside(folder) => return Ok(Self { root: folder, paths: &[] }),
+            _ => {}
+        }
+        if let Some(other) = paths.iter().find(|path| beside(path)) {
+            let failure = usage(format!("{} is not in the workflows folder {}", other.display(), root.display()));
+            return Err(failure.help("Another folder is compared as a whole, when it is the only one that is named."));
+        }
+        if paths.is_empty() && !root.is_dir() {
+            let failure = environment(format!("there is no workflows folder {}", root.display()));
+            return Err(failure.help("Name the folder: `cartwright diff DIR`; or `workflows` in cartwright.toml."));
+        }
+        Ok(Self { root, paths })
+    }
+
+    /// Whether a workflow's file is, or would be, among the paths.
+    fn has(&self, id: &WorkflowId) -> bool {
+        let file = full(self.root).join(format!("{id}.yaml"));
+        let mut paths = self.paths.iter().map(|path| full(path));
+        self.paths.is_empty() || paths.any(|path| file.starts_with(&path) || file.with_extension("yml") == path)
+    }
+}
+
+fn full(path: &Path) -> PathBuf {
+    path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
+}
+
 pub(super) async fn run(command: &Diff, context: &Context) -> Result<()> {
-    let disk = on_disk(command, context)?;
+    let scope = Scope::of(command, context)?;
+    let disk = on_disk(&scope)?;
     let session = context.look().await?;
     session.recall().await?;
-    let compared = compare(command, context, &session, &disk).await;
+    let compared = compare(&scope, context, &session, &disk).await;
     let all = session.end(compared).await?;
     tell(&all, &context.terminal)
 }
 
-fn on_disk(command: &Diff, context: &Context) -> Result<BTreeMap<WorkflowId, OnDisk>> {
-    let root = &context.config.workflows;
+fn on_disk(scope: &Scope<'_>) -> Result<BTreeMap<WorkflowId, OnDisk>> {
+    let root = scope.root;
     let sandbox = crate::assembly::sandbox();
     let mut found = BTreeMap::new();
     let files = if root.is_dir() { files_below(root)? } else { Vec::new() };
@@ -72,21 +117,12 @@ fn on_disk(command: &Diff, context: &Context) -> Result<BTreeMap<WorkflowId, OnD
         let version = examined.loaded.map(|loaded| loaded.workflow.version.to_string());
         found.insert(id, OnDisk { version, texts, broken });
     }
-    found.retain(|id, _| wanted(id, command, context));
+    found.retain(|id, _| scope.has(id));
     Ok(found)
 }
 
-/// Whether a workflow's file is, or would be, among the paths.
-fn wanted(id: &WorkflowId, command: &Diff, context: &Context) -> bool {
-    let full =
-        |path: &PathBuf| path.canonicalize().or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.clone());
-    let file = full(&context.config.workflows).join(format!("{id}.yaml"));
-    command.paths.is_empty()
-        || command.paths.iter().map(full).any(|path| file.starts_with(&path) || file.with_extension("yml") == path)
-}
-
 async fn compare(
-    command: &Diff,
+    scope: &Scope<'_>,
     context: &Context,
     session: &Session,
     disk: &BTreeMap<WorkflowId, OnDisk>,
@@ -95,7 +131,7 @@ async fn compare(
     let running: BTreeMap<WorkflowId, String> = running
         .iter()
         .filter_map(|item| Some((field(item, "id").parse().ok()?, field(item, "version"))))
-        .filter(|(id, _)| wanted(id, command, context))
+        .filter(|(id, _)| scope.has(id))
         .collect();
     let ids: BTreeSet<&WorkflowId> = disk.keys().chain(running.keys()).collect();
     let mut all = Vec::new();
