@@ -1,7 +1,7 @@
 //! Drives one run: feeds what happens to `decide`, commits what comes out, then makes the effects real.
 //!
 //! A driver lives only while its run is doing something. A run that waits for a time, an event or a person is in
-//! storage and nowhere else.
+//! storage; what was folded from a long journal may be remembered besides ([`rested`]).
 
 mod load;
 mod rested;
