@@ -4,7 +4,7 @@
 //! line, 3 where a path cannot be read.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
 };
 
@@ -58,10 +58,12 @@ fn examined(paths: &[PathBuf], workflows: &Path, known: Option<&Known>) -> Resul
     let sandbox = crate::assembly::sandbox();
     let mut findings = Vec::new();
     let mut loaded = BTreeMap::new();
+    let mut roots = BTreeSet::from([workflows.to_owned()]);
     let mut files = 0;
     for path in paths {
         for (root, file) in files_of(path, workflows)? {
             files += 1;
+            roots.insert(root.clone());
             let examined = read_file(&root, &file, Some(&sandbox));
             findings.extend(examined.finding);
             loaded.extend(examined.loaded.map(|one| (one.definition.id.clone(), (file, one))));
@@ -77,7 +79,8 @@ fn examined(paths: &[PathBuf], workflows: &Path, known: Option<&Known>) -> Resul
         }));
         findings.retain(|one| !one.diagnostics.is_empty());
     }
-    findings.extend(conflicts(loaded.values().map(|(_, one)| one), name, |id| has_file(workflows, id)));
+    let has_file = |id: &str| roots.iter().any(|root| has_file(root, id));
+    findings.extend(conflicts(loaded.values().map(|(_, one)| one), name, has_file));
     Ok(Checked { files, findings: merged(findings) })
 }
 
