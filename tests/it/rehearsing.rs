@@ -74,7 +74,7 @@ fn tests_pass_fail_with_a_difference_and_are_reported_to_machines() {
     }
     let xml = fs::read_to_string(&report).unwrap();
     assert!(xml.contains("failures=\"1\"") && xml.contains("expected 14, got 21"), "{xml}");
-    assert_eq!(code(&engine.command(&["test", "--filter", "nobody"])), Some(0), "nothing was asked for");
+    assert_eq!(code(&engine.command(&["test", "--filter", "nobody"])), Some(1), "a filter that fits nothing");
 
     // Coverage that is too small, and a file that cannot be read.
     write(&file, "cases: [{ name: left, event: { topic: go.now }, expect: { status: succeeded, output: 21 } }]\n");

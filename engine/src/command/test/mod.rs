@@ -44,6 +44,9 @@ pub(super) fn run(command: &Test, context: &Context) -> Result<()> {
     let jobs = command.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let filter = command.filter.as_deref();
     let mut played: Vec<Played> = play::all(&suites, filter, jobs, (&sandbox, &marks));
+    if let Some(text) = filter.filter(|_| played.is_empty() && suites.iter().all(|suite| !suite.is_broken())) {
+        return Err(not_fine(format!("no case or test file has `{text}` in its name")));
+    }
     snapshot::compare(&suites, &mut played, command.bless)?;
     suite::note_unused(&mut suites, &played, filter.is_some());
     let report = report::Report::new(&suites, &played, begun.elapsed());
