@@ -77,7 +77,7 @@ fn tests_pass_fail_with_a_difference_and_are_reported_to_machines() {
     assert_eq!(code(&engine.command(&["test", "--filter", "nobody"])), Some(1), "a filter that fits nothing");
 
     // Coverage that is too small, and a file that cannot be read.
-    write(&file, "cases: [{ name: left, event: { topic: go.now }, expect: { status: succeeded, output: 21 } }]\n");
+    write(&file, "cases: [{ name: left, event: { topic: go.now }, then: [{ after: 1m, cancel: true }], expect: { status: cancelled } }]\n");
     let output = engine.command(&["test", "--coverage-min", "100"]);
     assert_eq!(code(&output), Some(1), "{}", text(&output));
     write(&file, "cases: [{ nam: x }]\n");
