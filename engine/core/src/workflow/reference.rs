@@ -77,6 +77,7 @@ fn push(fields: &'static [Field], name: &str, found: &mut Vec<(String, &'static 
 fn words(shape: &Shape) -> String {
     match shape {
         Shape::Text => "text".into(),
+        Shape::Null => "nothing".into(),
         Shape::Boolean => "`true` or `false`".into(),
         Shape::Integer { min, max } => format!("{min} to {max}"),
         Shape::Number { min, max } => format!("{min} to {max}, with a fraction"),
@@ -92,7 +93,7 @@ fn words(shape: &Shape) -> String {
         Shape::Map(_) => "map".into(),
         Shape::Named(_) => "names, each with a map".into(),
         Shape::TextOr(_) => "text, or a map".into(),
-        Shape::Maps(_) => "list of maps".into(),
+        Shape::Maps(_) | Shape::AnyMaps(_) => "list of maps".into(),
         Shape::List(of) => format!("list of: {}", words(of)),
         Shape::Either(of) => {
             let mut parts: Vec<String> = of.iter().map(words).collect();
