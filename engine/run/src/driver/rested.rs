@@ -103,7 +103,7 @@ mod tests {
 
     fn memory(run: &str, bytes: usize) -> Memory {
         let started = json!({"at": Timestamp::from_millis(0), "type": "run_started", "run": run, "workflow": "w",
-            "version": "0".repeat(64), "event": "evt_00000000000000000000000001", "store": null, "shard": 0, "hops": 0});
+            "version": "0".repeat(32), "event": "evt_00000000000000000000000001", "store": null, "shard": 0, "hops": 0});
         let entry: Entry = serde_json::from_value(started).expect("an entry");
         let state = fold(&[entry]).expect("a journal").expect("a state");
         Memory { state, waits: BTreeMap::new(), read: Read { entries: 100, bytes } }
