@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use cartwright_core::{
-    call::CallError,
+    call::{CallError, ErrorClass},
     id::{RunId, StepPath},
     run::{entry::What, row::RunStatus},
     testing::step_id,
@@ -96,7 +96,8 @@ pub(crate) fn link(
     let Some(base) = &inner.options.public_url else {
         let message = "a link to an approval needs the address under which people reach this engine: set `public_url` under \
                        [http] in cartwright.toml";
-        return Err(CallError::r#final("no_public_url", message));
+        // Once it is set, a retry goes on here.
+        return Err(CallError { class: ErrorClass::Park, ..CallError::r#final("no_public_url", message) });
     };
     let life = workflow.step(step_id(step.as_str())).and_then(|step| step.timeout).unwrap_or(LIFE);
     let expires = inner.clock.now().plus(life).as_millis();

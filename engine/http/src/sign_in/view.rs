@@ -91,7 +91,9 @@ pub(super) fn approval(open: &OpenApproval, comment: &str, said: &str) -> String
         html.raw("<p class=\"quiet\">Workflow <b>").text(&open.workflow).raw("</b><br>Run <b>").text(&open.run);
         html.raw("</b>");
         if let Some(due) = open.due {
-            html.raw("<br>Without an answer it counts as rejected on ").text(day(due)).raw(" at ");
+            html.raw("<br>Without an answer it counts as rejected on <span class=\"whole\">")
+                .text(day(due))
+                .raw("</span> at ");
             html.text(due.to_string().chars().skip(11).take(5).collect::<String>()).raw(" UTC");
         }
         html.raw("</p>\n");

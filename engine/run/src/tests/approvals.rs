@@ -114,7 +114,7 @@ steps:
 "#;
     let bench = Bench::with(&[("w", yaml)], Options::default()).await;
     bench.emit("go", json!({})).await;
-    let run = bench.one(RunStatus::Failed).await;
+    let run = bench.one(RunStatus::Parked).await;
     let error = run.row.error.expect("an error");
     assert!(error.code == "no_public_url" && error.message.contains("cartwright.toml"), "{error:?}");
     assert!(bench.world.urls().is_empty(), "nothing was sent");
