@@ -61,7 +61,7 @@ pub(crate) use stores::StoreSecrets;
 pub(crate) struct Context {
     pub(crate) terminal: Terminal,
     pub(crate) config: Config,
-    /// The data folder was named by a flag, the environment or the configuration.
+    /// The data folder was named by a flag or the environment.
     pub(crate) data_is_named: bool,
     /// It was named by the flag.
     pub(crate) data_is_flag: bool,

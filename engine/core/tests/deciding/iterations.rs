@@ -26,9 +26,9 @@ fn retry(bench: &mut Bench, which: &[&str]) -> Result<Vec<Effect>, String> {
 }
 
 /// Answers what is asked for until nothing is; `each[1]/second` is refused.
-fn answered(bench: &mut Bench, effects: Vec<Effect>, refuses: &[&str]) -> Vec<Asked> {
+fn answered(bench: &mut Bench, effects: &[Effect], refuses: &[&str]) -> Vec<Asked> {
     let mut made = Vec::new();
-    let mut open = calls(&effects);
+    let mut open = calls(effects);
     while let Some(asked) = open.pop() {
         let refused = refuses.contains(&asked.path.as_str());
         let answer = if refused { Err(refusal()) } else { Ok(json!({"path": asked.path.as_str()})) };
@@ -44,7 +44,7 @@ fn paths(made: &[Asked]) -> Vec<&str> {
 
 fn ended(yaml: &str, refuses: &[&str]) -> (Bench, Vec<Asked>) {
     let (mut bench, effects) = Bench::new(yaml);
-    let made = answered(&mut bench, effects, refuses);
+    let made = answered(&mut bench, &effects, refuses);
     (bench, made)
 }
 
@@ -59,7 +59,7 @@ fn the_failed_iteration_of_a_run_that_succeeded_is_done_and_nothing_else() {
 
     let effects = retry(&mut bench, &["each[1]"]).unwrap();
     bench.crash(Duration::ZERO);
-    let again = answered(&mut bench, effects, &[]);
+    let again = answered(&mut bench, &effects, &[]);
     assert_eq!(paths(&again), ["each[1]/second"]);
     let first = made.iter().find(|asked| asked.path == again[0].path).unwrap();
     assert_eq!(first.key, again[0].key, "the receiver knows it as the same call");
@@ -77,10 +77,10 @@ fn one_that_fails_again_can_be_retried_again_and_the_others_later() {
     let (mut bench, made) = ended(LOOP, &refuses);
     assert_eq!(made.len(), 6);
     let effects = retry(&mut bench, &["each[0]"]).unwrap();
-    assert_eq!(paths(&answered(&mut bench, effects, &refuses)), ["each[0]/first"]);
+    assert_eq!(paths(&answered(&mut bench, &effects, &refuses)), ["each[0]/first"]);
     assert_eq!(bench.status(), RunStatus::Succeeded);
     let effects = retry(&mut bench, &["each[0]", "each[2]"]).unwrap();
-    let made = answered(&mut bench, effects, &[]);
+    let made = answered(&mut bench, &effects, &[]);
     assert_eq!(paths(&made), ["each[0]/first", "each[0]/second", "each[2]/second"]);
     assert_eq!(bench.state().visible["each"].json()["errors"], json!([]));
     let reason = retry(&mut bench, &["each[0]"]).unwrap_err();
@@ -92,7 +92,7 @@ fn a_failed_run_goes_on_too() {
     let (mut bench, _) = ended(LOOP, &["each[1]/second", "after"]);
     assert_eq!(bench.status(), RunStatus::Failed);
     let effects = retry(&mut bench, &["each[1]"]).unwrap();
-    let made = answered(&mut bench, effects, &[]);
+    let made = answered(&mut bench, &effects, &[]);
     assert_eq!((paths(&made), bench.status()), (vec!["each[1]/second", "after"], RunStatus::Succeeded));
 }
 
@@ -110,7 +110,7 @@ fn loops_in_branches_are_opened_with_what_stands_around_them() {
     let (mut bench, _) = ended(&yaml, &["way.0/each[2]/first"]);
     assert_eq!(bench.status(), RunStatus::Succeeded);
     let effects = retry(&mut bench, &["way.0/each[2]"]).unwrap();
-    let made = answered(&mut bench, effects, &[]);
+    let made = answered(&mut bench, &effects, &[]);
     assert_eq!(paths(&made), ["way.0/each[2]/first", "way.0/each[2]/second"]);
     assert_eq!(bench.state().visible["way"].json()["output"][2], json!({"path": "way.0/each[2]/second"}));
 }
