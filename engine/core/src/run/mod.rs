@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod apply;
 pub mod approval;
+mod attempt;
 pub mod child;
 pub mod decide;
 pub mod entry;
