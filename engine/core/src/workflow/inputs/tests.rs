@@ -1,3 +1,5 @@
+//! Declared inputs: what fits, what is filled in, and what each mistake is told.
+
 use serde_json::json;
 
 use super::*;
