@@ -137,6 +137,34 @@ fn recorded_runs_of_every_kind_of_step_are_held_against_changed_files() {
 }
 
 #[test]
+fn a_run_of_which_one_iteration_was_retried_is_replayed_with_that_retry() {
+    let workflow = "on: { manual: true }
+steps:
+  - id: each
+    for_each: \"[1, 2]\"
+    on_error: continue
+    steps: [{ id: odd, script: \"if item == 2 { throw `not ${item}` } item\" }]
+output: steps.each.errors.len()
+";
+    let engine = Engine::running(&[("loop.yaml", workflow)]);
+    assert_eq!(engine.api("POST", "/api/v1/workflows/loop/run", Some(&json!({}))).status, 202);
+    let ended = || engine.runs("status=succeeded").into_iter().next();
+    let run = engine.wait("its end", ended);
+    let id = run["id"].as_str().unwrap();
+    let refused = engine.command(&["runs", "retry", id, "--iteration", "each[0]"]);
+    assert!(code(&refused) == Some(1) && text(&refused).contains("these are: each[1]"), "{}", text(&refused));
+    engine.command_ok(&["runs", "retry", id, "--iteration", "each[1]"]);
+    engine.wait("its second end", || ended().filter(|run| run["retries"] == 1));
+    let shown = engine.command_ok(&["runs", "show", id]);
+    for part in ["each[1] failed, the loop goes on: ", "each[1] retried by "] {
+        assert!(shown.contains(part), "`{part}` in:\n{shown}");
+    }
+    let workflows = engine.workflows();
+    let same = engine.command(&["replay", id, "--with", workflows.to_str().unwrap()]);
+    assert_eq!(code(&same), Some(0), "{}", text(&same));
+}
+
+#[test]
 fn a_broken_edit_keeps_what_runs_and_is_shown_until_it_is_mended() {
     let engine = Engine::running(&[("child.yaml", CHILD)]);
     let same = engine.command(&["diff"]);

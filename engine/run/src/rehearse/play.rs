@@ -213,6 +213,12 @@ impl Stage<'_> {
                     let _moved = self.engine.retry(&run.row.id, BY, false).await;
                 }
             }
+            Happens::RetryIterations(which) => {
+                let still = |status| matches!(status, RunStatus::Parked | RunStatus::Failed | RunStatus::Succeeded);
+                for run in self.runs(still).await? {
+                    let _moved = self.engine.retry_iterations(&run.row.id, BY, which.clone()).await;
+                }
+            }
             Happens::Approve { step, approved, by, comment, must } => {
                 let asked = self.engine.approvals(None, PAGE).await?.items;
                 let meant = |path: &str| path == step || step_id(path) == step;

@@ -127,6 +127,9 @@ fn scene(recording: &Recording, workflow: &Loaded, others: &BTreeMap<WorkflowId,
     for entry in &recording.journal {
         let what = match &entry.what {
             What::CancelRequested { .. } => Happens::Cancel,
+            What::RunRetried { iterations, .. } if !iterations.is_empty() => {
+                Happens::RetryIterations(iterations.clone())
+            }
             What::RunRetried { .. } => Happens::Retry,
             What::ApprovalGiven { path, approved, by: Some(by), comment } => Happens::Approve {
                 step: path.to_string(),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use cartwright_core::{
     Json,
     event::{Event, Source},
-    id::{StoreId, WorkflowId},
+    id::{StepPath, StoreId, WorkflowId},
     testing::{DEFAULT_CLOCK, DEFAULT_STORE, EventStart, Ground, Happening, HttpStart, ScheduleStart, TestCase},
     time::Timestamp,
     workflow::{BodySchema, Schedule, TriggerKind, Workflow, inputs, topic},
@@ -71,6 +71,8 @@ pub enum Happens {
     Cancel,
     /// Every parked or failed run is retried.
     Retry,
+    /// A person retries these failed iterations of the runs that have them.
+    RetryIterations(Vec<StepPath>),
     /// A person answers every open question of a step.
     Approve {
         /// Its id or path.

@@ -212,6 +212,8 @@ fn coverage_tells_what_no_case_took() {
     assert_eq!((coverage.figures(), coverage.percent()), ((2, 5), 40));
     let missing: Vec<_> = coverage.missing().iter().map(|way| format!("{} {}", way.step, way.what)).collect();
     assert_eq!(missing, ["tell runs"]);
+    let filtered = report::Report::new(&suites, &[], std::time::Duration::ZERO);
+    assert!(filtered.coverage.is_empty(), "nothing is said of a workflow whose cases were left out");
 }
 
 #[test]
