@@ -208,19 +208,15 @@ impl Reader<'_> {
             Some(node) => self.on_error(node, kind.key == "for_each"),
             None => None,
         };
-        if let Some(entry) = fields.get("retry").filter(|_| {
-            matches!(
-                kind.key,
-                "choose" | "for_each" | "parallel" | "sleep" | "wait_for" | "approve" | "respond" | "stop" | "fail"
-            )
-        }) {
+        let calls_outside = matches!(kind.key, "script" | "http" | "woo");
+        if let Some(entry) = fields.get("retry").filter(|_| !calls_outside) {
             let message = format!("`retry` has no effect on {}", a_step(kind));
             self.diagnostics.push(
                 Diagnostic::warning(codes::NO_EFFECT, entry.key_span.clone(), message)
                     .help("put it on the steps that make calls"),
             );
         }
-        if let Some(entry) = fields.get("on_unknown").filter(|_| !matches!(kind.key, "script" | "http" | "woo")) {
+        if let Some(entry) = fields.get("on_unknown").filter(|_| !calls_outside) {
             let message = format!("`on_unknown` has no effect on {}", a_step(kind));
             self.diagnostics.push(
                 Diagnostic::warning(codes::NO_EFFECT, entry.key_span.clone(), message)
