@@ -91,8 +91,13 @@ pub(super) fn may_fail(history: &History, row: &RunRow, code: &str) -> bool {
     match row.workflow.as_str() {
         "caller" => {
             let child_fails = number_of(history, row).is_some_and(|number| number.is_multiple_of(3));
-            let child_may = runs_of(history, "part").any(|(child, journal)| {
-                parent(journal) == Some(row.id.as_str()) && child.status != RunStatus::Succeeded
+            // A person may have retried it since, and then it succeeded.
+            let ended_badly = |entry: &Entry| match &entry.what {
+                What::RunFinished { status, .. } => *status != RunStatus::Succeeded,
+                _ => false,
+            };
+            let child_may = runs_of(history, "part").any(|(_, journal)| {
+                parent(journal) == Some(row.id.as_str()) && journal.iter().any(ended_badly)
             });
             (code == "call_failed" && (child_fails || child_may))
                 || ["call_cancelled", "timeout", "step_timeout"].contains(&code)
