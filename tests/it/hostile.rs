@@ -41,8 +41,53 @@ on_failure: [{ script: "1" }]
 output: steps.a.output
 "#;
 
-/// A text with some pieces cut out, doubled or replaced.
-fn damaged() -> impl Strategy<Value = String> {
+/// What waits, asks, holds back and takes back.
+const FLOW: &str = r#"
+on:
+  - woo:
+      topics: [order.created]
+      dedupe: { key: "${{ event.data.id }}", window: 1d }
+      debounce: { key: "${{ event.data.id }}", wait: 30s, max_wait: 5m }
+      collect: { max_items: 50, max_wait: 10m }
+      throttle: { limit: 10, per: 1m }
+  - schedule: { cron: "0 7 * * MON-FRI", timezone: Europe/Berlin, stores: ["tag:eu"], catch_up: one, jitter: 5m }
+  - http: { path: /in, auth: { github: { secrets: [s] } }, respond: sync, schema: { type: object, required: [id] } }
+  - manual: { inputs: { n: { type: integer, default: 3 }, when: { type: date } } }
+concurrency: { key: "${{ event.data.id }}", limit: 2, on_limit: queue, queue_max: 5, scope: workflow, hold_while_waiting: false }
+grants: { http: ["POST a.example"], secrets: [s], emit: [order.held] }
+undo_on_failure: true
+steps:
+  - id: sides
+    parallel:
+      left: [{ id: paid, wait_for: { event: order.paid, if: incoming.data.id == event.data.id, timeout: 3d, lookback: 1h } }]
+      right: [{ id: ask, approve: "Ship ${{ event.data.id }}?", by: [owner], timeout: 2d }]
+  - { id: told, http: "POST https://a.example/${{ links.ask }}", undo: { emit: order.held, data: { id: 1 } } }
+  - { id: child, call: "other/${{ inputs.n }}", with: { n: 1 }, await: false }
+  - { respond: { status: 201, headers: { X-A: b }, body: { ok: true } } }
+on_cancel: [{ script: "1" }]
+"#;
+
+const TESTS: &str = r#"
+stores: { my-shop: { tags: [eu] } }
+secrets: { s: value }
+cases:
+  - name: first
+    event: { topic: order.created, store: my-shop, data: { id: 7 } }
+    now: 2026-03-01T08:00:00Z
+    stubs:
+      - { http: "POST https://a.example/*", times: 2, answers: [{ error: connection }, { status: 201, body: { id: 1 } }] }
+      - { step: child, answer: { body: {} } }
+    then: [{ after: 2h, approve: ask }, { after: 1d, event: { topic: order.paid, data: { id: 7 } } }]
+    expect:
+      status: succeeded
+      ran: [sides, told]
+      calls: [{ http: "POST https://a.example/x", headers: { x-a: b }, body: { $contains: { id: 7 } } }]
+      emitted: []
+      steps: { told: { attempts: 2, output: { $any: number } } }
+"#;
+
+/// One of the texts with some pieces cut out, doubled or replaced.
+fn damaged(texts: &'static [&'static str]) -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("${{".to_owned()),
         Just("}}".to_owned()),
@@ -60,8 +105,8 @@ fn damaged() -> impl Strategy<Value = String> {
         "\\PC{0,8}",
     ];
     let edit = (any::<prop::sample::Index>(), 0..12usize, piece);
-    prop::collection::vec(edit, 0..6).prop_map(|edits| {
-        let mut text: Vec<char> = WORKFLOW.chars().collect();
+    (prop::sample::select(texts), prop::collection::vec(edit, 0..6)).prop_map(|(text, edits)| {
+        let mut text: Vec<char> = text.chars().collect();
         for (at, cut, piece) in edits {
             let at = at.index(text.len());
             let end = (at + cut).min(text.len());
@@ -72,10 +117,14 @@ fn damaged() -> impl Strategy<Value = String> {
 }
 
 #[test]
-fn the_undamaged_workflow_is_fine() {
+fn the_undamaged_files_are_fine() {
     let none = |name: &str| Err(format!("`{name}` was not found"));
-    let parsed = parse("some/flow".parse().expect("an id"), WORKFLOW, &none);
-    assert!(parsed.workflow.is_some(), "{:#?}", parsed.diagnostics);
+    for text in [WORKFLOW, FLOW] {
+        let parsed = parse("some/flow".parse().expect("an id"), text, &none);
+        assert!(parsed.workflow.is_some(), "{:#?}", parsed.diagnostics);
+    }
+    let parsed = cartwright_core::testing::parse(TESTS, &none);
+    assert!(parsed.file.is_some(), "{:#?}", parsed.diagnostics);
 }
 
 /// A text of words that the language knows, in no sensible order.
@@ -174,8 +223,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: u32::try_from(cartwright_tests::environment::number("CARTWRIGHT_CASES", 300)).unwrap_or(300), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn damaged_workflows_are_refused_with_a_place(text in damaged()) {
+    fn damaged_workflows_are_refused_with_a_place(text in damaged(&[WORKFLOW, FLOW])) {
         entrances::workflow(&text);
+    }
+
+    #[test]
+    fn damaged_tests_are_refused_with_a_place(text in damaged(&[TESTS])) {
+        entrances::tests_of_workflows(&text);
     }
 
     #[test]

@@ -44,6 +44,24 @@ pub fn workflow(text: &str) {
     }
 }
 
+/// A file with tests of workflows is read, or refused with places that lie inside it.
+///
+/// # Panics
+/// When it is not.
+pub fn tests_of_workflows(text: &str) {
+    let parsed = cartwright_core::testing::parse(text, &|name: &str| Err(format!("`{name}` was not found")));
+    for diagnostic in &parsed.diagnostics {
+        let span = &diagnostic.span;
+        assert!(span.start <= span.end && span.end <= text.len(), "{diagnostic:?} lies outside {} bytes", text.len());
+        assert!(!diagnostic.message.is_empty());
+    }
+    assert!(parsed.file.is_some() || !parsed.diagnostics.is_empty(), "refused without a reason: {text}");
+    if let Ok(formatted) = format(text, FileKind::Test) {
+        let again = format(&formatted, FileKind::Test);
+        assert_eq!(again.as_ref(), Ok(&formatted), "formatting {text} again changes it");
+    }
+}
+
 /// A request to a workflow's own address with a made-up signature: lines of `name: value`, then the body. None of the schemes
 /// trusts it, whatever the headers say.
 ///

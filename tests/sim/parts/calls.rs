@@ -96,9 +96,8 @@ pub(super) fn may_fail(history: &History, row: &RunRow, code: &str) -> bool {
                 What::RunFinished { status, .. } => *status != RunStatus::Succeeded,
                 _ => false,
             };
-            let child_may = runs_of(history, "part").any(|(_, journal)| {
-                parent(journal) == Some(row.id.as_str()) && journal.iter().any(ended_badly)
-            });
+            let child_may = runs_of(history, "part")
+                .any(|(_, journal)| parent(journal) == Some(row.id.as_str()) && journal.iter().any(ended_badly));
             (code == "call_failed" && (child_fails || child_may))
                 || ["call_cancelled", "timeout", "step_timeout"].contains(&code)
         }
