@@ -73,11 +73,11 @@ secrets: { s: value }
 cases:
   - name: first
     event: { topic: order.created, store: my-shop, data: { id: 7 } }
-    now: 2026-03-01T08:00:00Z
+    clock: 2026-03-01T08:00:00Z
     stubs:
       - { http: "POST https://a.example/*", times: 2, answers: [{ error: connection }, { status: 201, body: { id: 1 } }] }
       - { step: child, answer: { body: {} } }
-    then: [{ after: 2h, approve: ask }, { after: 1d, event: { topic: order.paid, data: { id: 7 } } }]
+    then: [{ after: 2h, approve: { step: ask, approved: true } }, { after: 1d, event: { topic: order.paid, data: { id: 7 } } }]
     expect:
       status: succeeded
       ran: [sides, told]
