@@ -442,7 +442,7 @@ fn clear_timers(state: &mut RunState, prefix: &str) {
     state.children.retain(|path, _| !gone(path));
 }
 
-fn is_below(path: &str, prefix: &str) -> bool {
+pub(super) fn is_below(path: &str, prefix: &str) -> bool {
     match path.strip_prefix(prefix) {
         Some(rest) if prefix.ends_with('/') => !rest.is_empty(),
         Some(rest) => rest.starts_with(['.', '[']),

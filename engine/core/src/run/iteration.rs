@@ -10,6 +10,7 @@ use crate::{
     evaluate::Prepared,
     id::StepPath,
     run::{
+        apply::is_below,
         entry::What,
         person::reopen,
         row::RunError,
@@ -83,7 +84,7 @@ fn around(path: &StepPath) -> impl Iterator<Item = StepPath> {
 
 /// Nobody can retry what stood below a path any more.
 pub(super) fn forget_below(state: &mut RunState, prefix: &str) {
-    state.failed_iterations.retain(|path, _| !path.as_str().starts_with(prefix));
+    state.failed_iterations.retain(|path, _| !is_below(path.as_str(), prefix));
 }
 
 /// The failed iterations of a loop as expressions see them: `[{index, step, code, message}]`, by index.

@@ -130,3 +130,39 @@ fn what_is_no_failed_iteration_is_refused_with_those_that_are() {
     bench.take(Input::Cancel { by: "ann".into() });
     assert!(retry(&mut bench, &["each[0]"]).unwrap_err().contains("was cancelled"));
 }
+
+#[test]
+fn one_that_is_named_twice_is_retried_once() {
+    let (mut bench, _) = ended(LOOP, &["each[1]/second"]);
+    let effects = retry(&mut bench, &["each[1]", "each[1]"]).unwrap();
+    assert_eq!(paths(&answered(&mut bench, &effects, &[])), ["each[1]/second"]);
+    assert_eq!(bench.status(), RunStatus::Succeeded);
+}
+
+#[test]
+fn a_container_that_fails_forgets_its_own_iterations_and_no_others() {
+    let yaml = r#"
+on: { woo: [order.created] }
+grants: { woo: [orders.write], stores: [self] }
+steps:
+  - id: each
+    for_each: "[1]"
+    on_error: continue
+    steps: [{ id: first, woo: orders/61/notes, method: POST, with: { note: one } }]
+  - id: e
+    on_error: continue
+    parallel:
+      left:
+        - id: inside
+          for_each: "[1]"
+          on_error: continue
+          steps: [{ id: third, woo: orders/61/notes, method: POST, with: { note: three } }]
+      right: [{ id: bad, woo: orders/61/notes, method: POST, with: { note: bad } }]
+"#;
+    let (mut bench, _) = ended(yaml, &["each[0]/first", "e.0/inside[0]/third", "e.1/bad"]);
+    assert_eq!(bench.status(), RunStatus::Succeeded);
+    let reason = retry(&mut bench, &["e.0/inside[0]"]).unwrap_err();
+    assert!(reason.contains("these are: each[0]"), "{reason}");
+    let effects = retry(&mut bench, &["each[0]"]).unwrap();
+    assert_eq!(paths(&answered(&mut bench, &effects, &[])), ["each[0]/first"]);
+}

@@ -86,7 +86,10 @@ impl Decider<'_> {
 
     /// Begins failed iterations again, each at the step that failed; a parked or failed run goes on too. What came after a
     /// loop that is over is not done again.
-    pub(super) fn retry_iterations(&mut self, by: String, iterations: Vec<StepPath>) -> Result<(), Stop> {
+    pub(super) fn retry_iterations(&mut self, by: String, mut iterations: Vec<StepPath>) -> Result<(), Stop> {
+        // Named twice is meant once.
+        iterations.sort_unstable();
+        iterations.dedup();
         let state = self.state();
         let status = state.status();
         if !matches!(status, RunStatus::Parked | RunStatus::Failed | RunStatus::Succeeded) {
