@@ -17,6 +17,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cartwright-http", &["core", "run"]),
     ("cartwright", &["core", "storage", "sandbox", "woo", "run", "http", "store-sim"]),
     ("cartwright-store-sim", &[]),
+    // Copied into the projects of plugin authors, so it sees nothing of ours.
+    ("cartwright-plugin", &[]),
     ("cartwright-tests", &["core", "storage", "sandbox", "woo", "run", "http", "store-sim"]),
 ];
 
