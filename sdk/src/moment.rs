@@ -152,7 +152,7 @@ fn digits(text: &str, length: usize) -> Option<u64> {
 }
 
 const fn leap(year: u64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
 }
 
 const fn days_of(year: u64, month: u64) -> u64 {

@@ -37,7 +37,7 @@ fn score(order: Order, call: &Call) -> Result<Score, Failure> {
     if let Some(item) = order.items.iter().find(|item| item.quantity == Some(0)) {
         return Err(Failure::invalid(format_args!("{} is ordered zero times, in {}", item.sku, call.step)));
     }
-    Ok(Score { verdict: if order.id % 2 == 0 { Verdict::Fine } else { Verdict::Odd }, at: None })
+    Ok(Score { verdict: if order.id.is_multiple_of(2) { Verdict::Fine } else { Verdict::Odd }, at: None })
 }
 
 /// Errors of other types go out through `Into<Failure>`.

@@ -141,6 +141,14 @@ impl Page<'_> {
     }
 }
 
+fn interface_of(item: &WorldItem) -> Option<InterfaceId> {
+    match item {
+        WorldItem::Interface { id, .. } => Some(*id),
+        // Names of shared types; they stand in their interface.
+        _ => None,
+    }
+}
+
 fn words(docs: &Docs) -> String {
     docs.contents.as_deref().unwrap_or_else(|| panic!("everything in the interface says what it is")).trim().to_owned()
 }
@@ -152,15 +160,12 @@ fn page() -> String {
     let world = resolve.select_world(&[package], Some("plugin")).expect("the world");
     let world = &resolve.worlds[world];
     let mut page = Page { resolve: &resolve, text: TOP.to_owned(), seen: BTreeSet::new() };
-    let mut imports = world.imports.values().filter_map(|item| match item {
-        WorldItem::Interface { id, .. } => Some(*id),
-        _ => None,
-    });
-    let types = imports.next().expect("the shared types come first");
-    for id in imports {
+    let imports: Vec<InterfaceId> = world.imports.values().filter_map(interface_of).collect();
+    let is_types = |id: &InterfaceId| resolve.interfaces[*id].name.as_deref() == Some("types");
+    let (types, capabilities): (Vec<_>, Vec<_>) = imports.into_iter().partition(is_types);
+    for id in capabilities.into_iter().chain(types) {
         page.interface(id);
     }
-    page.interface(types);
     let known: BTreeSet<String> = NAMES.iter().map(|row| row.0.to_owned()).collect();
     assert_eq!(page.seen, known, "NAMES names what the interface has");
     page.line("\n## What a plugin gives\n");

@@ -71,7 +71,6 @@ pub struct Harness<P> {
 
 impl<P: Plugin> Harness<P> {
     /// A harness whose clock stands at 2026-01-01T00:00:00Z.
-    #[expect(clippy::needless_pass_by_value, reason = "`Harness::new(FraudScore)` reads best")]
     pub fn new(_plugin: P) -> Self {
         let call = Call {
             function: String::new(),
