@@ -101,6 +101,8 @@ pub mod testing;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod bindings;
+#[cfg(target_arch = "wasm32")]
+mod exports;
 
 pub use call::Call;
 pub use failure::Failure;
