@@ -5,6 +5,7 @@ mod access;
 mod files;
 mod groups;
 mod operate;
+mod plugin;
 mod testing;
 
 use std::{path::PathBuf, time::Duration};
@@ -21,6 +22,7 @@ use clap_complete::Shell;
 pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
 pub(crate) use files::{Check, CheckFormat, Denied, Diff, Fmt, Workflows};
 pub(crate) use operate::{Answering, Approvals, EventReplay, Gates, Resolve, Selection};
+pub(crate) use plugin::{Language, PluginBuild, PluginNew, Plugins};
 pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
 pub(crate) use testing::{ReplayCheck, Schema, Test};
 
@@ -124,6 +126,9 @@ pub(crate) enum Command {
     /// List the events that wait together for a run to come
     #[command(subcommand)]
     Gates(Gates),
+    /// Begin, build and install plugins
+    #[command(subcommand)]
+    Plugin(Plugins),
     /// Connect stores
     #[command(subcommand)]
     Store(Stores),

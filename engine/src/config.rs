@@ -45,6 +45,8 @@ const VARIABLES: &[&str] = &[
 ];
 /// The API token that commands show.
 const TOKEN_VARIABLE: &str = "CARTWRIGHT_TOKEN";
+/// Names the compiler for `plugin build`.
+const GUEST_RUSTC_VARIABLE: &str = "CARTWRIGHT_GUEST_RUSTC";
 
 /// What the environment says.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +59,8 @@ pub(crate) struct Environment {
     otlp_headers: Option<Secret>,
     /// What backups are sealed under.
     pub(crate) passphrase: Option<Secret>,
+    /// A Rust compiler that builds plugins where the usual one cannot.
+    pub(crate) guest_rustc: Option<PathBuf>,
     /// Keys of a store to add.
     pub(crate) store_secrets: StoreSecrets,
     /// `CARTWRIGHT_*` variables that mean nothing here.
@@ -84,6 +88,7 @@ impl Environment {
                 _ if environment.store_secrets.take(&name, &value) => {}
                 _ if name == PASSPHRASE_VARIABLE => environment.passphrase = Some(Secret::new(value)),
                 _ if name == HEADERS_VARIABLE => environment.otlp_headers = Some(Secret::new(value)),
+                _ if name == GUEST_RUSTC_VARIABLE => environment.guest_rustc = Some(value.into()),
                 Some(key) if VARIABLES.contains(&key) => drop(environment.values.insert(key.to_owned(), value)),
                 Some(_) => environment.unknown.push(name),
                 None if name == "NO_COLOR" => environment.no_colour = true,

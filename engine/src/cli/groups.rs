@@ -7,6 +7,7 @@ const GROUPS: &[(&str, &[&str])] = &[
     ("Start", &["demo", "serve", "doctor", "health"]),
     ("Workflows", &["check", "explain", "fmt", "test", "run", "workflows", "diff", "schema"]),
     ("History", &["runs", "slots", "approvals", "events", "gates", "replay", "replay-check"]),
+    ("Plugins", &["plugin"]),
     ("Stores and secrets", &["store", "secret", "key"]),
     ("Who may do what", &["user", "token", "audit"]),
     ("Moving and saving", &["backup", "restore", "resume", "export", "import"]),

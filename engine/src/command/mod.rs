@@ -20,6 +20,7 @@ mod diff;
 mod keys;
 mod manual;
 mod operate;
+mod plugin;
 mod replay;
 mod redact;
 mod replay_check;
@@ -38,6 +39,8 @@ mod tokens;
 mod users;
 mod watch;
 mod workflows;
+
+use std::path::PathBuf;
 
 use cartwright_core::{Json, time::Timestamp};
 use cartwright_run::{Clock as _, Engine, SystemClock};
@@ -69,6 +72,8 @@ pub(crate) struct Context {
     pub(crate) passphrase: Option<Secret>,
     /// What the environment says about a store to add.
     pub(crate) store_secrets: StoreSecrets,
+    /// A Rust compiler that builds plugins where the usual one cannot.
+    pub(crate) guest_rustc: Option<PathBuf>,
     /// `CARTWRIGHT_*` variables that mean nothing.
     pub(crate) unknown_variables: Vec<String>,
 }
@@ -95,6 +100,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment, terminal: &Terminal) -> R
         data_is_flag,
         passphrase: environment.passphrase.clone(),
         store_secrets: environment.store_secrets.clone(),
+        guest_rustc: environment.guest_rustc.clone(),
         unknown_variables: environment.unknown.clone(),
     };
     let workers = match &cli.command {
@@ -164,6 +170,7 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::ReplayCheck(check) => replay_check::many(check, context).await,
         Command::Runs(runs) => runs::run(runs, context).await,
         Command::Events(events) => events::run(events, context).await,
+        Command::Plugin(plugins) => plugin::run(&plugins, context),
         Command::Store(stores) => stores::run(stores, context).await,
         Command::Key(keys) => keys::run(keys, context).await,
         Command::Backup(backup) => backup::run(backup, context).await,
