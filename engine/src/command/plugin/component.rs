@@ -55,8 +55,10 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Built> {
             return Err(not_a_plugin(&format!("it does not export `{wanted}`")));
         }
     }
+    // Types that the exports use stand among the imports; nothing is called through them.
+    let called = world.imports.iter().filter(|(_, item)| !matches!(item, WorldItem::Type { .. }));
     let (ours, others): (Vec<String>, Vec<String>) =
-        world.imports.keys().map(name).partition(|name| name.starts_with(PACKAGE));
+        called.map(|(key, _)| resolve.name_world_key(key)).partition(|name| name.starts_with(PACKAGE));
     if let Some(other) = others.first() {
         return Err(foreign(other));
     }

@@ -7,11 +7,14 @@ use serde::Deserialize;
 use super::{
     super::component::WORLD,
     Made, Project, QJS_VERSION,
+    narrow::{narrowed, used_by_javascript},
     tool::{Tool, made},
 };
 use crate::failure::{OrFail as _, Result, usage};
 
 const TOOL: &str = "componentize-qjs";
+/// Of sources.
+const ENDINGS: [&str; 2] = ["js", "mjs"];
 /// The file to build where `package.json` names none.
 const MAIN: &str = "plugin.js";
 
@@ -38,8 +41,10 @@ pub(super) fn build(project: &Project<'_>) -> Result<Made> {
         Command::new(program(project))
             .current_dir(&project.folder)
             .arg("--wit")
-            .arg(&project.wit)
-            .args(["--world", WORLD, "--js"])
+            .arg(narrowed(project, &ENDINGS, used_by_javascript)?)
+            .args(["--world", WORLD, "--module-root"])
+            .arg(&project.folder)
+            .arg("--js")
             .arg(package.main.as_deref().unwrap_or(MAIN))
             .arg("--output")
             .arg(&component)

@@ -3,6 +3,7 @@
 
 mod c;
 mod javascript;
+mod narrow;
 mod python;
 mod rust;
 mod tool;

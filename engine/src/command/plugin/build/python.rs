@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::Command};
 use super::{
     super::component::WORLD,
     Made, PY_VERSION, Project,
+    narrow::{narrowed, used_by_python},
     tool::{Tool, made},
 };
 use crate::failure::Result;
@@ -20,7 +21,7 @@ pub(super) fn build(project: &Project<'_>) -> Result<Made> {
         Command::new(program(project))
             .current_dir(&project.folder)
             .arg("--wit-path")
-            .arg(&project.wit)
+            .arg(narrowed(project, &["py"], used_by_python)?)
             .args(["--world", WORLD, "componentize", MODULE, "--output"])
             .arg(&component)
             // Without this it imports WASI.
