@@ -1,9 +1,6 @@
 //! `cartwright plugin new`: writes a project that builds and tests at once.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
 use serde_json::json;
 
@@ -23,7 +20,7 @@ pub(super) fn run(command: &PluginNew, terminal: &Terminal) -> Result<()> {
         return Err(usage(format!("'{name}' is no name for a plugin"))
             .help("Names are lower-case words with dashes, such as loyalty-points, of at most 64 characters."));
     }
-    let folder = command.dir.clone().unwrap_or_else(PathBuf::new).join(name);
+    let folder = command.dir.clone().unwrap_or_default().join(name);
     if folder.exists() {
         return Err(usage(format!("{} is there already", folder.display())).help("Choose another name, or --dir."));
     }
