@@ -103,7 +103,8 @@ mod tests {
         let component = of_module(&module).expect("it is a component");
         assert_eq!(message(read(component)), "what was built is no plugin: it does not export `handle`");
         assert!(message(read(b"garbage".to_vec())).starts_with("what was built is no plugin: "));
-        assert!(of_module(b"\0asm\x01\0\0\0").is_err(), "a module that exports nothing");
+        let empty = of_module(b"\0asm\x01\0\0\0").and_then(read);
+        assert_eq!(message(empty), "what was built is no plugin: it does not export `describe`");
     }
 
     #[test]
