@@ -1,8 +1,9 @@
-//! Runs foreign code for Cartwright: expressions, templates and Rhai scripts, within limits.
+//! Runs foreign code for Cartwright: expressions, templates, Rhai scripts and WebAssembly plugins, within limits.
 //!
 //! A source goes through [`source`] (Rhai with paths from the scope), [`compile`], and an evaluation that is one
 //! [`session`] of its thread. [`expression`] answers what decisions ask; [`script`] runs scripts as durable functions
-//! whose calls, defined in [`functions`], are recorded and replayed. [`library`] is what both can call freely.
+//! whose calls, defined in [`functions`], are recorded and replayed; [`plugin`] does the same for WebAssembly components.
+//! [`library`] is what expressions and scripts can call freely.
 
 mod limits;
 mod source;
@@ -18,6 +19,7 @@ mod script;
 mod known;
 mod examine;
 pub mod functions;
+pub mod plugin;
 
 pub use expression::Sandbox;
 pub use limits::{Bounds, Limits};

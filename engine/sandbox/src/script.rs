@@ -14,7 +14,7 @@ use crate::{
     Sandbox,
     compile::{self, Compiled, Ended},
     error::{Cause, Described, describe, innermost},
-    functions::{HostSession, Replayed, Stop},
+    functions::{Calls, Halt, HostSession, Replayed, Stop},
     limits::{INLINE_OPERATIONS_MAX, INLINE_WALL, SCRIPT_STACK_BYTES},
     session::{Exhausted, Session},
     source::Source,
@@ -149,19 +149,12 @@ impl Sandbox {
         if compiled.source.text.contains("random") {
             immediate.random(&mut seed);
         }
-        let host = HostSession {
-            marks: inner.marks.clone(),
-            secrets: scope.secrets.map(<[String]>::to_vec).unwrap_or_default(),
-            recorded: recorded.iter().map(replayed).collect(),
-            next: 0,
-            max_calls: inner.limits.host_calls,
-            max_bytes: inner.limits.output_bytes,
-            now: immediate.now(),
-            random: crate::functions::Draws::new(seed),
-            immediate: Vec::new(),
-            failures: std::collections::BTreeMap::new(),
-            stop: None,
-        };
+        let secrets = scope.secrets.map(<[String]>::to_vec).unwrap_or_default();
+        let recorded = recorded.iter().map(replayed);
+        let mut calls = Calls::new(inner.marks.clone(), secrets, recorded, inner.limits.host_calls);
+        calls.stretch(immediate.now(), seed);
+        let max_bytes = inner.limits.output_bytes;
+        let host = HostSession { calls, max_bytes, failures: std::collections::BTreeMap::new(), stop: None };
         Session::new(compiled.values(scope, &inner.marks, true), operations, inner.limits.script.wall, Some(host))
     }
 
@@ -181,7 +174,7 @@ impl Sandbox {
         let Some((exhausted, mut host)) = session.and_then(|s| s.host.map(|host| (s.exhausted, host))) else {
             return internal("its state was lost");
         };
-        let immediate = std::mem::take(&mut host.immediate);
+        let immediate = host.calls.take_immediate();
         let failed = |described: Described| described.for_script(&compiled.source);
         if let Some(exhausted) = exhausted {
             let error = failed(Described::limit(match exhausted {
@@ -192,11 +185,11 @@ impl Sandbox {
         }
         match host.stop.take() {
             Some(Stop::Suspended { index, call }) => return ScriptOutcome::Suspended { index, call, immediate },
-            Some(Stop::TooManyCalls) => {
-                let message = format!("the script makes more than {} calls", host.max_calls);
+            Some(Stop::Halted(Halt::TooManyCalls, _)) => {
+                let message = format!("the script makes more than {} calls", host.calls.max_calls);
                 return ScriptOutcome::Failed { error: failed(Described::limit(message)), call: None, immediate };
             }
-            Some(Stop::Nondeterministic { index, recorded, asked, position }) => {
+            Some(Stop::Halted(Halt::Nondeterministic { index, recorded, asked }, position)) => {
                 let line = compiled.source.offset(position).map(|at| compiled.source.line_and_column(at).0);
                 let asked = line.map_or(asked.clone(), |line| format!("{asked} (line {line})"));
                 return ScriptOutcome::Nondeterministic { index, recorded, asked };
@@ -210,12 +203,12 @@ impl Sandbox {
         };
         let described = error.as_ref().map(|error| describe(error, &compiled.source));
         let limit = described.as_ref().is_some_and(|d| d.cause == Cause::Limit);
-        if let (Some(record), false) = (usize::try_from(host.next).ok().and_then(|n| host.recorded.get(n)), limit) {
+        if let (Some((index, recorded)), false) = (host.calls.unasked(), limit) {
             let asked = match &described {
                 Some(described) => format!("the script fails before it: {}", described.message),
                 None => "the script ends before it".to_owned(),
             };
-            return ScriptOutcome::Nondeterministic { index: host.next, recorded: record.function.clone(), asked };
+            return ScriptOutcome::Nondeterministic { index, recorded: recorded.to_owned(), asked };
         }
         if let (Some(error), Some(described)) = (&error, described) {
             if let EvalAltResult::ErrorRuntime(value, _) = innermost(error)
@@ -237,7 +230,7 @@ impl Sandbox {
     }
 }
 
-fn replayed(recorded: &Recorded) -> Replayed {
+fn replayed(recorded: &Recorded) -> Replayed<Dynamic> {
     Replayed {
         function: recorded.function.clone(),
         fingerprint: recorded.fingerprint.clone(),

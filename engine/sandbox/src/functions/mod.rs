@@ -1,6 +1,7 @@
 //! Host functions: what the engine offers to scripts and, under the same names, to plugins. One registry: a function
 //! is a [`FunctionSpec`], and everything else (how scripts see it, its documentation, replay) follows from it.
 
+mod calls;
 mod clock;
 mod events;
 mod host;
@@ -16,7 +17,8 @@ use std::ops::RangeInclusive;
 use cartwright_core::{Json, call::CallKind};
 use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext};
 
-pub(crate) use host::{Draws, HostSession, Replayed, Stop};
+pub(crate) use calls::{Calls, Halt, Next, Replayed};
+pub(crate) use host::{HostSession, Stop};
 
 /// One host function.
 #[derive(Debug)]
@@ -75,6 +77,8 @@ pub enum RandomKind {
     Uuid,
     /// An item of a list.
     Choice,
+    /// Bytes, as hexadecimal text.
+    Bytes,
 }
 
 /// All host functions, by module.
@@ -91,6 +95,11 @@ pub fn all() -> impl Iterator<Item = &'static FunctionSpec> {
     ]
     .into_iter()
     .flatten()
+}
+
+/// The function of this name.
+pub(crate) fn named(name: &str) -> Option<&'static FunctionSpec> {
+    all().find(|spec| spec.name == name)
 }
 
 /// Their names.

@@ -3,7 +3,10 @@
 use cartwright_core::{Json, call::CallKind};
 use rust_decimal::Decimal;
 
-use super::{Answer, FunctionSpec, Prepared, RandomKind};
+use super::{Answer, FunctionSpec, Prepared, RandomKind, calls::Draws};
+
+/// Bytes of one `random::bytes`.
+const BYTES_MAX: u64 = 1_024;
 
 const fn kind(
     name: &'static str,
@@ -28,6 +31,14 @@ pub(super) const FUNCTIONS: &[FunctionSpec] = &[
     ),
     kind("random::uuid", "random::uuid()", "A random UUID.", 0, RandomKind::Uuid, any),
     kind("random::choice", "random::choice(list)", "An item of a list.", 1, RandomKind::Choice, choice),
+    kind(
+        "random::bytes",
+        "random::bytes(length)",
+        "Random bytes, at most 1,024, as hexadecimal text. Not for keys: the journal holds them.",
+        1,
+        RandomKind::Bytes,
+        bytes,
+    ),
 ];
 
 fn any(name: &str, args: Vec<Json>) -> Result<Prepared, String> {
@@ -48,8 +59,21 @@ fn choice(name: &str, args: Vec<Json>) -> Result<Prepared, String> {
     }
 }
 
-/// A random value from 16 random bytes. The bias is below 2^-64.
-pub(super) fn draw(kind: RandomKind, args: &[Json], bytes: [u8; 16]) -> Result<Json, String> {
+fn bytes(name: &str, args: Vec<Json>) -> Result<Prepared, String> {
+    match args.first().and_then(Json::as_u64) {
+        Some(0..=BYTES_MAX) => any(name, args),
+        _ => Err(format!("give how many bytes, at most {BYTES_MAX}")),
+    }
+}
+
+/// A random value. The bias is below 2^-64.
+pub(super) fn draw(kind: RandomKind, args: &[Json], draws: &mut Draws) -> Result<Json, String> {
+    if kind == RandomKind::Bytes {
+        let length = args.first().and_then(Json::as_u64).unwrap_or_default().min(BYTES_MAX);
+        let bytes = draws.bytes(usize::try_from(length).unwrap_or_default());
+        return Ok(Json::String(bytes.iter().map(|byte| format!("{byte:02x}")).collect()));
+    }
+    let bytes = draws.next();
     let number = u128::from_be_bytes(bytes);
     let below = |limit: u128| number % limit.max(1);
     let wrong = || "the arguments do not fit".to_owned();
@@ -81,5 +105,6 @@ pub(super) fn draw(kind: RandomKind, args: &[Json], bytes: [u8; 16]) -> Result<J
             let at = usize::try_from(below(list.len() as u128)).map_err(|_| wrong())?;
             list.get(at).cloned().ok_or_else(wrong)?
         }
+        RandomKind::Bytes => return Err(wrong()),
     })
 }

@@ -5,6 +5,7 @@ mod expressions;
 mod hostile;
 mod scripts;
 mod golden;
+mod plugins;
 mod support;
 mod templates;
 mod woo;
