@@ -26,8 +26,7 @@ impl Compile for InProcess {
 pub fn compile_file(component: &Path, out: &Path) -> Result<(), PluginError> {
     let bytes = fs::read(component).map_err(|error| PluginError::file("the plugin cannot be read", &error))?;
     let engine = Engine::new(&config::code()).map_err(|error| PluginError::Runtime { reason: error.to_string() })?;
-    let code = engine
-        .precompile_component(&bytes)
-        .map_err(|error| PluginError::Compile { reason: format!("{error:#}") })?;
+    let code =
+        engine.precompile_component(&bytes).map_err(|error| PluginError::Compile { reason: format!("{error:#}") })?;
     fs::write(out, code).map_err(|error| PluginError::file("the compiled plugin cannot be written", &error))
 }

@@ -43,7 +43,8 @@ pub enum PluginError {
     /// It imports what nobody offers.
     #[error(
         "the plugin imports `{import}`, which this engine does not offer; it offers {}, version {}",
-        super::inspect::offered(), super::inspect::CURRENT
+        super::inspect::offered(),
+        super::inspect::CURRENT
     )]
     UnknownImport {
         /// Its name.
@@ -68,10 +69,21 @@ pub enum PluginError {
         built: Version,
     },
     /// It lacks what every plugin has.
-    #[error("the plugin does not export `{export}`; build it against the world `plugin` of sdk/wit, version {}", super::inspect::CURRENT)]
+    #[error(
+        "the plugin does not export `{export}`; build it against the world `plugin` of sdk/wit, version {}",
+        super::inspect::CURRENT
+    )]
     MissingExport {
         /// The function.
         export: &'static str,
+    },
+    /// It begins with more memory than it may have.
+    #[error("the plugin begins with {} MiB of memory, at most {} MiB are allowed", .begins >> 20, .max >> 20)]
+    Memory {
+        /// Bytes that it begins with.
+        begins: u64,
+        /// The limit.
+        max: usize,
     },
     /// Imports or exports have other types than the interface says.
     #[error(

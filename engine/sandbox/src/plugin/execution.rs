@@ -78,12 +78,7 @@ enum Event {
 }
 
 impl Execution {
-    pub(super) fn new(
-        plugins: Arc<Inner>,
-        plugin: Arc<LoadedPlugin>,
-        call: PluginCall,
-        recorded: &[Recorded],
-    ) -> Self {
+    pub(super) fn new(plugins: Arc<Inner>, plugin: Arc<LoadedPlugin>, call: PluginCall, recorded: &[Recorded]) -> Self {
         let PluginCall { function, input, workflow, run, step, store, secrets } = call;
         let call = types::Call { function, input: values::printed(&input), workflow, run, step, store };
         let session = fresh(&plugins, &secrets, recorded);

@@ -50,7 +50,12 @@ pub(super) enum Task {
 }
 
 /// Makes an instance and has it do `task`. Nothing happens before the first poll.
-pub(super) fn start(plugin: &Arc<LoadedPlugin>, limits: &Arc<PluginLimits>, session: &Arc<Mutex<Session>>, task: Task) -> Running {
+pub(super) fn start(
+    plugin: &Arc<LoadedPlugin>,
+    limits: &Arc<PluginLimits>,
+    session: &Arc<Mutex<Session>>,
+    task: Task,
+) -> Running {
     let (plugin, limits, session) = (Arc::clone(plugin), Arc::clone(limits), Arc::clone(session));
     Box::pin(async move {
         let limiter = Limiter::new(&limits);

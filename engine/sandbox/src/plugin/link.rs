@@ -11,11 +11,7 @@ use wasmtime::{
 };
 
 use super::{
-    bindings::{
-        Awaited, Level, http,
-        types::Failure,
-        woo::Method,
-    },
+    bindings::{Awaited, Level, http, types::Failure, woo::Method},
     guest::Guest,
     inspect::CURRENT,
     session::{Asked, Ending},
@@ -40,12 +36,18 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
                 Level::Warn => "log::warn",
                 Level::Error => "log::error",
             };
-            surely(&mut store, function, vec![Json::String(message)], |_| Ok(())).await
+            surely(&mut store, function, vec![Json::String(message)], |_| Ok(())).await.map(|((),)| ())
         })
     })?;
 
     let mut http = linker.instance(&interface("http"))?;
-    define(&mut http, "send", "http::request", |(request,): (http::Request,)| Ok(vec![request_args(request)]), response)?;
+    define(
+        &mut http,
+        "send",
+        "http::request",
+        |(request,): (http::Request,)| Ok(vec![request_args(request)]),
+        response,
+    )?;
 
     let mut woo = linker.instance(&interface("woo"))?;
     type Read = (Option<String>, String, Option<String>);
@@ -94,14 +96,14 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
     clock.func_wrap_async("sleep", |mut store, (milliseconds,): (u64,)| {
         Box::new(async move {
             let duration = Json::String(format!("{milliseconds}ms"));
-            surely(&mut store, "clock::sleep", vec![duration], |_| Ok(())).await
+            surely(&mut store, "clock::sleep", vec![duration], |_| Ok(())).await.map(|((),)| ())
         })
     })?;
     clock.func_wrap_async("sleep-until", |mut store, (moment,): (u64,)| {
         Box::new(async move {
             let latest = Timestamp::MAX.as_millis();
             let moment = Timestamp::from_millis(i64::try_from(moment).unwrap_or(latest).min(latest));
-            surely(&mut store, "clock::sleep", vec![Json::String(moment.to_string())], |_| Ok(())).await
+            surely(&mut store, "clock::sleep", vec![Json::String(moment.to_string())], |_| Ok(())).await.map(|((),)| ())
         })
     })?;
 
@@ -118,14 +120,22 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
         |(topic, data): (String, String)| Ok(vec![Json::String(topic), parsed(&data, "the data")?]),
         |value| Ok(value.as_str().map_or_else(|| printed(&value), str::to_owned)),
     )?;
-    define(&mut events, "wait-for", "events::wait_for", |(awaited,): (Awaited,)| wait_args(awaited), |value| {
-        Ok(optional(&value))
-    })?;
+    define(
+        &mut events,
+        "wait-for",
+        "events::wait_for",
+        |(awaited,): (Awaited,)| wait_args(awaited),
+        |value| Ok(optional(&value)),
+    )?;
 
     let mut secrets = linker.instance(&interface("secrets"))?;
-    define(&mut secrets, "get", "secrets::get", |(name,): (String,)| Ok(vec![Json::String(name)]), |value| {
-        Ok(value.as_str().unwrap_or_default().to_owned())
-    })?;
+    define(
+        &mut secrets,
+        "get",
+        "secrets::get",
+        |(name,): (String,)| Ok(vec![Json::String(name)]),
+        |value| Ok(value.as_str().unwrap_or_default().to_owned()),
+    )?;
     Ok(linker)
 }
 

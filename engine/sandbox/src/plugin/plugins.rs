@@ -123,11 +123,7 @@ impl Plugins {
 
     /// The plugin with this hash: from memory, else from the compiled code on disk, else compiled from `bytes`. Blocks,
     /// for seconds where a large one is compiled.
-    pub fn load(
-        &self,
-        hash: &str,
-        bytes: &dyn Fn() -> io::Result<Vec<u8>>,
-    ) -> Result<Arc<LoadedPlugin>, PluginError> {
+    pub fn load(&self, hash: &str, bytes: &dyn Fn() -> io::Result<Vec<u8>>) -> Result<Arc<LoadedPlugin>, PluginError> {
         if let Some(loaded) = self.loaded(hash) {
             return Ok(loaded);
         }
@@ -215,7 +211,10 @@ impl Inner {
         if found != hash {
             return Err(PluginError::OtherContent { expected: hash.to_owned(), found });
         }
-        inspect(&bytes)?;
+        let begins = inspect(&bytes)?.memory_initial_bytes;
+        if begins > self.limits.memory_bytes as u64 {
+            return Err(PluginError::Memory { begins, max: self.limits.memory_bytes });
+        }
         let _one = self.compiling.lock();
         let file = |error: io::Error| PluginError::file("the compiled plugin cannot be written", &error);
         let component = self.unfinished().map_err(file)?;

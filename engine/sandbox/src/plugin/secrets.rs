@@ -117,7 +117,8 @@ fn forms(value: &str) -> Vec<String> {
     };
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let form = percent(|byte| byte.is_ascii_alphanumeric() || b"*-._ ".contains(&byte)).replace(' ', "+");
-    let mut forms = vec![value.to_owned(), json, percent(unreserved), form, hex::encode(value), hex::encode_upper(value)];
+    let mut forms =
+        vec![value.to_owned(), json, percent(unreserved), form, hex::encode(value), hex::encode_upper(value)];
     // Three places in a group of three bytes; the letters at both ends depend on the neighbours and are left.
     for before in 0..3 {
         let bytes = [&[0; 2][..before], value.as_bytes()].concat();

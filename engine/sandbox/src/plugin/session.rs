@@ -65,11 +65,7 @@ pub(super) enum Ending {
 }
 
 impl Session {
-    pub(super) fn new(
-        calls: Calls<Json>,
-        secrets: Vec<PluginSecret>,
-        describes: bool,
-    ) -> Self {
+    pub(super) fn new(calls: Calls<Json>, secrets: Vec<PluginSecret>, describes: bool) -> Self {
         Self {
             plain: Plaintexts::new(&secrets, &calls.marks),
             calls,

@@ -33,7 +33,9 @@ pub enum SignatureError {
         shown: String,
     },
     /// A private key cannot be read.
-    #[error("the key file holds no Ed25519 private key: give PKCS#8 as PEM or base64, as `openssl genpkey -algorithm ed25519` makes it")]
+    #[error(
+        "the key file holds no Ed25519 private key: give PKCS#8 as PEM or base64, as `openssl genpkey -algorithm ed25519` makes it"
+    )]
     PrivateKey,
     /// No key could be made.
     #[error("the operating system gives no randomness for a new key")]
@@ -45,13 +47,17 @@ pub enum SignatureError {
         hash: String,
     },
     /// It is signed by somebody whom the operator does not trust.
-    #[error("the plugin is signed with the key {key}, which is not trusted; if you trust its maker, add that key to the trusted keys")]
+    #[error(
+        "the plugin is signed with the key {key}, which is not trusted; if you trust its maker, add that key to the trusted keys"
+    )]
     Untrusted {
         /// Whose signature it is.
         key: PublicKey,
     },
     /// The file was changed after it was signed, or the signature is of another file.
-    #[error("the signature does not fit the plugin's file: one of them was changed or belongs to another version; get both again from the maker")]
+    #[error(
+        "the signature does not fit the plugin's file: one of them was changed or belongs to another version; get both again from the maker"
+    )]
     Wrong,
 }
 

@@ -127,7 +127,8 @@ fn code_without_a_fitting_seal_is_compiled_again() {
 fn code_of_another_plugin_or_engine_is_not_taken() {
     let cached = Cached::new();
     cached.compiled(KEY);
-    let other = Cached { component: guest(|_| "(call $ok (i32.const 256) (i32.const 2))".into()), ..Cached::new() };
+    let other =
+        Cached { component: guest(|_| "(nop) (call $ok (local.get $in) (local.get $inlen))".into()), ..Cached::new() };
     other.compiled(KEY);
     // Another plugin's code and seal under this one's name.
     fs::copy(other.code(), cached.code()).expect("copied");

@@ -38,7 +38,9 @@ fn what_is_no_plugin_is_refused_with_advice() {
         "the plugin does not export `describe`; build it against the world `plugin` of sdk/wit, version 1.0.0"
     );
     assert_eq!(
-        refusal(r#"(component (import "wasi:cli/environment@0.2.3" (instance)) (import "wasi:clocks/wall-clock@0.2.3" (instance)))"#),
+        refusal(
+            r#"(component (import "wasi:cli/environment@0.2.3" (instance)) (import "wasi:clocks/wall-clock@0.2.3" (instance)))"#
+        ),
         "the plugin imports `wasi:cli/environment@0.2.3`, `wasi:clocks/wall-clock@0.2.3`: plugins get nothing from the \
          operating system, only what `cartwright:plugin` offers. Build without WASI: Rust with `--target \
          wasm32-unknown-unknown`, JavaScript with `componentize-qjs --stub-wasi`, Python with `componentize-py \

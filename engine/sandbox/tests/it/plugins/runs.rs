@@ -17,11 +17,11 @@ fn talkative() -> Vec<u8> {
             "(call $log (i32.const 1) {line})
              (drop (call $now))
              (call $bytes (i32.const 8) (i32.const 3200))
-             (call $fetch {url} (i32.const 0) (i32.const 3300))
-             (if (i32.load8_u (i32.const 3300)) (then (return (i32.const 3300))))
+             (call $fetch {url} (i32.const 0) (i32.const 3304))
+             (if (i32.load8_u (i32.const 3304)) (then (return (i32.const 3304))))
              (call $get {key} (i32.const 3400))
              (if (i32.load8_u (i32.const 3400)) (then (return (i32.const 3400))))
-             (call $ok (i32.load (i32.const 3320)) (i32.load (i32.const 3324)))"
+             (call $ok (i32.load (i32.const 3324)) (i32.load (i32.const 3328)))"
         )
     })
 }
@@ -134,14 +134,15 @@ fn what_differs_from_the_record_is_named() {
 
 #[test]
 fn ending_before_a_recorded_call_is_nondeterministic() {
-    let extra =
-        Recorded { function: "state::get".into(), fingerprint: "0".repeat(32), outcome: Some(ok(Json::Null)) };
+    let extra = Recorded { function: "state::get".into(), fingerprint: "0".repeat(32), outcome: Some(ok(Json::Null)) };
     for (body, asked) in [
         ("(call $ok (local.get $in) (local.get $inlen))", "the plugin ends before it"),
         ("(unreachable)", "the plugin fails before it: the plugin gave up"),
     ] {
         let outcome = Stage::new(&guest(|_| body.into())).once(std::slice::from_ref(&extra));
-        let ScriptOutcome::Nondeterministic { index: 0, recorded, asked: said } = outcome else { panic!("{outcome:?}") };
+        let ScriptOutcome::Nondeterministic { index: 0, recorded, asked: said } = outcome else {
+            panic!("{outcome:?}")
+        };
         assert_eq!(recorded, "state::get");
         assert!(said.starts_with(asked), "{said}");
     }
@@ -159,7 +160,8 @@ fn a_failure_that_is_passed_on_is_that_of_its_call() {
         CallError::r#final("too_large", "the answer is too large"),
     ];
     for error in errors {
-        for played in [stage.live(&[CallOutcome::Err(error.clone())]), stage.replayed(&[CallOutcome::Err(error.clone())])]
+        for played in
+            [stage.live(&[CallOutcome::Err(error.clone())]), stage.replayed(&[CallOutcome::Err(error.clone())])]
         {
             assert_eq!(failed(&played.outcome), (&error, Some(3)));
         }
@@ -176,8 +178,9 @@ fn a_failure_of_the_plugins_own_has_its_code() {
         (6, "plugin", "woo: [orders.read]", ErrorClass::Final),
     ];
     for (case, code, message, class) in table {
-        let stage =
-            Stage::new(&guest(|texts| format!("(call $failed (i32.const {case}) {})", texts.text("woo: [orders.read]"))));
+        let stage = Stage::new(&guest(|texts| {
+            format!("(call $failed (i32.const {case}) {})", texts.text("woo: [orders.read]"))
+        }));
         let outcome = stage.once(&[]);
         let (error, call) = failed(&outcome);
         assert_eq!((error.code.as_str(), error.message.as_str(), error.class, call), (code, message, class, None));
@@ -191,10 +194,7 @@ fn an_output_that_is_no_json_fails_the_step() {
         ("{", "the plugin's output is not JSON: EOF while parsing an object at line 1 column 1"),
         ("", "the plugin's output is not JSON: EOF while parsing a value at line 1 column 0"),
         ("[1] 2", "the plugin's output is not JSON: trailing characters at line 1 column 5"),
-        (
-            deep.as_str(),
-            "the plugin's output has lists and maps inside each other more than 64 levels deep",
-        ),
+        (deep.as_str(), "the plugin's output has lists and maps inside each other more than 64 levels deep"),
     ] {
         let outcome = Stage::new(&guest(|texts| format!("(call $ok {})", texts.text(output)))).once(&[]);
         assert_eq!(failed(&outcome).0, &CallError::r#final("output", message));

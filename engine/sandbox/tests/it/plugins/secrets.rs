@@ -32,8 +32,8 @@ fn a_secret_leaves_as_a_mark_in_requests() {
              (i32.store (i32.const 3604) ({name_length})
              (i32.store (i32.const 3608) (local.get $a))
              (i32.store (i32.const 3612) (local.get $b))
-             (call $fetch {url} (i32.const 3600) (i32.const 3300))
-             (call $ok (i32.load (i32.const 3320)) (i32.load (i32.const 3324)))"
+             (call $fetch {url} (i32.const 3600) (i32.const 3304))
+             (call $ok (i32.load (i32.const 3324)) (i32.load (i32.const 3328)))"
         )
     }));
     let answer: CallOutcome = ok(json!({ "status": 200, "headers": {}, "body": "1" }));
@@ -57,16 +57,16 @@ fn a_secret_is_blotted_out_of_lines_outputs_and_failures() {
     let ScriptOutcome::Done { value, immediate } = stage.once(&[]) else { panic!("not done") };
     assert_eq!(value, json!("${secret:key}"));
     assert_eq!(immediate[0].outcome, ok(json!({ "level": "warn", "message": "${secret:key}" })));
-    let stage = Stage::new(&with_secret("key", |_| {
-        "(call $failed (i32.const 6) (local.get $a) (local.get $b))".into()
-    }));
+    let stage =
+        Stage::new(&with_secret("key", |_| "(call $failed (i32.const 6) (local.get $a) (local.get $b))".into()));
     assert_eq!(failed(&stage.once(&[])).0.message, "${secret:key}");
 }
 
 #[test]
 fn a_secret_is_blotted_out_of_other_calls() {
     let stage = Stage::new(&with_secret("key", |_| {
-        "(call $get (local.get $a) (local.get $b) (i32.const 3300)) (call $ok (local.get $in) (local.get $inlen))".into()
+        "(call $get (local.get $a) (local.get $b) (i32.const 3304)) (call $ok (local.get $in) (local.get $inlen))"
+            .into()
     }));
     let ScriptOutcome::Suspended { call, .. } = stage.once(&[]) else { panic!("not suspended") };
     assert_eq!((call.args, call.summary.as_str()), (vec![json!("${secret:key}")], "get ${secret:key}"));

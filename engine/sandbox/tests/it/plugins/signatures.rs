@@ -72,7 +72,9 @@ fn errors_say_what_to_do() {
     let untrusted = pair.sign(&hash_of(b"x")).and_then(|signature| signature.verify(&hash_of(b"x"), &[]));
     assert_eq!(
         untrusted.expect_err("nobody is trusted").to_string(),
-        format!("the plugin is signed with the key {key}, which is not trusted; if you trust its maker, add that key to the trusted keys")
+        format!(
+            "the plugin is signed with the key {key}, which is not trusted; if you trust its maker, add that key to the trusted keys"
+        )
     );
     assert_eq!(pair.sign("12"), Err(SignatureError::Hash { hash: "12".into() }));
 }
