@@ -86,8 +86,8 @@ fn exports_of_other_types_are_refused_when_loaded() {
         r#"(component {types}
           (core module $m (memory (export "memory") 1) (func (export "f") (result i32) (i32.const 0)))
           (core instance $m (instantiate $m))
-          (func (export "describe") (result string) (canon lift (core func $m "f") (memory $m "memory")))
-          (func (export "handle") (result string) (canon lift (core func $m "f") (memory $m "memory"))))"#
+          (func (export "describe") (result string) (canon lift (core func $m "f") (memory (core memory $m "memory"))))
+          (func (export "handle") (result string) (canon lift (core func $m "f") (memory (core memory $m "memory")))))"#
     );
     let component = wat::parse_str(text).expect("well-formed");
     inspect(&component).expect("names are right");
