@@ -60,7 +60,7 @@
 //!   - id: visit
 //!     plugin: visit-counter/count
 //!     with:
-//!       customer: ${ event.billing.email }
+//!       customer: ${{ event.data.billing.email }}
 //! ```
 //!
 //! ## Failures

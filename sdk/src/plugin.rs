@@ -1,14 +1,14 @@
 //! What a plugin is: a type that names its functions. From it come the manifest that `describe` gives and the way of a
 //! call to its function and back.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
 use schemars::{
     JsonSchema,
     generate::{Contract, SchemaSettings},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{Call, Failure, input};
 
@@ -32,23 +32,31 @@ pub trait Plugin {
 }
 
 /// Grants that a plugin cannot do without, written as in a workflow's `grants`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Needs {
     /// Hosts: `api.example.com`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub http: Vec<String>,
     /// Names of secrets.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<String>,
     /// Topics that it emits: `stock.low`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub emit: Vec<String>,
     /// Stores other than the event's.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stores: Vec<String>,
     /// Parts of a store's API: `orders.read`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub woo: Vec<String>,
+}
+
+impl Needs {
+    fn value(self) -> Value {
+        let Self { http, secrets, emit, stores, woo } = self;
+        let mut map = Map::new();
+        for (key, list) in [("http", http), ("secrets", secrets), ("emit", emit), ("stores", stores), ("woo", woo)] {
+            if !list.is_empty() {
+                map.insert(key.to_owned(), list.into());
+            }
+        }
+        Value::Object(map)
+    }
 }
 
 /// One function of a plugin.
@@ -101,36 +109,34 @@ fn schema<T: JsonSchema, const READ: bool>() -> Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
-#[derive(Serialize)]
-struct Manifest {
-    name: &'static str,
-    version: &'static str,
-    description: &'static str,
-    functions: BTreeMap<&'static str, About>,
-    needs: Needs,
-}
-
-#[derive(Serialize)]
-struct About {
-    description: &'static str,
-    input: Value,
-    output: Value,
-}
-
 /// The plugin's manifest as JSON: what the component's `describe` gives.
 pub fn describe<P: Plugin>() -> String {
-    let about = |function: Function| {
-        let (input, output) = ((function.input)(), (function.output)());
-        (function.name, About { description: function.description, input, output })
-    };
-    let manifest = Manifest {
-        name: P::NAME,
-        version: P::VERSION,
-        description: P::DESCRIPTION,
-        functions: P::functions().into_iter().map(about).collect(),
-        needs: P::needs(),
-    };
-    serde_json::to_string(&manifest).expect("texts and maps with text keys always become JSON")
+    // Values and not types of our own: schemas bring the code for values anyway, and a plugin should be small.
+    let mut functions = Map::new();
+    for function in P::functions() {
+        let about = [
+            ("description", Value::from(function.description)),
+            ("input", (function.input)()),
+            ("output", (function.output)()),
+        ];
+        functions.insert(function.name.to_owned(), object(about));
+    }
+    let manifest = [
+        ("name", P::NAME.into()),
+        ("version", P::VERSION.into()),
+        ("description", P::DESCRIPTION.into()),
+        ("functions", Value::Object(functions)),
+        ("needs", P::needs().value()),
+    ];
+    object(manifest).to_string()
+}
+
+fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    let mut map = Map::new();
+    for (key, value) in entries {
+        map.insert(key.to_owned(), value);
+    }
+    Value::Object(map)
 }
 
 /// Executes one call: what the component's `handle` does. `input` is JSON, and so is the output.

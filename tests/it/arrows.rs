@@ -19,6 +19,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cartwright-store-sim", &[]),
     // Copied into the projects of plugin authors, so it sees nothing of ours.
     ("cartwright-plugin", &[]),
+    ("demand-forecast", &["plugin"]),
+    ("fraud-score", &["plugin"]),
+    ("price-rounding", &["plugin"]),
     ("cartwright-tests", &["core", "storage", "sandbox", "woo", "run", "http", "store-sim"]),
 ];
 

@@ -27,7 +27,7 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
 #[test]
 fn every_file_says_what_it_is_and_stays_readable() {
     let mut files = Vec::new();
-    for folder in ["engine", "tests", "fuzz", "sdk"] {
+    for folder in ["engine", "tests", "fuzz", "sdk", "plugins-wasm"] {
         rust_files(&Path::new(ROOT).join(folder), &mut files);
     }
     assert!(files.len() > 20, "the sources were found");
