@@ -144,11 +144,19 @@ impl Execution {
         Usage { processor: self.earlier + session.meter.total(), ..session.usage }
     }
 
-    /// Keeps an outcome, and hands it to the instance that waits for it.
+    /// Keeps an outcome, and hands it to the instance when that waits for it.
     fn hear(&mut self, index: u32, outcome: CallOutcome) {
-        let Some(record) = usize::try_from(index).ok().and_then(|at| self.recorded.get_mut(at)) else { return };
-        record.outcome = Some(outcome.clone());
-        self.session.lock().answer = Some(outcome);
+        let record = usize::try_from(index).ok().and_then(|at| self.recorded.get_mut(at));
+        let waits = self.session.lock().waits_for(index);
+        match record {
+            Some(record) => record.outcome = Some(outcome.clone()),
+            None => tracing::warn!(index, "an outcome came for a call that no plugin made; please report this"),
+        }
+        match waits {
+            true => self.session.lock().answer = Some(outcome),
+            // What it waits for is not this: executed again, it says so.
+            false => self.guest = None,
+        }
     }
 
     fn after(&mut self, runtime: &Runtime, event: Event) -> ScriptOutcome {
@@ -297,5 +305,26 @@ fn with_immediate(outcome: ScriptOutcome, kept: Vec<Resolved>) -> ScriptOutcome 
     match outcome {
         ScriptOutcome::Failed { error, call, .. } => ScriptOutcome::Failed { error, call, immediate: kept },
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::{InProcess, Plugins};
+
+    #[test]
+    fn a_panic_of_the_host_ends_one_guest_only() {
+        let marks = cartwright_core::secret::SecretMarks::new([1; 32]);
+        let plugins = Plugins::new(PluginLimits::default(), marks, None, Arc::new(InProcess));
+        let runtime = plugins.inner.runtime().expect("a runtime");
+        let session = fresh(&plugins.inner, &[], &[]);
+        let tokio = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        let mut falls: Running = Box::pin(async { panic!("a bug of ours") });
+        let event = tokio.block_on(run(runtime, &mut falls, &session));
+        assert!(matches!(event, Event::Panicked));
+        let mut stands: Running = Box::pin(async { Ended::Gave("1".into()) });
+        let event = tokio.block_on(run(runtime, &mut stands, &session));
+        assert!(matches!(event, Event::Ended(Ended::Gave(_))));
     }
 }

@@ -111,6 +111,11 @@ impl Session {
         }
     }
 
+    /// Whether the guest waits for the outcome of this call.
+    pub(super) fn waits_for(&self, index: u32) -> bool {
+        self.waiting == Some(index)
+    }
+
     /// The outcome of the call that the guest waits for, once it is there.
     pub(super) fn answered(&mut self) -> Option<Result<Json, Failure>> {
         let outcome = self.answer.take()?;

@@ -141,6 +141,8 @@ fn wrong_arguments_are_catchable_and_name_the_function() {
         ("clock::sleep(\"soon\")", "give a duration"),
         ("clock::sleep(-1)", "negative"),
         ("random::int(5, 1)", "the smaller first"),
+        ("random::bytes(1025)", "give how many bytes, at most 1024"),
+        ("random::bytes(-1)", "give how many bytes, at most 1024"),
         ("state::set(\"k\", secrets::get(\"slack\"))", "a secret can be given only to http calls"),
         ("htp::get(\"x\")", "`htp::` is not a group of functions"),
         ("http::gett(\"x\")", "did you mean http::get?"),
@@ -394,6 +396,21 @@ fn an_unresolved_call_is_asked_for_again() {
     let waiting = Recorded { function: call.function.clone(), fingerprint: call.fingerprint.clone(), outcome: None };
     let again = run(&sandbox, source, &World::default(), &[waiting]);
     assert_eq!(again, ScriptOutcome::Suspended { index: 0, call, immediate: vec![] });
+}
+
+#[test]
+fn random_bytes_are_as_many_as_were_asked_for_and_the_same_in_a_replay() {
+    let source = "[random::bytes(0), random::bytes(5), random::bytes(40)]";
+    let outcome = run(&sandbox(), source, &World::default(), &[]);
+    let ScriptOutcome::Done { value, immediate } = outcome else { panic!("{outcome:?}") };
+    let lengths: Vec<_> = (0..3).map(|at| value[at].as_str().expect("text").len()).collect();
+    assert_eq!(lengths, [0, 10, 80]);
+    assert_ne!(value[1].as_str(), value[2].as_str().map(|text| &text[..10]));
+    let recorded: Vec<_> = immediate
+        .into_iter()
+        .map(|made| Recorded { function: made.function, fingerprint: made.fingerprint, outcome: Some(made.outcome) })
+        .collect();
+    assert_eq!(*done(&run(&sandbox(), source, &World::default(), &recorded)), value);
 }
 
 #[test]

@@ -229,3 +229,64 @@ fn time_stands_still_within_a_stretch_and_goes_on_after_it() {
     let ScriptOutcome::Done { value, .. } = outcome else { panic!("{outcome:?}") };
     assert_eq!(value, json!(2));
 }
+
+#[test]
+fn an_outcome_for_another_call_is_not_handed_over() {
+    let stage = Stage::new(&talkative());
+    block_on(async {
+        let mut execution = stage.start(json!({}), &[]);
+        let first = execution.advance(None, super::NOW, [0; 32]).await;
+        for stray in [7, 0] {
+            let again = execution.advance(Some((stray, answer("9"))), super::NOW, [0; 32]).await;
+            let (ScriptOutcome::Suspended { index, call, .. }, ScriptOutcome::Suspended { index: 3, call: asked, .. }) =
+                (&again, &first)
+            else {
+                panic!("{again:?}")
+            };
+            assert_eq!((*index, call), (3, asked));
+        }
+    });
+}
+
+#[test]
+fn calls_of_stores_and_events_have_the_form_of_scripts() {
+    let table: Vec<(&str, &str, Json)> = vec![
+        (
+            "(call $woo_get (i32.const 1) STORE PATH (i32.const 1) JSON (i32.const 3304))",
+            "woo::get",
+            json!([{ "method": "GET", "path": "orders", "query": { "a": "1" }, "store": "north" }]),
+        ),
+        (
+            "(call $woo_write (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1) PATH (i32.const 1) JSON \
+             (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 3304))",
+            "woo::put",
+            json!([{ "method": "PUT", "path": "orders", "body": { "a": "1" } }]),
+        ),
+        ("(call $emit PATH JSON (i32.const 3304))", "events::emit", json!(["orders", { "a": "1" }])),
+        (
+            "(call $wait PATH (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1) (i64.const 5000) (i32.const 0) \
+             (i64.const 0) (i32.const 3304))",
+            "events::wait_for",
+            json!([{ "event": "orders", "timeout_ms": 5000 }]),
+        ),
+        ("(call $delete PATH (i32.const 3304))", "state::delete", json!(["orders"])),
+    ];
+    for (body, function, args) in table {
+        let stage = Stage::new(&guest(|texts| {
+            let (path, json, store) = (texts.text("orders"), texts.text("{\"a\":\"1\"}"), texts.text("north"));
+            let body = body.replace("PATH", &path).replace("JSON", &json).replace("STORE", &store);
+            format!("{body} (if (i32.load8_u (i32.const 3304)) (then (return (i32.const 3304)))) (unreachable)")
+        }));
+        let outcome = stage.once(&[]);
+        let ScriptOutcome::Suspended { call, .. } = outcome else { panic!("{function}: {outcome:?}") };
+        assert_eq!((call.function.as_str(), json!(call.args)), (function, args));
+    }
+}
+
+#[test]
+fn without_memory_set_aside_each_call_asks_for_its_own() {
+    let component = guest(|_| "(call $ok (local.get $in) (local.get $inlen))".into());
+    // More address space than any machine has.
+    let stage = Stage::with(cartwright_sandbox::plugin::PluginLimits { live: 1 << 20, ..small() }, &component);
+    assert_eq!(stage.once(&[]), ScriptOutcome::Done { value: json!({}), immediate: vec![] });
+}
