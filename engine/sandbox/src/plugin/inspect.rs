@@ -3,7 +3,9 @@
 use std::{collections::BTreeSet, fmt};
 
 use sha2::{Digest, Sha256};
-use wasmparser::{ComponentExternalKind, Encoding, MemoryType, Parser, Payload, Validator, WasmFeatures};
+use wasmparser::{
+    ComponentExternalKind, ComponentTypeRef, Encoding, MemoryType, Parser, Payload, TypeBounds, Validator, WasmFeatures,
+};
 
 use super::PluginError;
 
@@ -116,7 +118,11 @@ fn read(bytes: &[u8]) -> Result<Found, wasmparser::BinaryReaderError> {
             Payload::End(_) => depth -= 1,
             Payload::ComponentImportSection(section) if depth == 1 => {
                 for import in section {
-                    found.imports.push(import?.name.name.to_owned());
+                    let import = import?;
+                    // Types that a world uses are imported under names of their own; nobody has to offer them.
+                    if !matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_))) {
+                        found.imports.push(import.name.name.to_owned());
+                    }
                 }
             }
             Payload::ComponentExportSection(section) if depth == 1 => {

@@ -8,10 +8,10 @@ use super::limits::PluginLimits;
 /// What an execution has of each.
 pub(super) struct Limiter {
     memory_max: usize,
-    table_max: usize,
+    elements_max: usize,
     instances_max: usize,
     memory: usize,
-    tables: usize,
+    elements: usize,
     /// Only grows: memory is not given back before the end.
     pub(super) memory_peak: usize,
 }
@@ -31,10 +31,10 @@ impl Limiter {
     pub(super) fn new(limits: &PluginLimits) -> Self {
         Self {
             memory_max: limits.memory_bytes,
-            table_max: limits.table_elements,
+            elements_max: limits.table_elements,
             instances_max: limits.instances,
             memory: 0,
-            tables: 0,
+            elements: 0,
             memory_peak: 0,
         }
     }
@@ -52,11 +52,11 @@ impl ResourceLimiter for Limiter {
     }
 
     fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let sum = self.tables.saturating_add(desired.saturating_sub(current));
-        if sum > self.table_max {
-            return Err(OverLimit::Tables { max: self.table_max }.into());
+        let sum = self.elements.saturating_add(desired.saturating_sub(current));
+        if sum > self.elements_max {
+            return Err(OverLimit::Tables { max: self.elements_max }.into());
         }
-        self.tables = sum;
+        self.elements = sum;
         Ok(true)
     }
 

@@ -51,8 +51,8 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
 
     let mut woo = linker.instance(&interface("woo"))?;
     type Read = (Option<String>, String, Option<String>);
-    define(&mut woo, "get", "woo::get", |args: Read| read_args(args), |value| Ok(printed(&value)))?;
-    define(&mut woo, "list", "woo::all", |args: Read| read_args(args), |value| Ok(printed(&value)))?;
+    define(&mut woo, "get", "woo::get", |args: Read| read_args(args), |value| Ok(printed(value)))?;
+    define(&mut woo, "list", "woo::all", |args: Read| read_args(args), |value| Ok(printed(value)))?;
     woo.func_wrap_async("write", |mut store, (other, method, path, body, query): Write| {
         Box::new(async move {
             let function = match method {
@@ -60,15 +60,15 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
                 Method::Put => "woo::put",
                 Method::Delete => "woo::delete",
             };
-            let args = write_args(other, method, path, body, query);
-            ask(&mut store, function, args, |value| Ok(printed(&value))).await
+            let args = write_args(other.as_deref(), method, path, body.as_deref(), query.as_deref());
+            ask(&mut store, function, args, |value| Ok(printed(value))).await
         })
     })?;
 
     let mut state = linker.instance(&interface("state"))?;
     let key = |(key,): (String,)| Ok(vec![Json::String(key)]);
-    define(&mut state, "get", "state::get", key, |value| Ok(optional(&value)))?;
-    define(&mut state, "delete", "state::delete", key, |value| Ok(value == Json::Bool(true)))?;
+    define(&mut state, "get", "state::get", key, |value| Ok(optional(value)))?;
+    define(&mut state, "delete", "state::delete", key, |value| Ok(*value == Json::Bool(true)))?;
     let set = |(key, value): (String, String)| Ok(vec![Json::String(key), parsed(&value, "the value")?]);
     define(&mut state, "set", "state::set", set, |_| Ok(()))?;
     define(
@@ -79,7 +79,7 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
             let expected = expected.map_or(Ok(Json::Null), |expected| parsed(&expected, "what is expected"))?;
             Ok(vec![Json::String(key), expected, parsed(&value, "the value")?])
         },
-        |value| Ok(value == Json::Bool(true)),
+        |value| Ok(*value == Json::Bool(true)),
     )?;
     define(
         &mut state,
@@ -118,14 +118,14 @@ pub(super) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<Guest
         "emit",
         "events::emit",
         |(topic, data): (String, String)| Ok(vec![Json::String(topic), parsed(&data, "the data")?]),
-        |value| Ok(value.as_str().map_or_else(|| printed(&value), str::to_owned)),
+        |value| Ok(value.as_str().map_or_else(|| printed(value), str::to_owned)),
     )?;
     define(
         &mut events,
         "wait-for",
         "events::wait_for",
-        |(awaited,): (Awaited,)| wait_args(awaited),
-        |value| Ok(optional(&value)),
+        |(awaited,): (Awaited,)| wait_args(&awaited),
+        |value| Ok(optional(value)),
     )?;
 
     let mut secrets = linker.instance(&interface("secrets"))?;
@@ -145,7 +145,7 @@ fn define<P, R>(
     name: &str,
     function: &'static str,
     args: fn(P) -> Args,
-    answer: fn(Json) -> Result<R, Failure>,
+    answer: fn(&Json) -> Result<R, Failure>,
 ) -> wasmtime::Result<()>
 where
     P: ComponentNamedList + Lift + Send + 'static,
@@ -161,7 +161,7 @@ async fn ask<R>(
     store: &mut StoreContextMut<'_, Guest>,
     function: &'static str,
     args: Args,
-    answer: fn(Json) -> Result<R, Failure>,
+    answer: fn(&Json) -> Result<R, Failure>,
 ) -> wasmtime::Result<(Result<R, Failure>,)> {
     let args = match args {
         Ok(args) => args,
@@ -177,7 +177,7 @@ async fn ask<R>(
             poll_fn(|_| session.lock().answered().map_or(Poll::Pending, Poll::Ready)).await
         }
     };
-    Ok((outcome.and_then(answer),))
+    Ok((outcome.and_then(|value| answer(&value)),))
 }
 
 /// As [`ask`], for imports that cannot fail: a failure ends the guest.
@@ -185,7 +185,7 @@ async fn surely<R>(
     store: &mut StoreContextMut<'_, Guest>,
     function: &'static str,
     args: Vec<Json>,
-    answer: fn(Json) -> Result<R, Failure>,
+    answer: fn(&Json) -> Result<R, Failure>,
 ) -> wasmtime::Result<(R,)> {
     match ask(store, function, Ok(args), answer).await? {
         (Ok(value),) => Ok((value,)),
@@ -225,7 +225,7 @@ fn request_args(request: http::Request) -> Json {
     })
 }
 
-fn response(value: Json) -> Result<http::Response, Failure> {
+fn response(value: &Json) -> Result<http::Response, Failure> {
     let broken = || Failure::Other("the recorded answer is no HTTP answer".into());
     let status = value.get("status").and_then(Json::as_u64).and_then(|status| u16::try_from(status).ok());
     let mut headers = Vec::new();
@@ -255,22 +255,16 @@ fn read_args((store, path, query): (Option<String>, String, Option<String>)) -> 
 
 type Write = (Option<String>, Method, String, Option<String>, Option<String>);
 
-fn write_args(
-    store: Option<String>,
-    method: Method,
-    path: String,
-    body: Option<String>,
-    query: Option<String>,
-) -> Args {
-    let body = member(body.as_deref(), "the body")?;
-    let query = member(query.as_deref(), "the query")?;
+fn write_args(store: Option<&str>, method: Method, path: String, body: Option<&str>, query: Option<&str>) -> Args {
+    let body = member(body, "the body")?;
+    let query = member(query, "the query")?;
     Ok(match method {
         Method::Delete => vec![Json::String(path), query, json!({ "store": store, "body": body })],
         Method::Post | Method::Put => vec![Json::String(path), body, json!({ "store": store, "query": query })],
     })
 }
 
-fn wait_args(awaited: Awaited) -> Args {
+fn wait_args(awaited: &Awaited) -> Args {
     Ok(vec![json!({
         "event": awaited.topic,
         "if": awaited.condition,
@@ -279,13 +273,13 @@ fn wait_args(awaited: Awaited) -> Args {
     })])
 }
 
-fn now(value: Json) -> Result<u64, Failure> {
+fn now(value: &Json) -> Result<u64, Failure> {
     let moment = value.as_str().and_then(Timestamp::parse);
     let millis = moment.and_then(|moment| u64::try_from(moment.as_millis()).ok());
     millis.ok_or_else(|| Failure::Other("the recorded time is no time".into()))
 }
 
-fn bytes(value: Json) -> Result<Vec<u8>, Failure> {
+fn bytes(value: &Json) -> Result<Vec<u8>, Failure> {
     let bytes = value.as_str().and_then(|text| hex::decode(text).ok());
     bytes.ok_or_else(|| Failure::Other("the recorded bytes are no bytes".into()))
 }

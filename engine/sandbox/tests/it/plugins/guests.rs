@@ -35,8 +35,10 @@ pub(crate) const TYPES: &str = r#"
       (field "step" string) (field "store" (option string))))
     (export "call" (type $call (eq $c)))))
   (import "cartwright:plugin/types@VERSION" (instance $types (type $types)))
-  (alias export $types "failure" (type $failure))
-  (alias export $types "call" (type $call))
+  (alias export $types "failure" (type $f))
+  (alias export $types "call" (type $c))
+  (import "failure" (type $failure (eq $f)))
+  (import "call" (type $call (eq $c)))
 "#;
 
 const IMPORTS: &str = r#"
