@@ -20,6 +20,7 @@ pub mod access;
 pub mod retry;
 pub mod run;
 pub mod slots;
+pub mod plugin;
 #[cfg(feature = "schema")]
 mod schema;
 

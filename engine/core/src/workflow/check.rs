@@ -9,6 +9,8 @@ mod functions;
 mod kinds;
 mod order;
 mod places;
+mod schema_type;
+mod plugin;
 mod syntax;
 mod tree;
 mod types;
@@ -63,6 +65,7 @@ pub(crate) fn check(file: &str, workflow: &Workflow, ids: &BTreeMap<String, Span
         }
         StepKind::Parallel(branches) => sides::check(file, branches, diagnostics),
         StepKind::Woo(woo) => store::step(&step.span, woo, workflow, diagnostics),
+        StepKind::Plugin(plugin) => plugin::check(&step.span, plugin, &workflow.grants, diagnostics),
         StepKind::Emit { topic: Template::Literal(Json::String(topic)), .. } => {
             let denied = workflow.grants.emit(topic);
             diagnostics.extend(denied.err().map(|missing| emit_denied(&step.span, topic, &missing)));

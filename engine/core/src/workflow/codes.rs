@@ -209,6 +209,15 @@ codes! {
     /// Workflows that start each other for ever.
     CIRCLE = "E0706";
 
+    /// A plugin that is not installed.
+    UNKNOWN_PLUGIN = "E0801";
+    /// A function that the plugin does not have.
+    PLUGIN_FUNCTION = "E0802";
+    /// What a step gives does not fit the plugin's input.
+    PLUGIN_INPUT = "E0803";
+    /// A plugin without a grant that it needs.
+    PLUGIN_NEEDS = "E0804";
+
     /// A test names a step that its workflow does not have.
     TEST_STEP = "E0901";
     /// Not a call, in a stub or an expectation.

@@ -130,7 +130,7 @@ impl Reader<'_> {
 }
 
 /// `[METHOD ]HOST[:PORT]`
-fn http_grant(text: &str) -> Result<HttpGrant, String> {
+pub(super) fn http_grant(text: &str) -> Result<HttpGrant, String> {
     const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
     let shown = shorten(text);
     let (method, rest) = match text.trim().split_once(char::is_whitespace) {

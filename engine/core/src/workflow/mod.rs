@@ -40,6 +40,7 @@ mod between;
 mod known;
 
 pub use concurrency::CONCURRENCY_FIELDS;
+pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Diagnostic, Severity};
 pub use duration::{format_duration, parse_duration};
 pub use format::{FileKind, Unformatted, format};

@@ -153,7 +153,13 @@ pub const MAX_PARALLEL: u32 = 100;
 /// Every kind of step, in the order of the documentation.
 pub const STEP_KINDS: &[StepKindSpec] = &[
     kind("script", Shape::Text, "Runs Rhai, inline or from `./file.rhai`; gives its last value.", &[], steps::script),
-    later_kind("plugin", "Calls a function of a WASM plugin.", &[later("with", "Its arguments.")]),
+    kind(
+        "plugin",
+        Shape::Text,
+        "Calls a function of a WASM plugin: `fraud-score`, or `fraud-score/score` where it has several; gives what it gives.",
+        &[optional("with", Shape::Template, "What the function takes; `{}` when absent.")],
+        steps::plugin,
+    ),
     kind(
         "http",
         Shape::Template,

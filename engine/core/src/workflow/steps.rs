@@ -2,6 +2,7 @@
 
 mod calls;
 mod flow;
+mod plugin;
 mod respond;
 mod store;
 mod undo;
@@ -20,6 +21,7 @@ pub use calls::{DEFAULT_CALL_TIMEOUT, MAX_CALL_TIMEOUT, MAX_SCRIPT_BYTES};
 pub(crate) use calls::{PARSE_WORDS, call, emit, http, script};
 use flow::loop_word;
 pub(crate) use flow::{BRANCH, choose, fail, for_each, parallel, sleep, stop};
+pub(crate) use plugin::plugin;
 pub(crate) use respond::{RESPOND_FIELDS, respond};
 pub(crate) use store::{WOO_METHODS, woo};
 pub(crate) use undo::{UNDO_FIELDS, undo_kinds};

@@ -140,6 +140,8 @@ impl Step {
         }
         match &step.kind {
             StepKind::Script(script) => each(Code::Script(script)),
+            // A plugin gets secrets by `secrets.get`, by name; what it is given is kept.
+            StepKind::Plugin(plugin) => template(&plugin.with, false, each),
             StepKind::Http(http) => {
                 template(&http.url, true, each);
                 for part in [&http.headers, &http.query, &http.body, &http.form].into_iter().flatten() {

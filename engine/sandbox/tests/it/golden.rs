@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use cartwright_core::plugin::{FILE_PREFIX, PluginRecord};
 use cartwright_core::workflow::{Diagnostic, Parsed, Workflow, WorkflowSet, codes, parse_bytes, render};
 use cartwright_sandbox::{Limits, Sandbox};
 
@@ -45,13 +46,23 @@ fn check(name: &str, bytes: &[u8], sandbox: &Sandbox) -> Checked {
     let Parsed { workflow, draft, diagnostics: mut found } = parse_bytes(id, bytes, &|script| match script {
         "./score.rhai" => Ok("40 + 2".to_owned()),
         "./broken.rhai" => Ok("let x = 1;\nlet y = ;".to_owned()),
-        _ => Err("no such file".to_owned()),
+        _ => match script.strip_prefix(FILE_PREFIX) {
+            Some(name) => installed(name),
+            None => Err("no such file".to_owned()),
+        },
     });
     let workflow = workflow.or(draft);
     if let Some(workflow) = &workflow {
         found.extend(sandbox.check_workflow(&source, workflow));
     }
     Checked { name: name.to_owned(), source, workflow, found }
+}
+
+/// Plugins that workflows of these tests can name; only their records exist.
+fn installed(name: &str) -> Result<String, String> {
+    let records = fs::read_to_string(repository().join("tests/golden/plugins/records.json")).unwrap();
+    let records: BTreeMap<String, PluginRecord> = serde_json::from_str(&records).unwrap();
+    records.get(name).map(PluginRecord::text).ok_or_else(|| "it is not installed".to_owned())
 }
 
 /// Files side by side, as `check` sees a folder.

@@ -83,7 +83,7 @@ impl<'a> Decider<'a> {
     /// Does what an attempt of a step does first.
     pub(super) fn perform(&mut self, step: &'a Step, path: &StepPath, frame: &Frame) -> Result<Option<Flow>, Illegal> {
         match &step.kind {
-            StepKind::Script(_) => {
+            StepKind::Script(_) | StepKind::Plugin(_) => {
                 let attempt = self.state().steps.get(path).map_or(0, StepState::attempt);
                 self.effects.push(Effect::RunScript { path: path.clone(), attempt });
             }

@@ -20,7 +20,7 @@ use crate::{
         row::RunError,
         state::{Phase, StepState},
     },
-    workflow::{Step, StepKind},
+    workflow::Step,
 };
 
 /// An event's data that a run emits, at most.
@@ -157,7 +157,7 @@ impl<'a> Decider<'a> {
             outcome: outcome.clone(),
         })?;
         let error = match outcome {
-            CallOutcome::Ok(output) if !matches!(step.kind, StepKind::Script(_)) => {
+            CallOutcome::Ok(output) if !step.kind.is_code() => {
                 return self.succeed(step, path, output, &frame);
             }
             CallOutcome::Ok(_) => {
@@ -171,7 +171,7 @@ impl<'a> Decider<'a> {
             CallOutcome::Err(error) => error,
         };
         let catchable = matches!(error.class, ErrorClass::Final | ErrorClass::Retryable);
-        if catchable && matches!(step.kind, StepKind::Script(_)) {
+        if catchable && step.kind.is_code() {
             self.rerun(path);
             return Ok(());
         }

@@ -50,7 +50,7 @@ impl Decider<'_> {
         let attempt = active.attempt;
         let Some((step, frame)) = locate(self.context.workflow, self.state(), path) else { return Ok(()) };
         match &step.kind {
-            StepKind::Script(_) => {
+            StepKind::Script(_) | StepKind::Plugin(_) => {
                 self.effects.push(Effect::RunScript { path: path.clone(), attempt });
                 Ok(())
             }

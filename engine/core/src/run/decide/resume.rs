@@ -79,7 +79,7 @@ impl<'a> Decider<'a> {
         match (&step.kind, self.open_call(path, active)) {
             (_, Open::Waiting) => Ok(()),
             (_, Open::Hidden(index)) => self.hidden(step, path, index),
-            (StepKind::Script(_), Open::Repeatable | Open::None) => {
+            (StepKind::Script(_) | StepKind::Plugin(_), Open::Repeatable | Open::None) => {
                 self.effects.push(Effect::RunScript { path: path.clone(), attempt });
                 Ok(())
             }

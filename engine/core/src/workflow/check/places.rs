@@ -15,6 +15,7 @@ use super::{
     functions::{answer, at_path},
     kinds::Type,
     order::Order,
+    schema_type,
     syntax::parse,
     types::{Names, Typing, Wanted},
 };
@@ -326,6 +327,7 @@ fn gives(kind: &StepKind) -> Type {
                 },
             }
         }
+        StepKind::Plugin(plugin) => schema_type::of(plugin.schemas().1),
         StepKind::Emit { .. } => Type::Text,
         StepKind::ForEach(_) => Type::list(Type::Any),
         StepKind::WaitFor(wait) => awaited(&wait.topic),

@@ -68,6 +68,7 @@ impl Uses {
             StepKind::Emit { topic, .. } => {
                 uses.topics.insert(known(topic));
             }
+            StepKind::Plugin(plugin) => uses.imports(&plugin.plugin.imports),
             _ => {}
         });
         uses
@@ -135,13 +136,25 @@ impl Uses {
 
     /// Code that cannot be read may call whatever it likes.
     fn anything(&mut self) {
-        self.http.insert((None, None));
-        for method in [WooMethod::Get, WooMethod::Post] {
-            self.woo.insert((method.as_str().to_owned(), None));
+        self.imports(&["http", "woo", "secrets", "events"].map(str::to_owned).into());
+    }
+
+    /// A plugin may call whatever it imports.
+    fn imports(&mut self, imports: &BTreeSet<String>) {
+        for import in imports {
+            match import.as_str() {
+                "http" => drop(self.http.insert((None, None))),
+                "woo" => {
+                    for method in [WooMethod::Get, WooMethod::Post] {
+                        self.woo.insert((method.as_str().to_owned(), None));
+                    }
+                    self.stores.insert(StoreUse::Any);
+                }
+                "secrets" => drop(self.secrets.insert(None)),
+                "events" => drop(self.topics.insert(None)),
+                _ => {}
+            }
         }
-        self.stores.insert(StoreUse::Any);
-        self.secrets.insert(None);
-        self.topics.insert(None);
     }
 }
 
@@ -161,6 +174,7 @@ pub(in super::super) fn emitted(step: &Step) -> BTreeSet<Option<String>> {
             uses.script(script);
             uses.topics
         }
+        StepKind::Plugin(plugin) if plugin.plugin.imports.contains("events") => BTreeSet::from([None]),
         _ => BTreeSet::new(),
     }
 }

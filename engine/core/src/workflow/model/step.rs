@@ -1,9 +1,13 @@
 //! Steps: what they have in common, and what each kind holds.
 
-use std::time::Duration;
+use std::{
+    any::Any,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use super::{Block, Expression, Script, Span, Template};
-use crate::{access::Role, woo::WooMethod};
+use crate::{Json, access::Role, plugin::PluginRecord, woo::WooMethod};
 
 /// One node of a workflow.
 #[derive(Debug, Clone)]
@@ -40,6 +44,8 @@ pub(crate) const PARALLEL: &str = "parallel";
 pub enum StepKind {
     /// A Rhai script.
     Script(Script),
+    /// A function of a plugin.
+    Plugin(Box<PluginStep>),
     /// An outbound HTTP call; by far the largest kind, hence the box.
     Http(Box<HttpStep>),
     /// A call to a store's REST API.
@@ -83,6 +89,7 @@ impl StepKind {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Script(_) => "script",
+            Self::Plugin(_) => "plugin",
             Self::Http(_) => "http",
             Self::Woo(_) => "woo",
             Self::Emit { .. } => "emit",
@@ -99,6 +106,11 @@ impl StepKind {
         }
     }
 
+    /// Whether it is foreign code whose host calls are recorded and replayed: a script or a plugin.
+    pub fn is_code(&self) -> bool {
+        matches!(self, Self::Script(_) | Self::Plugin(_))
+    }
+
     /// The lists of steps inside of it, in the order of the file.
     pub fn blocks(&self) -> Vec<&Block> {
         match self {
@@ -106,6 +118,37 @@ impl StepKind {
             Self::ForEach(each) => vec![&each.steps],
             Self::Parallel(sides) => sides.iter().map(|side| &side.steps).collect(),
             _ => Vec::new(),
+        }
+    }
+}
+
+/// `plugin: name/function`; its output is the function's.
+#[derive(Debug, Clone)]
+pub struct PluginStep {
+    /// The version that the workflow is pinned to.
+    pub plugin: Arc<PluginRecord>,
+    /// One of its functions.
+    pub function: String,
+    /// What the function takes.
+    pub with: Template,
+    /// Where `with` stands; the plugin's name when it is absent.
+    pub with_span: Span,
+    /// The compiled schema of what it takes, filled at first use and shared by clones.
+    pub compiled: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
+}
+
+impl PluginStep {
+    /// `name/function`, for people.
+    pub fn target(&self) -> String {
+        format!("{}/{}", self.plugin.name, self.function)
+    }
+
+    /// The JSON Schemas of what it takes and gives.
+    pub fn schemas(&self) -> (&Json, &Json) {
+        match self.plugin.manifest.functions.get(&self.function) {
+            Some(function) => (&function.input, &function.output),
+            // Reading the step found it there.
+            None => (&Json::Null, &Json::Null),
         }
     }
 }
