@@ -46,7 +46,7 @@ pub(crate) fn sandbox_with_marks() -> (Sandbox, SecretMarks) {
     (Sandbox::new(Limits::default(), marks.clone()), marks)
 }
 
-fn marks() -> SecretMarks {
+pub(crate) fn marks() -> SecretMarks {
     let mut nonce = [0; 32];
     SystemEntropy.fill(&mut nonce);
     SecretMarks::new(nonce)
@@ -67,11 +67,13 @@ pub(crate) struct Foundation {
     pub(crate) public_url: Option<Url>,
     /// Where traces of runs go.
     pub(crate) telemetry: Option<Telemetry>,
+    /// What plugin steps execute; `None`: nothing is begun.
+    pub(crate) plugins: Option<Installed>,
 }
 
 /// Starts an engine.
 pub(crate) async fn start(foundation: Foundation, workflows: Vec<Loaded>) -> Result<Engine> {
-    let marks = marks();
+    let marks = foundation.plugins.as_ref().map_or_else(marks, Installed::marks);
     let options = Options {
         keep_for: Duration::from_secs(u64::from(foundation.retention.days) * 24 * 3600),
         keep_runs: foundation.retention.runs,
@@ -80,6 +82,7 @@ pub(crate) async fn start(foundation: Foundation, workflows: Vec<Loaded>) -> Res
         stores: foundation.limits,
         public_url: foundation.public_url,
         telemetry: foundation.telemetry,
+        plugins: foundation.plugins.as_ref().map(Installed::host).transpose()?,
         paused: foundation.mode == Mode::Administration,
         ..Options::default()
     };
@@ -224,8 +227,9 @@ async fn administration(
     let retention = Retention { days: u32::MAX, runs: u64::MAX, audit_days: u32::MAX, audit_entries: u64::MAX };
     let outbound = Arc::new(NoOutbound);
     let (limits, mode) = (ClientOptions::default(), Mode::Administration);
+    let (public_url, telemetry, plugins) = (None, None, None);
     let foundation =
-        Foundation { storage, vault, outbound, stores, retention, limits, mode, public_url: None, telemetry: None };
+        Foundation { storage, vault, outbound, stores, retention, limits, mode, public_url, telemetry, plugins };
     let engine = start(foundation, Vec::new()).await?;
     let client =
         Client::own(router(&engine, &token, Around { loopback: true, ..Around::default() }, &Door::default()), token);

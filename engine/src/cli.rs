@@ -38,6 +38,9 @@ pub(crate) struct Cli {
     /// The folder that holds everything local: keys, the local token, the embedded storage
     #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// The folder with plugins [default: `plugins` in the data folder]
+    #[arg(long, global = true, help_heading = EVERYWHERE, value_name = "DIR")]
+    pub(crate) plugins: Option<PathBuf>,
     /// Print data as JSON
     #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub(crate) json: bool,

@@ -9,6 +9,8 @@ mod cli;
 mod config;
 mod stores_config;
 mod vault_config;
+mod plugins;
+mod plugins_config;
 mod when;
 mod passphrase;
 mod data;

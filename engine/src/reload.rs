@@ -92,7 +92,7 @@ async fn follow(
     mut changes: mpsc::Receiver<()>,
 ) {
     let sandbox = crate::assembly::sandbox();
-    let mut elsewhere = std::collections::BTreeSet::new();
+    let mut elsewhere = std::collections::BTreeSet::from([folder.plugins().to_owned()]);
     let mut was_missing = false;
     loop {
         watching.cover(folder.root(), &elsewhere);
@@ -187,8 +187,8 @@ async fn settle(changes: &mut mpsc::Receiver<()>) {
 }
 
 async fn print_of(folder: &Folder) -> Fingerprint {
-    let root = folder.root().to_owned();
-    tokio::task::spawn_blocking(move || Fingerprint::of(&root)).await.unwrap_or_default()
+    let folder = folder.clone();
+    tokio::task::spawn_blocking(move || folder.fingerprint()).await.unwrap_or_default()
 }
 
 /// Reads until two readings agree about what is gone or broken, and hands the last one on.

@@ -14,13 +14,17 @@ use std::{
 
 use cartwright_core::{
     id::WorkflowId,
+    plugin::FILE_PREFIX,
     workflow::{Diagnostic, Severity, WorkflowSet, codes, parse},
 };
 use cartwright_http::FileFindings;
 use cartwright_run::{Definition, Loaded};
 use cartwright_sandbox::Sandbox;
 
-use crate::failure::{OrFail as _, Result, environment};
+use crate::{
+    failure::{OrFail as _, Result, environment},
+    plugins::Installed,
+};
 
 /// Of one workflow or script file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
@@ -38,8 +42,23 @@ pub(crate) struct Examined {
     pub(crate) finding: Option<FileFindings>,
 }
 
-/// Reads one file. `sandbox` checks its expressions and scripts as well; they are compiled when first used otherwise.
-pub(crate) fn read_file(root: &Path, path: &Path, sandbox: Option<&Sandbox>) -> Examined {
+/// What files are read with.
+#[derive(Clone, Copy)]
+pub(crate) struct Sources<'s> {
+    /// The plugins that they can name.
+    pub(crate) plugins: &'s Installed,
+    /// Checks their expressions and scripts as well; they are compiled when first used otherwise.
+    pub(crate) sandbox: Option<&'s Sandbox>,
+}
+
+impl Sources<'_> {
+    /// Reads one file.
+    pub(crate) fn read(self, root: &Path, path: &Path) -> Examined {
+        read_file(root, path, self)
+    }
+}
+
+fn read_file(root: &Path, path: &Path, Sources { plugins, sandbox }: Sources<'_>) -> Examined {
     let file = path.display().to_string();
     let id = id_of(root, path);
     let refused = |diagnostic: Diagnostic, source: String| Examined {
@@ -67,7 +86,10 @@ pub(crate) fn read_file(root: &Path, path: &Path, sandbox: Option<&Sandbox>) -> 
     let folder = path.parent().unwrap_or(root);
     let files: RefCell<BTreeMap<String, String>> = RefCell::default();
     let script = |name: &str| -> Result<String, String> {
-        let text = read_script(root, folder, name)?;
+        let text = match name.strip_prefix(FILE_PREFIX) {
+            Some(plugin) => plugins.find(plugin)?.record.text(),
+            None => read_script(root, folder, name)?,
+        };
         files.borrow_mut().insert(name.to_owned(), text.clone());
         Ok(text)
     };
@@ -234,7 +256,7 @@ mod tests {
             ("c.yml", GOOD),
         ];
         let folder = folder(&files);
-        let reading = Folder::new(folder.path().to_owned()).read(None).expect("read");
+        let reading = Folder::new(folder.path().to_owned(), Installed::nothing()).read(None).expect("read");
         assert_eq!(ids(&reading), ["a", "c", "stock/sync"]);
         assert_eq!(reading.findings, []);
     }
@@ -242,7 +264,7 @@ mod tests {
     #[test]
     fn a_broken_edit_keeps_the_last_good_version() {
         let files = folder(&[("a.yaml", GOOD), ("b.yaml", GOOD)]);
-        let mut folder = Folder::new(files.path().to_owned());
+        let mut folder = Folder::new(files.path().to_owned(), Installed::nothing());
         let first = folder.read(None).expect("read");
         fs::write(files.path().join("a.yaml"), "on: [").expect("written");
         let second = folder.read(None).expect("read");
@@ -278,7 +300,7 @@ mod tests {
                 .expect("linked");
             fs::write(files.path().join("c.yaml"), with("./link.rhai")).expect("written");
         }
-        let reading = Folder::new(files.path().to_owned()).read(None).expect("read");
+        let reading = Folder::new(files.path().to_owned(), Installed::nothing()).read(None).expect("read");
         assert_eq!(ids(&reading), ["a"]);
         assert_eq!(reading.loaded[0].definition.files.len(), 1);
         assert!(reading.findings.iter().all(FileFindings::is_broken));
@@ -288,7 +310,7 @@ mod tests {
     fn two_workflows_at_one_path_are_a_finding() {
         let hook = "on: { http: { path: /in, auth: none } }\nsteps:\n  - stop: done\n";
         let files = folder(&[("a.yaml", hook), ("b.yaml", hook), ("c.yaml", GOOD)]);
-        let reading = Folder::new(files.path().to_owned()).read(None).expect("read");
+        let reading = Folder::new(files.path().to_owned(), Installed::nothing()).read(None).expect("read");
         assert_eq!(reading.findings.len(), 2, "{:?}", reading.findings);
         let mut names: Vec<&str> = reading.findings.iter().filter_map(|one| one.file.rsplit('/').next()).collect();
         names.sort_unstable();
@@ -301,7 +323,7 @@ mod tests {
         let files = folder(&[("with space.yaml", GOOD)]);
         fs::write(files.path().join("bytes.yaml"), [0xff, 0xfe]).expect("written");
         fs::write(files.path().join("large.yaml"), vec![b'#'; 1024 * 1024 + 1]).expect("written");
-        let reading = Folder::new(files.path().to_owned()).read(None).expect("read");
+        let reading = Folder::new(files.path().to_owned(), Installed::nothing()).read(None).expect("read");
         assert_eq!((ids(&reading).len(), reading.findings.len()), (0, 3));
     }
 }

@@ -42,6 +42,7 @@ use crate::{
     metrics::Metrics,
     outbound::Outbound,
     recall,
+    plugin::PluginHost,
     rehearse::StandIn,
     secrets::Secrets,
     slots::{self, RunSlot, SlotGroup},
@@ -99,6 +100,8 @@ pub struct Options {
     pub telemetry: Option<Telemetry>,
     /// Answers every call in place of the world outside; then no schedule is due by itself, and nothing is cleaned up.
     pub stand_in: Option<StandIn>,
+    /// Executes plugins; `None`: steps that call one fail.
+    pub plugins: Option<PluginHost>,
 }
 
 impl Default for Options {
@@ -115,6 +118,7 @@ impl Default for Options {
             public_url: None,
             telemetry: None,
             stand_in: None,
+            plugins: None,
         }
     }
 }

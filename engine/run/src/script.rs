@@ -21,15 +21,7 @@ const INLINE_OPERATIONS_MAX: u64 = 10_000;
 pub(crate) fn execute(inner: &Inner, context: &Context<'_>, state: &RunState, path: &StepPath) -> Option<ScriptResult> {
     let (step, frame) = locate(context.workflow, state, path)?;
     let StepKind::Script(script) = &step.kind else { return None };
-    let recorded: Vec<Recorded> = state
-        .calls(path)
-        .iter()
-        .map(|call| Recorded {
-            function: call.function.clone(),
-            fingerprint: call.fingerprint.clone(),
-            outcome: call.outcome.clone(),
-        })
-        .collect();
+    let recorded = recorded(state, path);
     let names = &context.workflow.grants.secrets;
     scope_at(context, state, &frame, |scope| {
         let scope = cartwright_core::evaluate::Scope { secrets: Some(names), ..scope };
@@ -47,6 +39,17 @@ pub(crate) fn execute(inner: &Inner, context: &Context<'_>, state: &RunState, pa
         };
         Some(result(outcome))
     })
+}
+
+/// The calls that a step has made so far.
+pub(crate) fn recorded(state: &RunState, path: &StepPath) -> Vec<Recorded> {
+    let calls = state.calls(path).iter();
+    let recorded = calls.map(|call| Recorded {
+        function: call.function.clone(),
+        fingerprint: call.fingerprint.clone(),
+        outcome: call.outcome.clone(),
+    });
+    recorded.collect()
 }
 
 /// Answers calls that need nothing but the engine's clock, randomness and log.
@@ -72,7 +75,7 @@ impl Immediate for Live<'_> {
     }
 }
 
-fn result(outcome: ScriptOutcome) -> ScriptResult {
+pub(crate) fn result(outcome: ScriptOutcome) -> ScriptResult {
     match outcome {
         ScriptOutcome::Done { value, immediate } => {
             ScriptResult { immediate: calls(immediate), end: ScriptEnd::Done(value) }

@@ -23,8 +23,10 @@ use super::{Context, check_known};
 use crate::{
     cli::{Check, CheckFormat, Denied},
     failure::{Result, environment, quiet},
+    plugins::Installed,
     terminal::{Terminal, Tone},
-    workflows::{conflicts, files_below, has_file, read_file},
+    config::Config,
+    workflows::{conflicts, files_below, has_file, Sources},
 };
 
 /// Lines of diagnostics are no wider, however wide the terminal is.
@@ -34,7 +36,7 @@ pub(super) async fn run(command: &Check, context: &Context) -> Result<()> {
     let terminal = &context.terminal;
     let paths = if command.paths.is_empty() { vec![context.config.workflows.clone()] } else { command.paths.clone() };
     let known = check_known::known(context).await?;
-    let checked = examined(&paths, &context.config.workflows, known.as_ref())?;
+    let checked = examined(&paths, &context.config, known.as_ref())?;
     let format = command.format.unwrap_or(if terminal.json { CheckFormat::Json } else { CheckFormat::Text });
     checked.print(format, terminal)?;
     let denied = command.deny == Some(Denied::Warnings) && checked.count(Severity::Warning) > 0;
@@ -54,8 +56,10 @@ struct Checked {
     findings: Vec<FileFindings>,
 }
 
-fn examined(paths: &[PathBuf], workflows: &Path, known: Option<&Known>) -> Result<Checked> {
-    let sandbox = crate::assembly::sandbox();
+fn examined(paths: &[PathBuf], config: &Config, known: Option<&Known>) -> Result<Checked> {
+    let (sandbox, plugins) = (crate::assembly::sandbox(), Installed::of(config));
+    let sources = Sources { plugins: &plugins, sandbox: Some(&sandbox) };
+    let workflows = config.workflows.as_path();
     let mut findings = Vec::new();
     let mut loaded = BTreeMap::new();
     let mut roots = BTreeSet::from([workflows.to_owned()]);
@@ -64,7 +68,7 @@ fn examined(paths: &[PathBuf], workflows: &Path, known: Option<&Known>) -> Resul
         for (root, file) in files_of(path, workflows)? {
             files += 1;
             roots.insert(root.clone());
-            let examined = read_file(&root, &file, Some(&sandbox));
+            let examined = sources.read(&root, &file);
             findings.extend(examined.finding);
             loaded.extend(examined.loaded.map(|one| (one.definition.id.clone(), (file, one))));
         }

@@ -15,8 +15,9 @@ use super::{
 use crate::{
     cli::Diff,
     failure::{Result, environment, quiet, usage},
+    plugins::Installed,
     terminal::{Terminal, Tone, unified},
-    workflows::{files_below, read_file},
+    workflows::{Sources, files_below},
 };
 
 /// Texts by name: the workflow file and its scripts.
@@ -43,6 +44,7 @@ struct Scope<'a> {
     root: &'a Path,
     /// Only these; empty: all.
     paths: &'a [PathBuf],
+    plugins: &'a Installed,
 }
 
 impl<'a> Scope<'a> {
@@ -97,7 +99,7 @@ fn on_disk(scope: &Scope<'_>) -> Result<BTreeMap<WorkflowId, OnDisk>> {
     let mut found = BTreeMap::new();
     let files = if root.is_dir() { files_below(root)? } else { Vec::new() };
     for file in files {
-        let examined = read_file(root, &file, Some(&sandbox));
+        let examined = Sources { plugins: scope.plugins, sandbox: Some(&sandbox) }.read(root, &file);
         let broken = examined.finding.as_ref().is_some_and(cartwright_http::FileFindings::is_broken);
         let id = match (&examined.loaded, &examined.finding) {
             (Some(loaded), _) => loaded.definition.id.clone(),

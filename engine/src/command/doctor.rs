@@ -14,8 +14,9 @@ use crate::{
     config::StorageChoice,
     data::{DataFolder, TOKEN_FILE},
     failure::{Result, quiet},
+    plugins::Installed,
     terminal::{Table, Tone},
-    workflows::{files_below, read_file},
+    workflows::{Sources, files_below},
 };
 
 /// Less free space than this is a warning, in bytes.
@@ -109,10 +110,11 @@ fn say_workflows(context: &Context, say: &mut Say<'_>) -> BTreeMap<String, Strin
             return needed;
         }
     };
-    let sandbox = assembly::sandbox();
+    let (sandbox, plugins) = (assembly::sandbox(), Installed::of(&context.config));
+    let sources = Sources { plugins: &plugins, sandbox: Some(&sandbox) };
     let (mut broken, mut linking) = (Vec::new(), Vec::new());
     for path in &paths {
-        let examined = read_file(folder, path, Some(&sandbox));
+        let examined = sources.read(folder, path);
         if let Some(loaded) = &examined.loaded {
             if loaded.workflow.sends_links() {
                 linking.push(loaded.definition.id.to_string());

@@ -119,6 +119,7 @@ fn flags(cli: &Cli) -> Flags {
     let mut flags = Flags {
         config: cli.config.clone(),
         data: cli.data.clone(),
+        plugins: cli.plugins.clone(),
         server: cli.server.clone(),
         token: cli.token.clone(),
         ..Flags::default()

@@ -20,7 +20,7 @@ use cartwright_core::{
 };
 use cartwright_run::{
     Definition, Loaded,
-    rehearse::{Recording, Replayed, Unplayable, replay},
+    rehearse::{Means, Recording, Replayed, Unplayable, replay},
 };
 use parking_lot::Mutex;
 use serde::Deserialize;
@@ -34,8 +34,9 @@ use crate::{
     assembly,
     cli::ReplayCheck,
     failure::{OrFail as _, Result, bug, not_fine, quiet, usage},
+    plugins::Installed,
     terminal::{Terminal, Tone},
-    workflows::{files_below, read_file},
+    workflows::{Sources, files_below},
 };
 
 /// Of a line of an export, in bytes.
@@ -51,11 +52,12 @@ enum Verdict {
 
 /// `replay RUN --with DIR`
 pub(super) async fn one(run: &RunId, folder: &Path, context: &Context) -> Result<()> {
-    let workflows = changed(folder, &context.terminal)?;
+    let plugins = Installed::of(&context.config);
+    let workflows = changed(folder, &plugins, &context.terminal)?;
     let session = context.look().await?;
     let recording = fetch(&session, run).await;
     let recording = session.end(recording).await?;
-    let verdicts = judge(std::slice::from_ref(&recording), &workflows, 1);
+    let verdicts = judge(std::slice::from_ref(&recording), &workflows, &plugins.means()?, 1);
     let (verdict, _) = &verdicts[0];
     if context.terminal.json {
         context.terminal.data(&shown(&recording, verdict))?;
@@ -68,7 +70,8 @@ pub(super) async fn one(run: &RunId, folder: &Path, context: &Context) -> Result
 /// `replay-check`
 pub(super) async fn many(command: ReplayCheck, context: &Context) -> Result<()> {
     let (begun, terminal) = (Instant::now(), &context.terminal);
-    let workflows = changed(&command.folder, terminal)?;
+    let plugins = Installed::of(&context.config);
+    let workflows = changed(&command.folder, &plugins, terminal)?;
     let mut recordings = match &command.runs {
         Some(path) => exported(path)?,
         None => recorded(&command, context).await?,
@@ -80,7 +83,7 @@ pub(super) async fn many(command: ReplayCheck, context: &Context) -> Result<()> 
         return Err(not_fine("no recorded runs there that have ended"));
     }
     let jobs = thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    let verdicts = judge(&recordings, &workflows, jobs);
+    let verdicts = judge(&recordings, &workflows, &plugins.means()?, jobs);
     if let Some(path) = &command.junit {
         let text = junit_document("cartwright replay-check", &[suite(&recordings, &verdicts)], begun.elapsed());
         std::fs::write(path, text).or_environment(format_args!("cannot write {}", path.display()))?;
@@ -106,14 +109,14 @@ pub(super) async fn many(command: ReplayCheck, context: &Context) -> Result<()> 
 }
 
 /// The workflows of a folder, by id. A file with errors is no answer.
-fn changed(folder: &Path, terminal: &Terminal) -> Result<BTreeMap<WorkflowId, Loaded>> {
+fn changed(folder: &Path, plugins: &Installed, terminal: &Terminal) -> Result<BTreeMap<WorkflowId, Loaded>> {
     if !folder.is_dir() {
         return Err(usage(format!("there is no folder {}", folder.display())));
     }
     let sandbox = assembly::sandbox();
     let (mut loaded, mut broken) = (BTreeMap::new(), Vec::new());
     for path in files_below(folder)? {
-        let examined = read_file(folder, &path, Some(&sandbox));
+        let examined = Sources { plugins, sandbox: Some(&sandbox) }.read(folder, &path);
         broken.extend(examined.finding.filter(cartwright_http::FileFindings::is_broken));
         loaded.extend(examined.loaded.map(|one| (one.definition.id.clone(), one)));
     }
@@ -125,8 +128,7 @@ fn changed(folder: &Path, terminal: &Terminal) -> Result<BTreeMap<WorkflowId, Lo
 }
 
 /// Replays all of them, several at once.
-fn judge(recordings: &[Recording], workflows: &BTreeMap<WorkflowId, Loaded>, jobs: usize) -> Vec<(Verdict, Duration)> {
-    let (sandbox, marks) = assembly::sandbox_with_marks();
+fn judge(recordings: &[Recording], workflows: &BTreeMap<WorkflowId, Loaded>, means: &Means, jobs: usize) -> Vec<(Verdict, Duration)> {
     let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..jobs.min(recordings.len()) {
@@ -137,7 +139,7 @@ fn judge(recordings: &[Recording], workflows: &BTreeMap<WorkflowId, Loaded>, job
                     let begun = Instant::now();
                     let verdict = match workflows.get(&recording.row.workflow) {
                         None => Verdict::Unknown("its workflow is not in the folder".into()),
-                        Some(changed) => verdict(replay(recording, changed, workflows, &sandbox, &marks)),
+                        Some(changed) => verdict(replay(recording, changed, workflows, means)),
                     };
                     verdicts.lock().push((index, verdict, begun.elapsed()));
                 }

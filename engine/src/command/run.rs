@@ -32,8 +32,9 @@ use crate::{
     config::Retention,
     failure::{OrFail as _, Result, bug, not_fine, quiet, usage},
     outside,
+    plugins::Installed,
     terminal::{Terminal, Tone},
-    workflows::{files_below, read_file},
+    workflows::{Sources, files_below},
 };
 
 /// Between two looks at the run.
@@ -42,7 +43,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const MAX_EVENT_BYTES: u64 = 16 * 1024 * 1024;
 
 pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
-    let loaded = find(&command.workflow, context)?;
+    let plugins = Installed::of(&context.config);
+    let loaded = find(&command.workflow, &plugins, context)?;
     let EventFile { topic, store, data } = given::event(&command, &loaded.workflow)?;
     let topic = command.topic.clone().or(topic).unwrap_or_else(|| first_topic(&loaded.workflow));
     let data = given::checked(&loaded.workflow, &topic, data)?;
@@ -61,6 +63,7 @@ pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
         mode: Mode::Work,
         public_url: context.config.http.public_url.clone(),
         telemetry: None,
+        plugins: Some(plugins),
     };
     let workflow = loaded.workflow.id.clone();
     let wanted = Wanted::of(&loaded.workflow);
@@ -80,7 +83,7 @@ pub(super) async fn run(command: Run, context: &Context) -> Result<()> {
 }
 
 /// A workflow by its id in the workflows folder, or by its file.
-fn find(name: &str, context: &Context) -> Result<Loaded> {
+fn find(name: &str, plugins: &Installed, context: &Context) -> Result<Loaded> {
     let folder = &context.config.workflows;
     let named = Path::new(name);
     let (root, path): (PathBuf, PathBuf) = if named.is_file() {
@@ -94,7 +97,7 @@ fn find(name: &str, context: &Context) -> Result<Loaded> {
             None => return Err(unknown(name, folder)),
         }
     };
-    let examined = read_file(&root, &path, Some(&assembly::sandbox()));
+    let examined = Sources { plugins, sandbox: Some(&assembly::sandbox()) }.read(&root, &path);
     match examined.loaded {
         Some(loaded) => Ok(loaded),
         None => {

@@ -20,6 +20,7 @@ use crate::{
     data::{Announcement, DataFolder},
     failure::{Failure, OrFail as _, Result, environment},
     outside,
+    plugins::Installed,
     reload::{self, Reloading, ToEngine},
     telemetry::{self, Exporter},
     terminal::Terminal,
@@ -120,7 +121,9 @@ pub(crate) async fn start(
     // Opening storage, reading files and loading root certificates wait for the disk; together they take as long as one.
     let (own, workflows) = (config.clone(), config.workflows.clone());
     let outbound = tokio::task::spawn_blocking(move || outside::outbound(&own));
-    let reading = tokio::task::spawn_blocking(move || read(Folder::new(workflows)));
+    let installed = Installed::of(config);
+    let plugins = installed.clone();
+    let reading = tokio::task::spawn_blocking(move || read(Folder::new(workflows, plugins)));
     let storage = assembly::storage(config).await?;
     let outbound = outbound.await.or_environment("making the HTTP client was cut off")??;
     let (folder, seen, reading) = reading.await.or_environment("reading the workflows was cut off")??;
@@ -132,7 +135,9 @@ pub(crate) async fn start(
     let (limits, mode) = (config.stores.clone(), Mode::Work);
     let (telemetry, exporter) = config.telemetry.as_ref().map(telemetry::start).transpose()?.unzip();
     let public_url = config.http.public_url.clone();
-    let foundation = Foundation { storage, vault, outbound, stores, retention, limits, mode, public_url, telemetry };
+    let plugins = Some(installed);
+    let foundation =
+        Foundation { storage, vault, outbound, stores, retention, limits, mode, public_url, telemetry, plugins };
     let engine = assembly::start(foundation, loaded).await?;
     let reloading = reload::watch(folder, seen, ToEngine { engine: engine.clone(), findings: findings.clone() });
     let volume = match &config.storage {
@@ -151,7 +156,7 @@ pub(crate) async fn start(
 /// Reads a folder; `None` where there is none.
 fn read(mut folder: Folder) -> Result<(Folder, Fingerprint, Option<Reading>)> {
     // Taken first: what changes from here on is seen as a change.
-    let seen = Fingerprint::of(folder.root());
+    let seen = folder.fingerprint();
     let reading = if folder.root().is_dir() { Some(folder.read(None)?) } else { None };
     Ok((folder, seen, reading))
 }

@@ -58,8 +58,8 @@ impl Watched {
 
     /// Watches `workflows` in a folder, whether it is there or not.
     fn over(around: tempfile::TempDir) -> Self {
-        let mut folder = Folder::new(around.path().join("workflows"));
-        let seen = Fingerprint::of(folder.root());
+        let mut folder = Folder::new(around.path().join("workflows"), crate::plugins::Installed::nothing());
+        let seen = folder.fingerprint();
         if folder.root().is_dir() {
             folder.read(None).expect("read");
         }
@@ -222,8 +222,8 @@ async fn a_reading_that_cannot_be_kept_is_offered_again() {
 async fn without_a_watcher_the_folder_is_looked_at() {
     let around = tempfile::tempdir().expect("a folder");
     put(&around.path().join("workflows/a.yaml"), GOOD);
-    let mut folder = Folder::new(around.path().join("workflows"));
-    let seen = Fingerprint::of(folder.root());
+    let mut folder = Folder::new(around.path().join("workflows"), crate::plugins::Installed::nothing());
+    let seen = folder.fingerprint();
     folder.read(None).expect("read");
     let (tell, readings) = mpsc::unbounded_channel();
     let (changed, changes) = mpsc::channel(1);

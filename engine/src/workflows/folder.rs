@@ -19,13 +19,14 @@ use cartwright_run::{
 };
 use cartwright_sandbox::Sandbox;
 
-use super::{Examined, MAX_DEPTH, MAX_FILES, conflicts, files_below, has_file, id_of, read_file};
-use crate::failure::Result;
+use super::{Examined, MAX_DEPTH, MAX_FILES, Sources, conflicts, files_below, has_file, id_of};
+use crate::{failure::Result, plugins::Installed};
 
 /// A folder of workflow files.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder {
     root: PathBuf,
+    plugins: Installed,
     /// The last good version of each file that is there, and its file.
     good: BTreeMap<WorkflowId, (PathBuf, Loaded)>,
     /// What was wrong with files, by file.
@@ -59,12 +60,24 @@ impl Reading {
 }
 
 impl Folder {
-    pub(crate) fn new(root: PathBuf) -> Self {
-        Self { root, good: BTreeMap::new(), broken: BTreeMap::new() }
+    pub(crate) fn new(root: PathBuf, plugins: Installed) -> Self {
+        Self { root, plugins, good: BTreeMap::new(), broken: BTreeMap::new() }
     }
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// The folder of plugins, which change what workflows mean as well.
+    pub(crate) fn plugins(&self) -> &Path {
+        self.plugins.folder()
+    }
+
+    /// What its files and the plugins look like at the moment.
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        let mut found = Fingerprint::of(&self.root);
+        found.0.extend(Fingerprint::of(self.plugins()).0);
+        found
     }
 
     /// Reads everything and takes it.
@@ -84,10 +97,11 @@ impl Folder {
     pub(crate) fn look(&self, sandbox: Option<&Sandbox>) -> Result<Reading> {
         let mut good: BTreeMap<WorkflowId, (PathBuf, Loaded)> = BTreeMap::new();
         let mut findings = Vec::new();
-        let mut elsewhere = BTreeSet::new();
+        let mut elsewhere = BTreeSet::from([self.plugins().to_owned()]);
+        let sources = Sources { plugins: &self.plugins, sandbox };
         for path in files_below(&self.root)? {
             elsewhere.extend(behind_link(&path));
-            let Examined { loaded, finding } = read_file(&self.root, &path, sandbox);
+            let Examined { loaded, finding } = sources.read(&self.root, &path);
             findings.extend(finding);
             let last = || Some(self.good.get(&id_of(&self.root, &path).ok()?)?.1.clone());
             let Some(loaded) = loaded.or_else(last) else { continue };

@@ -14,8 +14,8 @@ const MAX_REFERENCES: usize = 16;
 /// A part of a step's `with` that cannot fit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {
-    /// Where in `with`: `order.total`; empty for the whole.
-    pub path: String,
+    /// Where in `with`: keys, and indices of lists as text.
+    pub path: Vec<String>,
     /// What is wrong.
     pub message: String,
     /// The right word, where one is near.
@@ -27,7 +27,7 @@ pub struct Misfit {
 /// Everything in `with` that cannot fit the schema.
 pub fn misfits(schema: &Json, with: &Template) -> Vec<Misfit> {
     let mut found = Vec::new();
-    Fit { root: schema, found: &mut found }.template(schema, with, "");
+    Fit { root: schema, found: &mut found }.template(schema, with, &[]);
     found
 }
 
@@ -37,7 +37,7 @@ struct Fit<'f> {
 }
 
 impl<'f> Fit<'f> {
-    fn template(&mut self, schema: &'f Json, with: &Template, path: &str) {
+    fn template(&mut self, schema: &'f Json, with: &Template, path: &[String]) {
         let Some(schema) = resolve(self.root, schema) else { return };
         match with {
             Template::Literal(value) => self.literal(schema, value, path),
@@ -47,7 +47,7 @@ impl<'f> Fit<'f> {
                 self.kind(schema, "array", "a list", path);
                 if let Some(of) = schema.get("items") {
                     for (at, item) in items.iter().enumerate() {
-                        self.template(of, item, &format!("{path}[{at}]"));
+                        self.template(of, item, &below(path, &at.to_string()));
                     }
                 }
             }
@@ -63,7 +63,7 @@ impl<'f> Fit<'f> {
         }
     }
 
-    fn literal(&mut self, schema: &'f Json, value: &Json, path: &str) {
+    fn literal(&mut self, schema: &'f Json, value: &Json, path: &[String]) {
         let Some(schema) = resolve(self.root, schema) else { return };
         let (kind, shown) = match value {
             Json::Null => ("null", "nothing"),
@@ -95,7 +95,7 @@ impl<'f> Fit<'f> {
             Json::Array(items) => {
                 if let Some(of) = schema.get("items") {
                     for (at, item) in items.iter().enumerate() {
-                        self.literal(of, item, &format!("{path}[{at}]"));
+                        self.literal(of, item, &below(path, &at.to_string()));
                     }
                 }
             }
@@ -103,7 +103,7 @@ impl<'f> Fit<'f> {
         }
     }
 
-    fn kind(&mut self, schema: &Json, kind: &str, shown: &str, path: &str) {
+    fn kind(&mut self, schema: &Json, kind: &str, shown: &str, path: &[String]) {
         let fits = |wanted: &str| wanted == kind || wanted == "number" && kind == "integer";
         let wanted: Vec<&str> = match schema.get("type") {
             Some(Json::String(one)) => vec![one],
@@ -118,7 +118,7 @@ impl<'f> Fit<'f> {
         self.found.push(Misfit { path: path.to_owned(), message, did_you_mean: None, maybe: false });
     }
 
-    fn keys(&mut self, schema: &Json, given: BTreeSet<&str>, path: &str) {
+    fn keys(&mut self, schema: &Json, given: BTreeSet<&str>, path: &[String]) {
         let required = schema.get("required").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
         let mut missing = Vec::new();
         for key in required.filter(|key| !given.contains(key)) {
@@ -134,18 +134,28 @@ impl<'f> Fit<'f> {
             // A schema that says nothing of other keys lets them pass; a slip is told all the same.
             if closed || !open && near.is_some() {
                 let message = format!("the plugin knows no {}", named(&below(path, key)));
-                self.found.push(Misfit { path: path.to_owned(), message, did_you_mean: near.map(str::to_owned), maybe: !closed });
+                let did_you_mean = near.map(str::to_owned);
+                self.found.push(Misfit { path: below(path, key), message, did_you_mean, maybe: !closed });
             }
         }
     }
 }
 
-fn named(path: &str) -> String {
-    if path.is_empty() { "`with`".to_owned() } else { format!("`{path}`") }
+/// `lines[0].sku`, for people.
+fn named(path: &[String]) -> String {
+    let mut text = String::new();
+    for part in path {
+        match part.parse::<usize>() {
+            Ok(at) => text.push_str(&format!("[{at}]")),
+            Err(_) if text.is_empty() => text.push_str(part),
+            Err(_) => text.push_str(&format!(".{part}")),
+        }
+    }
+    if text.is_empty() { "`with`".to_owned() } else { format!("`{text}`") }
 }
 
-fn below(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+fn below(path: &[String], key: &str) -> Vec<String> {
+    path.iter().cloned().chain([key.to_owned()]).collect()
 }
 
 fn word(kind: &str) -> &str {

@@ -23,6 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{
     Driver, Fresh, Stuck,
+    plugins::Executions,
     rested::{Memory, Read},
     settle::Pending,
 };
@@ -115,6 +116,7 @@ impl Driver {
             to_make: Vec::new(),
             calls: FuturesUnordered::new(),
             under_way: BTreeMap::new(),
+            plugins: Executions::default(),
             replies: Vec::new(),
             waits: BTreeMap::new(),
             claim: None,

@@ -4,6 +4,7 @@
 //! storage; what was folded from a long journal may be remembered besides ([`rested`]).
 
 mod load;
+mod plugins;
 mod rested;
 mod settle;
 mod slot;
@@ -131,6 +132,8 @@ struct Driver {
     to_make: Vec<Effect>,
     calls: FuturesUnordered<BoxFuture<'static, Answer>>,
     under_way: BTreeMap<(StepPath, u32), AbortHandle>,
+    /// Plugins that are executing, or wait in memory for a call.
+    plugins: plugins::Executions,
     replies: Vec<Reply>,
     /// Its waits, as they were last registered.
     waits: BTreeMap<(StepPath, u32), Wait>,
@@ -182,7 +185,7 @@ impl Driver {
                 continue;
             }
             let run = self.state().run.clone();
-            let at_rest = self.under_way.is_empty() && self.unread.is_none();
+            let at_rest = self.under_way.is_empty() && self.plugins.at_rest() && self.unread.is_none();
             if at_rest {
                 self.remember(&run);
                 if self.inner.leave(&run, &mut self.mailbox, &mut self.unread) {
@@ -202,6 +205,10 @@ impl Driver {
                 message = self.mailbox.recv() => message,
                 Some((path, index, answer)) = self.calls.next() => {
                     self.call_ended(path, index, answer);
+                    None
+                }
+                Some(stretch) = self.plugins.next() => {
+                    self.plugin_paused(stretch);
                     None
                 }
             },
@@ -237,7 +244,7 @@ impl Driver {
                 }
             }
             Message::Slot if self.state().slot.is_wanted() => {
-                let under_way = self.under_way.keys().map(|(path, _)| path.clone()).collect();
+                let under_way = self.steps_under_way();
                 self.inputs.push_back(Input::Resume { under_way });
             }
             Message::Slot => {}
@@ -381,6 +388,9 @@ impl Driver {
             Effect::Slot if self.inner.holds_runs() => {}
             Effect::Slot => self.ask_slot().await?,
             Effect::RunScript { path, attempt } => {
+                if self.is_plugin(&path) {
+                    return self.run_plugin(path, attempt).await;
+                }
                 Metrics::add(&self.inner.metrics.scripts);
                 if let Some(result) = script::execute(&self.inner, &self.context(), self.state(), &path) {
                     self.inputs.push_back(Input::Script { path, attempt, result });
@@ -425,6 +435,7 @@ impl Driver {
             }
             !hit(path)
         });
+        self.plugins.abort(|path| hit(path));
         self.to_make.retain(|effect| !matches!(effect, Effect::Call { path, .. } if hit(path)));
         self.inputs
             .retain(|input| !matches!(input, Input::Call { path, .. } | Input::Script { path, .. } if hit(path)));

@@ -253,7 +253,7 @@ impl Driver {
             let _ = reply.send(Err("the run moved in the same moment; look at it and try again".into()));
         }
         self.reload().await?;
-        let under_way = self.under_way.keys().map(|(path, _)| path.clone()).collect();
+        let under_way = self.steps_under_way();
         self.inputs.push_back(Input::Resume { under_way });
         Ok(())
     }
@@ -262,6 +262,8 @@ impl Driver {
         self.inputs.clear();
         self.effects.clear();
         self.to_make.clear();
+        // What they were told may not be in the journal.
+        self.plugins.abort(|_| true);
         self.pending = Pending::default();
         let run = match &self.state {
             Some(state) => state.run.clone(),

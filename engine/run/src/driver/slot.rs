@@ -50,7 +50,7 @@ impl Driver {
     /// meanwhile, and all is as it was before the answer.
     async fn decide_slot(&mut self, answer: SlotAnswer, seen: &Seen, limit: u32) -> Result<bool, Stuck> {
         let (kept, effects) = (self.pending.clone(), self.effects.len());
-        let under_way = self.under_way.keys().map(|(path, _)| path.clone()).collect();
+        let under_way = self.steps_under_way();
         self.decide(Input::Slot { answer, under_way }).await?;
         let pending = std::mem::take(&mut self.pending);
         let change = self.change(seen, limit);

@@ -18,7 +18,7 @@ pub(crate) use stand_in::{http, woo};
 
 pub use called::only_called;
 pub use look::outcome;
-pub use play::{PlayError, Played, play};
+pub use play::{Means, PlayError, Played, play};
 pub use recorded::{Recording, Replayed, Unplayable, replay};
 pub use scene::{BodyCheck, Happens, Refused, Scene, SceneError, scene};
 pub use stand_in::{Asked, Child, Given, StandIn, Stands};

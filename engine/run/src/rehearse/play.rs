@@ -28,6 +28,7 @@ use crate::{
     clock::Clock,
     engine::{Engine, Options, Parts, RunDetail, StartError},
     outbound::{NoTransport, Outbound, OutboundRequest},
+    plugin::PluginHost,
     secrets::SecretError,
     stores::StoreError,
 };
@@ -100,10 +101,21 @@ pub struct Played {
     pub brought: Vec<Result<(), Refused>>,
 }
 
+/// What a scene is played with.
+#[derive(Clone)]
+pub struct Means {
+    /// The expression language and scripts.
+    pub sandbox: Sandbox,
+    /// The same marks that the sandbox and the plugins were given.
+    pub marks: SecretMarks,
+    /// Executes plugins; `None`: steps that call one fail.
+    pub plugins: Option<PluginHost>,
+}
+
 /// Plays a scene on this thread, which must not be in a runtime. Takes milliseconds, however long it is in virtual time.
-pub fn play(scene: Scene, sandbox: Sandbox, marks: SecretMarks, answers: Arc<dyn Stands>) -> Result<Played, PlayError> {
+pub fn play(scene: Scene, means: &Means, answers: Arc<dyn Stands>) -> Result<Played, PlayError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    runtime.block_on(Box::pin(play_inside(scene, sandbox, marks, answers)))
+    runtime.block_on(Box::pin(play_inside(scene, means.clone(), answers)))
 }
 
 /// What a stand-in makes unreachable.
@@ -118,15 +130,14 @@ impl Outbound for Nowhere {
 
 async fn play_inside(
     scene: Scene,
-    sandbox: Sandbox,
-    marks: SecretMarks,
+    Means { sandbox, marks, plugins }: Means,
     answers: Arc<dyn Stands>,
 ) -> Result<Played, PlayError> {
     let storage = MemoryStorage::new();
     let clock = Arc::new(VirtualClock::new(scene.begins));
     let years = Duration::from_secs(100 * 366 * 24 * 3600);
-    let options =
-        Options { keep_for: years, keep_audit_for: years, stand_in: Some(StandIn(answers)), ..Options::default() };
+    let stand_in = Some(StandIn(answers));
+    let options = Options { keep_for: years, keep_audit_for: years, stand_in, plugins, ..Options::default() };
     let parts = Parts {
         storage: storage.clone(),
         clock: clock.clone(),

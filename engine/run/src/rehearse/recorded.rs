@@ -18,16 +18,14 @@ use cartwright_core::{
         row::RunRow,
         steps::steps,
     },
-    secret::SecretMarks,
     testing::{Difference, MadeCall, Outcome, Request, changes},
 };
-use cartwright_sandbox::Sandbox;
 use parking_lot::Mutex;
 
 use super::{
     called::called_in,
     look::outcome,
-    play::{PlayError, play},
+    play::{Means, PlayError, play},
     scene::{Happens, Scene},
     stand_in::{Asked, Child, Given, Stands},
 };
@@ -82,15 +80,14 @@ pub fn replay(
     recording: &Recording,
     changed: &Loaded,
     others: &BTreeMap<WorkflowId, Loaded>,
-    sandbox: &Sandbox,
-    marks: &SecretMarks,
+    means: &Means,
 ) -> Result<Replayed, Unplayable> {
     if !recording.row.status.is_ended() && recording.row.status != cartwright_core::run::row::RunStatus::Parked {
         return Err(Unplayable::Open);
     }
     let once = |workflow: &Loaded, others: &BTreeMap<WorkflowId, Loaded>| {
         let answers = Recorded::of(recording);
-        let played = play(scene(recording, workflow, others), sandbox.clone(), marks.clone(), answers.clone())?;
+        let played = play(scene(recording, workflow, others), means, answers.clone())?;
         Ok::<_, PlayError>(outcome(&played, &workflow.workflow, answers.made()))
     };
     let before = once(&recording.workflow, &BTreeMap::new())?;

@@ -5,20 +5,19 @@ use std::{collections::BTreeMap, path::Path};
 use cartwright_core::id::WorkflowId;
 use cartwright_http::FileFindings;
 use cartwright_run::{Loaded, rehearse::only_called};
-use cartwright_sandbox::Sandbox;
 
-use crate::workflows::{Examined, files_below, read_file};
+use crate::workflows::{Examined, Sources, files_below};
 
 /// Those that can be read; what is wrong with the others goes to `findings`. Where an expression names the called
 /// workflow, every one of the folder may be meant.
-pub(super) fn by(tested: &Loaded, root: &Path, sandbox: &Sandbox, findings: &mut Vec<FileFindings>) -> Vec<Loaded> {
+pub(super) fn by(tested: &Loaded, root: &Path, sources: Sources<'_>, findings: &mut Vec<FileFindings>) -> Vec<Loaded> {
     let mut found: BTreeMap<WorkflowId, Loaded> = BTreeMap::new();
     let mut open = vec![tested.clone()];
     while let Some(caller) = open.pop() {
         let calls = caller.workflow.calls();
         if calls.computed {
             let files = files_below(root).unwrap_or_default();
-            let all = files.iter().filter_map(|path| read_file(root, path, Some(sandbox)).loaded);
+            let all = files.iter().filter_map(|path| sources.read(root, path).loaded);
             found.extend(all.map(|loaded| (loaded.workflow.id.clone(), loaded)));
             break;
         }
@@ -28,7 +27,7 @@ pub(super) fn by(tested: &Loaded, root: &Path, sandbox: &Sandbox, findings: &mut
             }
             // A workflow that is not there fails the call, as it would in the engine.
             let Some(path) = super::suite::file_of(root, &id) else { continue };
-            let Examined { loaded, finding } = read_file(root, &path, Some(sandbox));
+            let Examined { loaded, finding } = sources.read(root, &path);
             findings.extend(finding.filter(FileFindings::is_broken));
             if let Some(loaded) = loaded {
                 open.push(loaded.clone());

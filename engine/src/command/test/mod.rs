@@ -25,13 +25,16 @@ use crate::{
     assembly,
     cli::Test,
     failure::{OrFail as _, Result, not_fine, quiet},
+    plugins::Installed,
     terminal::Tone,
 };
 
 pub(super) fn run(command: &Test, context: &Context) -> Result<()> {
     let begun = Instant::now();
     let terminal = &context.terminal;
-    let (sandbox, marks) = assembly::sandbox_with_marks();
+    let plugins = Installed::of(&context.config);
+    let means = plugins.means()?;
+    let sources = Sources { plugins: &plugins, sandbox: Some(&means.sandbox) };
     let files = find::test_files(&command.paths, &context.config.workflows)?;
     if files.is_empty() {
         if command.paths.is_empty() {
@@ -40,10 +43,10 @@ pub(super) fn run(command: &Test, context: &Context) -> Result<()> {
         }
         return Err(not_fine("no test files there").help("Tests of NAME.yaml are in NAME.test.yaml beside it."));
     }
-    let mut suites: Vec<Suite> = files.iter().map(|(root, file)| Suite::read(root, file, &sandbox)).collect();
+    let mut suites: Vec<Suite> = files.iter().map(|(root, file)| Suite::read(root, file, sources)).collect();
     let jobs = command.jobs.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
     let filter = command.filter.as_deref();
-    let mut played: Vec<Played> = play::all(&suites, filter, jobs, (&sandbox, &marks));
+    let mut played: Vec<Played> = play::all(&suites, filter, jobs, &means);
     if let Some(text) = filter.filter(|_| played.is_empty() && suites.iter().all(|suite| !suite.is_broken())) {
         return Err(not_fine(format!("no case or test file has `{text}` in its name")));
     }

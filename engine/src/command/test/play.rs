@@ -7,15 +7,13 @@ use std::{
 };
 
 use cartwright_core::{
-    secret::SecretMarks,
     testing::{Coverage, Difference, How, Outcome, TestCase, TestFile, judge},
 };
 use cartwright_http::body_schema;
 use cartwright_run::{
     Loaded,
-    rehearse::{self, Stubs, Used},
+    rehearse::{self, Means, Stubs, Used},
 };
-use cartwright_sandbox::Sandbox;
 use parking_lot::Mutex;
 
 use super::suite::Suite;
@@ -40,7 +38,7 @@ pub(super) fn all(
     suites: &[Suite],
     filter: Option<&str>,
     jobs: usize,
-    (sandbox, marks): (&Sandbox, &SecretMarks),
+    means: &Means,
 ) -> Vec<Played> {
     let mut work = Vec::new();
     for (number, suite) in suites.iter().enumerate() {
@@ -57,7 +55,7 @@ pub(super) fn all(
         for _ in 0..jobs.min(work.len()) {
             scope.spawn(|| {
                 while let Some((number, index, tests, case, loaded)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let mut one = play(tests, case, loaded, (sandbox, marks));
+                    let mut one = play(tests, case, loaded, means);
                     (one.suite, one.case) = (*number, *index);
                     played.lock().push(one);
                 }
@@ -70,7 +68,7 @@ pub(super) fn all(
 }
 
 /// `loaded`: the tested workflow, and those that it calls.
-fn play(tests: &TestFile, case: &TestCase, loaded: &[Loaded], (sandbox, marks): (&Sandbox, &SecretMarks)) -> Played {
+fn play(tests: &TestFile, case: &TestCase, loaded: &[Loaded], means: &Means) -> Played {
     let begun = Instant::now();
     let workflow = &loaded[0].workflow;
     let expected = case.expect.calls.as_ref().map_or(&[][..], |calls| &calls.value);
@@ -78,7 +76,7 @@ fn play(tests: &TestFile, case: &TestCase, loaded: &[Loaded], (sandbox, marks): 
     let done = rehearse::scene(case, &tests.ground, workflow, loaded.to_vec(), &body_schema::told_faults)
         .map_err(|error| error.to_string())
         .and_then(|scene| {
-            rehearse::play(scene, sandbox.clone(), marks.clone(), stubs.clone()).map_err(|error| error.to_string())
+            rehearse::play(scene, means, stubs.clone()).map_err(|error| error.to_string())
         });
     let mut one = Played {
         suite: 0,

@@ -13,10 +13,9 @@ use cartwright_core::{
 };
 use cartwright_http::FileFindings;
 use cartwright_run::Loaded;
-use cartwright_sandbox::Sandbox;
 
 use super::{called, play::Played};
-use crate::workflows::{Examined, read_file};
+use crate::workflows::{Examined, Sources};
 
 /// Of a test file or a fixture, in bytes.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
@@ -38,7 +37,7 @@ pub(super) struct Suite {
 }
 
 impl Suite {
-    pub(super) fn read(root: &Path, path: &Path, sandbox: &Sandbox) -> Self {
+    pub(super) fn read(root: &Path, path: &Path, sources: Sources<'_>) -> Self {
         let file = path.display().to_string();
         let mut suite = Self {
             path: path.to_owned(),
@@ -60,7 +59,7 @@ impl Suite {
         let fixture = |name: &str| read_fixture(root, folder, name);
         let testing::Parsed { file: tests, mut diagnostics } = testing::parse(&suite.source, &fixture);
         if let Some(tests) = &tests {
-            suite.find_workflow(tests, root, sandbox, &mut diagnostics);
+            suite.find_workflow(tests, root, sources, &mut diagnostics);
         }
         if let (Some(tests), Some(loaded)) = (&tests, &suite.workflow) {
             let called = suite.called.iter().map(|called| called.workflow.as_ref());
@@ -81,7 +80,7 @@ impl Suite {
     }
 
     /// Loads the workflow that a test file is about.
-    fn find_workflow(&mut self, tests: &TestFile, root: &Path, sandbox: &Sandbox, diagnostics: &mut Vec<Diagnostic>) {
+    fn find_workflow(&mut self, tests: &TestFile, root: &Path, sources: Sources<'_>, diagnostics: &mut Vec<Diagnostic>) {
         let named = tests.workflow.as_ref();
         let id = named.map_or_else(|| id_beside(root, &self.path), |at| Some(at.value.clone()));
         let Some(path) = id.as_ref().and_then(|id| file_of(root, id)) else {
@@ -94,11 +93,11 @@ impl Suite {
             );
             return;
         };
-        let Examined { loaded, finding } = read_file(root, &path, Some(sandbox));
+        let Examined { loaded, finding } = sources.read(root, &path);
         // Its warnings are for `check`.
         self.findings.extend(finding.filter(FileFindings::is_broken));
         if let Some(loaded) = &loaded {
-            self.called = called::by(loaded, root, sandbox, &mut self.findings);
+            self.called = called::by(loaded, root, sources, &mut self.findings);
         }
         self.workflow = loaded;
     }

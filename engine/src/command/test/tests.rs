@@ -23,15 +23,18 @@ impl Bench {
     }
 
     fn suites(&self) -> Vec<Suite> {
-        let (sandbox, _) = assembly::sandbox_with_marks();
+        let (sandbox, plugins) = (assembly::sandbox(), Installed::nothing());
+        let sources = Sources { plugins: &plugins, sandbox: Some(&sandbox) };
         let files = find::test_files(&[], self.0.path()).expect("files");
-        files.iter().map(|(root, file)| Suite::read(root, file, &sandbox)).collect()
+        files.iter().map(|(root, file)| Suite::read(root, file, sources)).collect()
     }
 
     fn played(&self, jobs: usize) -> (Vec<Suite>, Vec<Played>) {
         let suites = self.suites();
-        let (sandbox, marks) = assembly::sandbox_with_marks();
-        let played = play::all(&suites, None, jobs, (&sandbox, &marks));
+        let plugins = Installed::nothing();
+    let means = plugins.means().expect("means");
+    let sources = Sources { plugins: &plugins, sandbox: Some(&means.sandbox) };
+        let played = play::all(&suites, None, jobs, &means);
         (suites, played)
     }
 
@@ -225,10 +228,12 @@ fn the_examples_of_the_page_and_of_the_repository_pass() {
         blocks.filter_map(|text| Some((text.lines().next()?.strip_prefix("# workflows/")?, text))).collect();
     assert_eq!(named.len(), 2);
     assert_eq!(Bench::new(&named).told(), Vec::<String>::new());
-    let (sandbox, marks) = assembly::sandbox_with_marks();
+    let plugins = Installed::nothing();
+    let means = plugins.means().expect("means");
+    let sources = Sources { plugins: &plugins, sandbox: Some(&means.sandbox) };
     let files = find::test_files(&[], &root.join("../workflows")).expect("files");
-    let suites: Vec<Suite> = files.iter().map(|(root, file)| Suite::read(root, file, &sandbox)).collect();
-    let played = play::all(&suites, None, 2, (&sandbox, &marks));
+    let suites: Vec<Suite> = files.iter().map(|(root, file)| Suite::read(root, file, sources)).collect();
+    let played = play::all(&suites, None, 2, &means);
     let bad: Vec<String> = played.iter().flat_map(|one| one.differences.iter().map(ToString::to_string)).collect();
     assert!(bad.is_empty() && suites.iter().all(|suite| !suite.is_broken()), "{bad:?}");
     assert!(played.len() >= 18);
@@ -252,11 +257,13 @@ fn a_recorded_run_is_held_against_a_changed_workflow() {
     let bench = Bench::new(&[("a.yaml", WAITS), ("a.test.yaml", &test)]);
     let suites = bench.suites();
     let (tests, loaded) = (suites[0].tests.as_ref().expect("tests"), suites[0].workflow.clone().expect("a workflow"));
-    let (sandbox, marks) = assembly::sandbox_with_marks();
+    let plugins = Installed::nothing();
+    let means = plugins.means().expect("means");
+    let sources = Sources { plugins: &plugins, sandbox: Some(&means.sandbox) };
     let stubs = Stubs::new(&tests.cases[0].ground.stubs, &[], &[]);
     let scene = scene(&tests.cases[0], &tests.ground, &loaded.workflow, vec![loaded.clone()], &|_, _| Vec::new())
         .expect("a scene");
-    let mut played = play(scene, sandbox.clone(), marks.clone(), stubs).expect("played");
+    let mut played = play(scene, &means, stubs).expect("played");
     let run = played.runs.remove(0);
     let recording = Recording {
         row: run.row,
@@ -271,7 +278,7 @@ fn a_recorded_run_is_held_against_a_changed_workflow() {
         definition.source = definition.source.replace(from, to);
         let workflow = definition.parse().0.expect("valid");
         let replayed =
-            replay(&recording, &cartwright_run::Loaded { definition, workflow }, &Default::default(), &sandbox, &marks);
+            replay(&recording, &cartwright_run::Loaded { definition, workflow }, &Default::default(), &means);
         replayed.expect("it can be replayed").changes.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(with("14d", "14d"), Vec::<String>::new());

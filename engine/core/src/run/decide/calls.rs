@@ -39,8 +39,9 @@ impl<'a> Decider<'a> {
         match result.end {
             ScriptEnd::Done(value) => self.succeed(step, path, value, &frame),
             ScriptEnd::Failed { error, call } => self.attempt_failed(step, path, error, call),
-            // Nothing new is begun; the script asks again when the run is taken up.
-            ScriptEnd::Call { .. } if self.holds() => Ok(()),
+            // Nothing new is begun; the script asks again when the run is taken up. A plugin may have been executing
+            // while another branch parked the run.
+            ScriptEnd::Call { .. } if self.holds() || matches!(self.state().phase, Phase::Parked { .. }) => Ok(()),
             ScriptEnd::Call { index, call } => self.script_asks(path, index, call),
             ScriptEnd::Nondeterministic { index, recorded, asked } => {
                 let message = format!(

@@ -1,25 +1,11 @@
-//! `plugin` steps: whether what is given can fit, and whether the workflow grants what the plugin says it needs.
+//! `plugin` steps: whether the workflow grants what the plugin says it needs.
 
 use super::super::{
     Grants, PluginStep, Span, codes,
-    diagnostic::{Diagnostic, Severity},
+    diagnostic::Diagnostic,
     grants::http_grant,
 };
-use crate::plugin::misfits;
-
-/// More are not worth a list.
-const MAX_MISFITS: usize = 20;
-
 pub(super) fn check(span: &Span, step: &PluginStep, grants: &Grants, diagnostics: &mut Vec<Diagnostic>) {
-    for misfit in misfits(step.schemas().0, &step.with).into_iter().take(MAX_MISFITS) {
-        let mut found = Diagnostic::error(codes::PLUGIN_INPUT, step.with_span.clone(), misfit.message)
-            .help(format!("`cartwright plugin check {}` shows what `{}` takes", step.plugin.name, step.function));
-        found.did_you_mean = misfit.did_you_mean;
-        if misfit.maybe {
-            found.severity = Severity::Warning;
-        }
-        diagnostics.push(found);
-    }
     let needs = step.plugin.manifest.needs.lists().into_iter();
     for (key, text) in needs.flat_map(|(key, list)| list.iter().map(move |text| (key, text))) {
         if !granted(grants, key, text) {

@@ -131,8 +131,6 @@ pub struct PluginStep {
     pub function: String,
     /// What the function takes.
     pub with: Template,
-    /// Where `with` stands; the plugin's name when it is absent.
-    pub with_span: Span,
     /// The compiled schema of what it takes, filled at first use and shared by clones.
     pub compiled: Arc<OnceLock<Box<dyn Any + Send + Sync>>>,
 }

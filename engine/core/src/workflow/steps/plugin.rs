@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use super::super::{
-    PluginStep, StepKind, Template, codes,
-    diagnostic::Diagnostic,
-    node::{Node, shorten},
+    PluginStep, Span, StepKind, Template, codes,
+    diagnostic::{Diagnostic, Severity},
+    node::{Node, Value, shorten},
     reader::{Fields, Reader},
 };
 use crate::{
     Json,
-    plugin::{self, PluginRecord},
+    plugin::{self, Misfit, PluginRecord, misfits},
 };
+
+/// More are not worth a list.
+const MAX_MISFITS: usize = 20;
 
 pub(crate) fn plugin(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepKind> {
     let node = fields.value("plugin")?;
@@ -30,9 +33,42 @@ pub(crate) fn plugin(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Ste
         return None;
     };
     let function = function.to_owned();
-    let with_span = with.map_or_else(|| node.span.clone(), |node| node.span.clone());
-    let plugin = Arc::new(record);
-    Some(StepKind::Plugin(Box::new(PluginStep { plugin, function, with: template, with_span, compiled: Arc::default() })))
+    let step = PluginStep { plugin: Arc::new(record), function, with: template, compiled: Arc::default() };
+    for misfit in misfits(step.schemas().0, &step.with).into_iter().take(MAX_MISFITS) {
+        reader.diagnostics.push(unfit(&step, with.unwrap_or(node), misfit));
+    }
+    Some(StepKind::Plugin(Box::new(step)))
+}
+
+fn unfit(step: &PluginStep, with: &Node, misfit: Misfit) -> Diagnostic {
+    let help = format!("`cartwright plugin check {}` shows what `{}` takes", step.plugin.name, step.function);
+    let mut found = Diagnostic::error(codes::PLUGIN_INPUT, place(with, &misfit.path), misfit.message).help(help);
+    found.did_you_mean = misfit.did_you_mean;
+    if misfit.maybe {
+        found.severity = Severity::Warning;
+    }
+    found
+}
+
+/// Where a value of `with` stands: its key, where it has one.
+fn place(node: &Node, path: &[String]) -> Span {
+    let mut node = node;
+    let mut span = node.span.clone();
+    for part in path {
+        let (next, at) = match &node.value {
+            Value::Map(entries) => match entries.iter().find(|entry| entry.key == *part) {
+                Some(entry) => (&entry.value, entry.key_span.clone()),
+                None => return span,
+            },
+            Value::List(items) => match part.parse().ok().and_then(|at: usize| items.get(at)) {
+                Some(item) => (item, item.span.clone()),
+                None => return span,
+            },
+            Value::Scalar(_) => return span,
+        };
+        (node, span) = (next, at);
+    }
+    span
 }
 
 /// The record of the plugin with this name, which the workflow is pinned to from here on.
