@@ -21,6 +21,7 @@ use crate::{
     data::DataFolder,
     failure::{Failure, OrFail as _, Result, environment},
     outside::{LazyTransport, NoOutbound},
+    plugins::Installed,
 };
 
 /// For calls under way when an engine stops.

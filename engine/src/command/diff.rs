@@ -49,7 +49,7 @@ struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     /// A folder beside the workflows folder, such as another checkout, is compared as a whole.
-    fn of(command: &'a Diff, context: &'a Context) -> Result<Self> {
+    fn of(command: &'a Diff, plugins: &'a Installed, context: &'a Context) -> Result<Self> {
         let (root, paths) = (context.config.workflows.as_path(), command.paths.as_slice());
         let full_root = full(root);
         let beside = |path: &PathBuf| {
@@ -57,7 +57,7 @@ impl<'a> Scope<'a> {
             !path.starts_with(&full_root) && !full_root.starts_with(&path)
         };
         match paths {
-            [folder] if folder.is_dir() && beside(folder) => return Ok(Self { root: folder, paths: &[] }),
+            [folder] if folder.is_dir() && beside(folder) => return Ok(Self { root: folder, paths: &[], plugins }),
             _ => {}
         }
         if let Some(other) = paths.iter().find(|path| beside(path)) {
@@ -68,7 +68,7 @@ impl<'a> Scope<'a> {
             let failure = environment(format!("there is no workflows folder {}", root.display()));
             return Err(failure.help("Name the folder: `cartwright diff DIR`; or `workflows` in cartwright.toml."));
         }
-        Ok(Self { root, paths })
+        Ok(Self { root, paths, plugins })
     }
 
     /// Whether a workflow's file is, or would be, among the paths.
@@ -84,7 +84,8 @@ fn full(path: &Path) -> PathBuf {
 }
 
 pub(super) async fn run(command: &Diff, context: &Context) -> Result<()> {
-    let scope = Scope::of(command, context)?;
+    let plugins = Installed::of(&context.config);
+    let scope = Scope::of(command, &plugins, context)?;
     let disk = on_disk(&scope)?;
     let session = context.look().await?;
     session.recall().await?;

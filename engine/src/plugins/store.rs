@@ -3,7 +3,7 @@
 //! version they began with, whatever is installed by then.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
     sync::Arc,

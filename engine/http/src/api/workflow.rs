@@ -170,6 +170,7 @@ fn does(kind: &StepKind) -> String {
             None => script.source.trim().lines().next().unwrap_or_default().to_owned(),
         },
         StepKind::Http(http) => format!("{} {}", http.method, text(&http.url)),
+        StepKind::Plugin(plugin) => plugin.target(),
         StepKind::Woo(woo) => format!("{} {}", woo.method.as_str(), text(&woo.path)),
         StepKind::Emit { topic, .. } => text(topic),
         StepKind::Call(call) => text(&call.workflow),

@@ -2,7 +2,11 @@
 //! such a call is made the instance stays in memory where there is room; otherwise, and while it sleeps or waits for an
 //! event, it is dropped and executed again from its start with what is recorded.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::poll_fn,
+    task::Poll,
+};
 
 use cartwright_core::{
     id::StepPath,
@@ -94,10 +98,10 @@ impl Driver {
         let Some(future) = self.stretch(&path, attempt) else { return Ok(()) };
         let (handle, registration) = AbortHandle::new_pair();
         let mut future = Abortable::new(future, registration);
-        match futures_util::poll!(&mut future) {
-            std::task::Poll::Ready(Ok(stretch)) => self.plugin_paused(stretch),
-            std::task::Poll::Ready(Err(Aborted)) => {}
-            std::task::Poll::Pending => {
+        match poll_fn(|context| Poll::Ready(future.poll_unpin(context))).await {
+            Poll::Ready(Ok(stretch)) => self.plugin_paused(stretch),
+            Poll::Ready(Err(Aborted)) => {}
+            Poll::Pending => {
                 self.plugins.handles.insert(path, handle);
                 self.plugins.executing.push(future);
             }

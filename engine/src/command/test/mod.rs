@@ -22,11 +22,11 @@ pub(super) use self::junit::{JunitCase, JunitSuite, write as junit_document};
 use self::{play::Played, suite::Suite};
 use super::Context;
 use crate::{
-    assembly,
     cli::Test,
     failure::{OrFail as _, Result, not_fine, quiet},
     plugins::Installed,
     terminal::Tone,
+    workflows::Sources,
 };
 
 pub(super) fn run(command: &Test, context: &Context) -> Result<()> {
