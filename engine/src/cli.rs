@@ -176,6 +176,14 @@ pub(crate) enum Command {
         /// Which shell
         shell: Shell,
     },
+    /// Compile a plugin in a process of its own; the engine starts it by itself
+    #[command(hide = true)]
+    CompilePlugin {
+        /// The component
+        component: PathBuf,
+        /// Where the code goes
+        out: PathBuf,
+    },
     /// Print the manual, or write a page for each command
     Man {
         /// The folder to write the pages into; it is made if it is not there

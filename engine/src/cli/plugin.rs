@@ -1,4 +1,4 @@
-//! Commands about plugins: `plugin new`, `build`.
+//! Commands about plugins: `plugin new`, `build`, `add`, `ls`, `rm`.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,31 @@ pub(crate) enum Plugins {
     New(PluginNew),
     /// Build a plugin's folder into one file to install
     Build(PluginBuild),
+    /// Install a plugin, or another version of one; runs that are under way keep theirs
+    Add(PluginAdd),
+    /// List the installed plugins
+    Ls,
+    /// Remove a plugin; runs that are under way keep their version
+    Rm {
+        /// Its name
+        name: String,
+        /// Even if workflows use it
+        #[arg(long)]
+        force: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  cartwright plugin add fraud-score.wasm\n  cartwright plugin add loyalty-points --name points"
+)]
+pub(crate) struct PluginAdd {
+    /// The built file, or a plugin's folder that holds one; a signature beside it is taken along
+    #[arg(value_name = "FILE|DIR")]
+    pub(crate) path: PathBuf,
+    /// What workflows call it [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
 }
 
 #[derive(Debug, Args)]

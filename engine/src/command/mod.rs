@@ -86,6 +86,7 @@ pub(crate) fn run(cli: Cli, environment: &Environment, terminal: &Terminal) -> R
             manual::completions(*shell, terminal);
             return Ok(());
         }
+        Command::CompilePlugin { component, out } => return plugins::compile(component, out),
         Command::Man { output } => return manual::man(output.as_deref(), terminal),
         _ => {}
     }

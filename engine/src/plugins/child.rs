@@ -4,14 +4,16 @@
 use std::{
     io::Read as _,
     path::Path,
-    process::{Command, ExitCode, Stdio},
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use cartwright_sandbox::plugin::{Compile, compile_file};
 
+use crate::failure::{Result, not_fine};
+
 /// The hidden command that compiles.
-pub(crate) const COMPILE_COMMAND: &str = "compile-plugin";
+const COMPILE_COMMAND: &str = "compile-plugin";
 /// After that a compilation is given up.
 const COMPILE_MAX: Duration = Duration::from_secs(180);
 /// Of the child, in seconds on the processor, and in bytes of address space.
@@ -27,7 +29,7 @@ const SAID_BYTES_MAX: u64 = 4_096;
 pub(crate) struct ChildCompiler;
 
 impl Compile for ChildCompiler {
-    fn compile(&self, component: &Path, out: &Path) -> Result<(), String> {
+    fn compile(&self, component: &Path, out: &Path) -> std::result::Result<(), String> {
         let program = std::env::current_exe().map_err(|error| format!("this program cannot be found: {error}"))?;
         let mut child = Command::new(program)
             .arg(COMPILE_COMMAND)
@@ -63,17 +65,10 @@ impl Compile for ChildCompiler {
     }
 }
 
-/// What the child does.
-pub(crate) fn compile(component: &Path, out: &Path) -> ExitCode {
+/// What the child does; its parent reads what it says when it fails.
+pub(crate) fn compile(component: &Path, out: &Path) -> Result<()> {
     limit_self();
-    match compile_file(component, out) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // The parent reads it; a child whose parent is gone has nobody to tell.
-            std::io::Write::write_all(&mut std::io::stderr(), error.to_string().as_bytes()).ok();
-            ExitCode::FAILURE
-        }
-    }
+    compile_file(component, out).map_err(not_fine)
 }
 
 /// A component may be made to be hard to compile.

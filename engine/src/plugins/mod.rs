@@ -24,8 +24,9 @@ use cartwright_sandbox::{
 };
 use parking_lot::Mutex;
 
-pub(crate) use child::{COMPILE_COMMAND, ChildCompiler, compile};
+pub(crate) use child::{ChildCompiler, compile};
 use store::Store;
+pub(crate) use store::write_whole as put_whole;
 
 use crate::{
     assembly,
@@ -179,8 +180,36 @@ impl Installed {
             }
             Err(error) => return Err(format!("{} cannot be read: {error}", file.display())),
         };
-        let signed_by = self.0.trust.check(&file, &bytes)?;
+        let signature = match fs::read_to_string(signature_file(&file)) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(format!("its signature cannot be read: {error}")),
+        };
+        let signed_by = self.check_signature(signature.as_deref(), &bytes)?;
         Ok(Known { record: self.examine(name, &bytes)?, signed_by })
+    }
+
+    /// The trusted key that signed a component; an error where that does not do.
+    pub(crate) fn check_signature(
+        &self,
+        signature: Option<&str>,
+        bytes: &[u8],
+    ) -> std::result::Result<Option<String>, String> {
+        let trust = &self.0.trust;
+        match signature {
+            // Whoever trusts no key asks for no signature either.
+            Some(text) if !trust.keys.is_empty() => {
+                let signature = Signature::parse(text).map_err(|error| error.to_string())?;
+                signature.verify(&plugin::hash_of(bytes), &trust.keys).map_err(|error| error.to_string())?;
+                Ok(Some(signature.key.to_string()))
+            }
+            None if trust.required => Err(
+                "it is not signed, and this installation takes signed plugins only; put its signature beside it, as \
+                 NAME.wasm.sig"
+                    .to_owned(),
+            ),
+            _ => Ok(None),
+        }
     }
 
     /// Looks at a component, compiles it, and keeps it in the store: from here on runs can be pinned to it.
@@ -226,29 +255,6 @@ fn describe(plugins: &Plugins, hash: &str, bytes: &[u8]) -> std::result::Result<
         }
     }
     Ok(manifest)
-}
-
-impl Trust {
-    /// Who signed a file's bytes; an error where that does not do.
-    fn check(&self, file: &Path, bytes: &[u8]) -> std::result::Result<Option<String>, String> {
-        let signature = match fs::read_to_string(signature_file(file)) {
-            Ok(text) => Some(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(format!("its signature cannot be read: {error}")),
-        };
-        match signature {
-            Some(text) if !self.keys.is_empty() => {
-                let signature = Signature::parse(&text).map_err(|error| error.to_string())?;
-                signature.verify(&plugin::hash_of(bytes), &self.keys).map_err(|error| error.to_string())?;
-                Ok(Some(signature.key.to_string()))
-            }
-            None if self.required => Err(format!(
-                "it is not signed, and this installation takes signed plugins only; put its signature into {}",
-                signature_file(file).display()
-            )),
-            _ => Ok(None),
-        }
-    }
 }
 
 /// Beside the plugin: `NAME.wasm.sig`.

@@ -104,8 +104,8 @@ fn seal_key(path: &Path) -> io::Result<[u8; 32]> {
     fs::read(path)?.try_into().map_err(|_| io::Error::other("the key of compiled plugins has a wrong length"))
 }
 
-/// Replaces a file as a whole, readable by its owner only.
-fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+/// Replaces a file as a whole. On stable storage when it returns.
+pub(crate) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut unfinished = tempfile::NamedTempFile::new_in(folder)?;
     unfinished.write_all(content)?;

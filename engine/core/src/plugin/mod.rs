@@ -65,6 +65,7 @@ pub fn is_name(name: &str) -> bool {
     name.len() <= MAX_NAME_BYTES
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && !name.ends_with('-')
+        && !name.contains("--")
         && name.bytes().all(fine)
 }
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use serde_json::json;
 
 use super::{
-    is_name,
+
     template::{File, files},
 };
 use crate::{

@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 use super::{
     super::Context,
     component::{self, Built, WIT},
-    is_name,
+
 };
 use crate::{
     cli::{Language, PluginBuild},
