@@ -41,12 +41,6 @@ pub(crate) fn sandbox() -> Sandbox {
     Sandbox::new(Limits::default(), marks())
 }
 
-/// A sandbox that runs, with the marks that its engines need.
-pub(crate) fn sandbox_with_marks() -> (Sandbox, SecretMarks) {
-    let marks = marks();
-    (Sandbox::new(Limits::default(), marks.clone()), marks)
-}
-
 pub(crate) fn marks() -> SecretMarks {
     let mut nonce = [0; 32];
     SystemEntropy.fill(&mut nonce);

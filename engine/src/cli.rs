@@ -22,7 +22,7 @@ use clap_complete::Shell;
 pub(crate) use access::{Audit, AuditLs, RoleArgs, TokenCreate, Tokens, Users};
 pub(crate) use files::{Check, CheckFormat, Denied, Diff, Fmt, Workflows};
 pub(crate) use operate::{Answering, Approvals, EventReplay, Gates, Resolve, Selection};
-pub(crate) use plugin::{Language, PluginBuild, PluginNew, Plugins};
+pub(crate) use plugin::{Language, PluginAdd, PluginBuild, PluginNew, Plugins};
 pub(crate) use stores::{Keys, Secrets, StoreAdd, StoreTest, Stores};
 pub(crate) use testing::{ReplayCheck, Schema, Test};
 

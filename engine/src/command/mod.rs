@@ -54,6 +54,7 @@ use crate::{
     data::DataFolder,
     demo,
     failure::{Failure, OrFail as _, Result, bug, environment, usage},
+    plugins,
     terminal::Terminal,
 };
 
@@ -188,7 +189,9 @@ async fn dispatch(command: Command, context: &Context) -> Result<()> {
         Command::Approvals(approvals) => approvals::run(approvals, context).await,
         Command::Audit(audit) => audit::run(audit, context).await,
         Command::Doctor { .. } => doctor::run(context).await,
-        Command::Completions { .. } | Command::Man { .. } => Err(bug("the manual needs no engine")),
+        Command::Completions { .. } | Command::Man { .. } | Command::CompilePlugin { .. } => {
+            Err(bug("this needs no engine"))
+        }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::{fs, path::Path};
 
+use cartwright_core::plugin::is_name;
 use serde_json::json;
 
 use super::{
-
     template::{File, files},
 };
 use crate::{

@@ -13,12 +13,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cartwright_core::plugin::is_name;
 use serde_json::{Value as Json, json};
 
 use super::{
     super::Context,
     component::{self, Built, WIT},
-
 };
 use crate::{
     cli::{Language, PluginBuild},
