@@ -2,6 +2,7 @@
 
 mod exposition;
 mod page;
+mod plugins;
 mod process;
 mod requests;
 

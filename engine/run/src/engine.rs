@@ -363,6 +363,11 @@ impl Engine {
         self.inner.storage.counts().await
     }
 
+    /// What executes plugins, where there is something.
+    pub fn plugins(&self) -> Option<&PluginHost> {
+        self.inner.options.plugins.as_ref()
+    }
+
     /// What happened since the start.
     pub fn metrics(&self) -> &Metrics {
         &self.inner.metrics

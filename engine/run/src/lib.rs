@@ -64,7 +64,7 @@ pub use line::Backlog;
 pub use links::{ApprovalLink, BY_LINK, LinkFault, Linked, TOKEN_CHARS_MAX};
 pub use metrics::{Histogram, HistogramView, Metrics, Times};
 pub use operate::OperatorError;
-pub use plugin::{PluginBytes, PluginFigures, PluginHost};
+pub use plugin::{InstalledPlugin, PluginFigures, PluginHost, PluginSource};
 pub use secrets::{SecretError, SecretInfo, Secrets};
 pub use slots::{RunSlot, SlotGroup, SlotHolder, SlotState, check_slots};
 pub use stores::{OpenStore, StoreError, Stores};

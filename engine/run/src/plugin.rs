@@ -30,17 +30,31 @@ use crate::{
 /// Faults of an input that one error tells.
 const MAX_TOLD_FAULTS: usize = 5;
 
-/// Where the bytes of plugins are.
-pub trait PluginBytes: Send + Sync {
-    /// The component with this hash. Blocks.
+/// Where plugins are. Its methods block.
+pub trait PluginSource: Send + Sync {
+    /// The component with this hash, installed now or ever before.
     fn read(&self, hash: &str) -> io::Result<Vec<u8>>;
+
+    /// What is installed now, by name.
+    fn installed(&self) -> Vec<InstalledPlugin>;
+}
+
+/// A plugin that is installed.
+#[derive(Debug, Clone)]
+pub struct InstalledPlugin {
+    /// How steps call it.
+    pub name: String,
+    /// The trusted key that signed it.
+    pub signed_by: Option<String>,
+    /// What is known of it, or why it cannot be used.
+    pub record: Result<PluginRecord, String>,
 }
 
 /// What an engine executes plugins with; clones share it.
 #[derive(Clone)]
 pub struct PluginHost {
     plugins: Plugins,
-    bytes: Arc<dyn PluginBytes>,
+    source: Arc<dyn PluginSource>,
     figures: Arc<Mutex<BTreeMap<String, PluginFigures>>>,
 }
 
@@ -70,14 +84,19 @@ pub struct PluginFigures {
 }
 
 impl PluginHost {
-    /// Over the sandbox's plugins and their bytes.
-    pub fn new(plugins: Plugins, bytes: Arc<dyn PluginBytes>) -> Self {
-        Self { plugins, bytes, figures: Arc::default() }
+    /// Over the sandbox's plugins and where they are.
+    pub fn new(plugins: Plugins, source: Arc<dyn PluginSource>) -> Self {
+        Self { plugins, source, figures: Arc::default() }
     }
 
     /// Figures of each plugin, by name.
     pub fn figures(&self) -> BTreeMap<String, PluginFigures> {
         self.figures.lock().clone()
+    }
+
+    /// What is installed now. Blocks while new files are looked at.
+    pub fn installed(&self) -> Vec<InstalledPlugin> {
+        self.source.installed()
     }
 
     /// The plugin with this hash, ready to be executed.
@@ -86,7 +105,7 @@ impl PluginHost {
             return Ok(loaded);
         }
         let (host, hash) = (self.clone(), hash.to_owned());
-        let load = move || host.plugins.load(&hash, &|| host.bytes.read(&hash));
+        let load = move || host.plugins.load(&hash, &|| host.source.read(&hash));
         // A compilation takes seconds, and reading a large one some milliseconds.
         match tokio::task::spawn_blocking(load).await {
             Ok(loaded) => loaded,

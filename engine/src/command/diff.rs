@@ -5,7 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cartwright_core::{Json, id::WorkflowId};
+use cartwright_core::{
+    Json,
+    id::WorkflowId,
+    plugin::{FILE_PREFIX, PluginRecord},
+};
 use serde_json::json;
 
 use super::{
@@ -112,7 +116,12 @@ fn on_disk(scope: &Scope<'_>) -> Result<BTreeMap<WorkflowId, OnDisk>> {
         };
         let mut texts = Texts::new();
         if let Some(loaded) = &examined.loaded {
-            texts.clone_from(&loaded.definition.files);
+            texts.extend(loaded.definition.files.iter().map(|(name, text)| match PluginRecord::parse(text) {
+                Ok(record) if name.starts_with(FILE_PREFIX) => {
+                    plugin(&record.name, &record.manifest.version, &record.hash)
+                }
+                _ => (name.clone(), text.clone()),
+            }));
         }
         let source = examined.loaded.as_ref().map(|loaded| loaded.definition.source.clone());
         let source = source.or(examined.finding.map(|finding| finding.source)).unwrap_or_default();
@@ -164,8 +173,15 @@ async fn compare(
 fn texts(shown: &Json) -> Texts {
     let scripts = shown["scripts"].as_object().into_iter().flatten();
     let mut texts: Texts = scripts.filter_map(|(name, text)| Some((name.clone(), text.as_str()?.to_owned()))).collect();
+    let plugins = shown["plugins"].as_array().into_iter().flatten();
+    texts.extend(plugins.map(|one| plugin(&field(one, "name"), &field(one, "version"), &field(one, "hash"))));
     texts.insert(String::new(), field(shown, "source"));
     texts
+}
+
+/// A plugin's version as a text to compare.
+fn plugin(name: &str, version: &str, hash: &str) -> (String, String) {
+    (format!("{FILE_PREFIX}{name}"), format!("version {version}\nsha256 {hash}\n"))
 }
 
 fn differences(id: &WorkflowId, before: &Texts, after: &Texts, terminal: &Terminal) -> Vec<String> {

@@ -17,7 +17,7 @@ use cartwright_core::{
     plugin::{Manifest, PluginRecord, is_name},
     secret::SecretMarks,
 };
-use cartwright_run::{PluginHost, json_schema, rehearse::Means};
+use cartwright_run::{InstalledPlugin, PluginHost, PluginSource, json_schema, rehearse::Means};
 use cartwright_sandbox::{
     Limits, Sandbox,
     plugin::{self, CodeCache, PluginLimits, Plugins, PublicKey, Signature},
@@ -111,8 +111,8 @@ impl Installed {
 
     /// What an engine executes them with.
     pub(crate) fn host(&self) -> Result<PluginHost> {
-        let (store, plugins) = self.open().map_err(environment)?;
-        Ok(PluginHost::new(plugins.clone(), Arc::new(store.clone())))
+        let (_, plugins) = self.open().map_err(environment)?;
+        Ok(PluginHost::new(plugins.clone(), Arc::new(self.clone())))
     }
 
     /// What tests and replays of workflows are played with.
@@ -255,6 +255,20 @@ fn describe(plugins: &Plugins, hash: &str, bytes: &[u8]) -> std::result::Result<
         }
     }
     Ok(manifest)
+}
+
+impl PluginSource for Installed {
+    fn read(&self, hash: &str) -> io::Result<Vec<u8>> {
+        self.open().map_err(io::Error::other)?.0.read(hash)
+    }
+
+    fn installed(&self) -> Vec<InstalledPlugin> {
+        let plugin = |name: String| match self.find(&name) {
+            Ok(Known { record, signed_by }) => InstalledPlugin { name, signed_by, record: Ok(record) },
+            Err(why) => InstalledPlugin { name, signed_by: None, record: Err(why) },
+        };
+        self.names().into_iter().map(plugin).collect()
+    }
 }
 
 /// Beside the plugin: `NAME.wasm.sig`.

@@ -10,7 +10,6 @@ use std::{
 };
 
 use cartwright_core::plugin::PluginRecord;
-use cartwright_run::PluginBytes;
 use cartwright_sandbox::plugin;
 use tempfile::TempDir;
 
@@ -73,20 +72,19 @@ impl Store {
         write_whole(&self.file(hash, "json"), record.text().as_bytes())
     }
 
-    /// What the component with this hash says of itself, if it is kept whole.
-    pub(crate) fn record(&self, hash: &str) -> Option<PluginRecord> {
-        let record = PluginRecord::parse(&fs::read_to_string(self.file(hash, "json")).ok()?).ok()?;
-        (record.hash == hash && self.read(hash).is_ok()).then_some(record)
-    }
-}
-
-impl PluginBytes for Store {
-    fn read(&self, hash: &str) -> io::Result<Vec<u8>> {
+    /// The component with this hash.
+    pub(crate) fn read(&self, hash: &str) -> io::Result<Vec<u8>> {
         let bytes = fs::read(self.file(hash, "wasm"))?;
         match plugin::hash_of(&bytes) == hash {
             true => Ok(bytes),
             false => Err(io::Error::new(io::ErrorKind::InvalidData, "its file in the data folder is damaged")),
         }
+    }
+
+    /// What the component with this hash says of itself, if it is kept whole.
+    pub(crate) fn record(&self, hash: &str) -> Option<PluginRecord> {
+        let record = PluginRecord::parse(&fs::read_to_string(self.file(hash, "json")).ok()?).ok()?;
+        (record.hash == hash && self.read(hash).is_ok()).then_some(record)
     }
 }
 

@@ -13,7 +13,8 @@ mod gates;
 mod keys;
 pub(crate) mod live;
 pub(crate) mod operate;
-pub(crate) mod query;
+pub(crate) mod plugins;
+mod query;
 mod replay;
 mod runs;
 mod secrets;
@@ -119,6 +120,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route("GET", "/workflows", reads(Area::Workflows), |method| on(method, workflows::list)),
     route("GET", "/workflows/{*path}", reads(Area::Workflows), |method| on(method, workflow::show)),
     route("POST", "/workflows/{*path}", changes(Area::Runs), |method| on(method, workflows::run)),
+    route("GET", "/plugins", reads(Area::Plugins), |method| on(method, plugins::list)),
     route("GET", "/live", LIVE, |method| on(method, live::open)),
     route("GET", "/backup/records", Need::Admin, |method| on(method, backup::records)),
     route("GET", "/export", Need::Admin, |method| on(method, export::lines)),
@@ -163,6 +165,7 @@ pub(crate) const ABOUT: &[&[About]] = &[
     gates::ABOUT,
     workflows::ABOUT,
     workflow::ABOUT,
+    plugins::ABOUT,
     live::ABOUT,
     backup::ABOUT,
     export::ABOUT,

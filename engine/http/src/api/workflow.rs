@@ -7,6 +7,7 @@ use cartwright_core::{
     Json,
     access::Area,
     id::WorkflowId,
+    plugin::{FILE_PREFIX, PluginRecord},
     run::stage::Stage,
     workflow::{Block, GrantedStores, Grants, HttpGrant, Step, StepKind, Template, TextPart, Workflow},
 };
@@ -42,6 +43,8 @@ struct Shown<'a> {
     /// Script files by the name the text gives them.
     #[schema(value_type = BTreeMap<String, String>)]
     scripts: BTreeMap<&'a str, &'a str>,
+    /// The versions of plugins that it is pinned to.
+    plugins: Vec<PinnedPlugin>,
     grants: GrantsBody<'a>,
     /// All of them, outer ones before inner ones.
     steps: Vec<StepBody<'a>>,
@@ -49,6 +52,17 @@ struct Shown<'a> {
     broken: bool,
     /// What is wrong with the file.
     files: Vec<FileBody<'a>>,
+}
+
+/// A version of a plugin.
+#[derive(Serialize, ToSchema)]
+struct PinnedPlugin {
+    /// How steps call it.
+    name: String,
+    /// Its author's version, for people.
+    version: String,
+    /// SHA-256 of the component.
+    hash: String,
 }
 
 /// What it may do, as its file says.
@@ -99,8 +113,14 @@ pub(super) async fn show(State(door): State<Arc<Door>>, caller: Caller, Segment(
     let workflow = seen.ok_or_else(|| not_there(&caller, &id, &own))?;
     let text = door.engine.definition(&workflow.version).await?;
     let files = text.iter().flat_map(|text| &text.files);
+    let (records, scripts): (Vec<_>, Vec<_>) = files.partition(|(name, _)| name.starts_with(FILE_PREFIX));
+    let plugin = |record: PluginRecord| {
+        let version = record.manifest.version.clone();
+        PinnedPlugin { name: record.name, version, hash: record.hash }
+    };
     let shown = Shown {
-        scripts: files.map(|(name, text)| (name.as_str(), text.as_str())).collect(),
+        scripts: scripts.into_iter().map(|(name, text)| (name.as_str(), text.as_str())).collect(),
+        plugins: records.into_iter().filter_map(|(_, text)| PluginRecord::parse(text).ok()).map(plugin).collect(),
         row: row(&set, workflow),
         source: text.as_ref().map(|Definition { source, .. }| source.as_str()),
         grants: grants(&workflow.grants),

@@ -32,6 +32,16 @@ impl Exposition {
         self.family(name, "counter", help, values.into_iter().map(|(labels, value)| (labels, value as f64)));
     }
 
+    /// Time that only grows, with its values by labels. `name` ends in `_seconds_total`.
+    pub(crate) fn seconds<'a, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        values: impl IntoIterator<Item = ([Label<'a>; N], f64)>,
+    ) {
+        self.family(name, "counter", help, values);
+    }
+
     /// One number that goes up and down.
     pub(crate) fn gauge(&mut self, name: &str, help: &str, value: f64) {
         self.gauges(name, help, [([], value)]);

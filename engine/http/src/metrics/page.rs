@@ -14,6 +14,7 @@ use cartwright_run::{
 
 use super::{
     exposition::Exposition,
+    plugins,
     process::{Process, volume},
 };
 use crate::door::Door;
@@ -31,6 +32,7 @@ pub(crate) async fn page(door: &Door) -> Result<String, StorageError> {
     storage(&mut text, door, &counts);
     calls(&mut text, door);
     stores(&mut text, door);
+    plugins::plugins(&mut text, door);
     requests(&mut text, door);
     spans(&mut text, door);
     process(&mut text, door);
