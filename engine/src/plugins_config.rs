@@ -42,7 +42,9 @@ impl PluginsFile {
         };
         let keys: Vec<PublicKey> = self.trusted_keys.iter().map(read).collect::<Result<_>>()?;
         if self.require_signatures && keys.is_empty() {
-            return Err(usage("[plugins] requires signatures and trusts no key, so no plugin could be used: add `trusted_keys`"));
+            return Err(usage(
+                "[plugins] requires signatures and trusts no key, so no plugin could be used: add `trusted_keys`",
+            ));
         }
         let folder = folder.or(self.folder).unwrap_or_else(|| data.join(DEFAULT_FOLDER));
         Ok(PluginsConfig { folder, trust: Trust { keys, required: self.require_signatures } })

@@ -30,6 +30,7 @@ mod access;
 mod live;
 mod crash;
 mod killed;
+mod plugins;
 mod store_crash;
 mod store_test;
 mod journals;

@@ -95,6 +95,16 @@ impl Engine {
         fs::write(path, text).expect("a workflow can be written");
     }
 
+    /// Puts a plugin's file into the folder of plugins.
+    pub fn write_plugin(&self, name: &str, component: &[u8]) {
+        let folder = self.data().join("plugins");
+        fs::create_dir_all(&folder).expect("a folder");
+        // Whole or not at all, as `plugin add` does it.
+        let unfinished = folder.join(".unfinished");
+        fs::write(&unfinished, component).expect("a plugin can be written");
+        fs::rename(&unfinished, folder.join(format!("{name}.wasm"))).expect("a plugin can be put in place");
+    }
+
     /// Adds a store with [`WEBHOOK_SECRET`].
     pub fn add_store(&self, id: &str) {
         let url = format!("https://{id}.example.com");

@@ -6,12 +6,13 @@ use std::{collections::BTreeMap, fmt, io, sync::Arc};
 use cartwright_core::{
     Json,
     call::{CallError, CallOutcome, ErrorClass},
-    id::StepPath,
+    id::{RunId, StepPath, StoreId, WorkflowId},
     plugin::PluginRecord,
     run::{
         decide::{Context, ScriptEnd, ScriptResult, locate, scope_at},
         state::RunState,
     },
+    testing::Request,
     time::Timestamp,
     workflow::{PluginStep, StepKind, Template},
 };
@@ -24,6 +25,7 @@ use parking_lot::Mutex;
 use crate::{
     inner::Inner,
     json_schema::{self, SchemaFault, Validator},
+    rehearse::Asked,
     script,
 };
 
@@ -152,22 +154,22 @@ pub(crate) struct Task {
 
 /// Whose execution it is.
 struct Place {
-    workflow: String,
-    run: String,
+    workflow: WorkflowId,
+    run: RunId,
     path: StepPath,
     attempt: u32,
-    store: Option<String>,
+    store: Option<StoreId>,
     now: Timestamp,
 }
 
 impl Place {
     fn new(context: &Context<'_>, state: &RunState, path: &StepPath, attempt: u32) -> Self {
         Self {
-            workflow: context.workflow.id.to_string(),
-            run: state.run.to_string(),
+            workflow: context.workflow.id.clone(),
+            run: state.run.clone(),
             path: path.clone(),
             attempt,
-            store: state.store.as_ref().map(ToString::to_string),
+            store: state.store.clone(),
             now: context.now,
         }
     }
@@ -203,7 +205,7 @@ impl Task {
     pub(crate) async fn run(self) -> Stretch {
         let (path, attempt) = (self.call.path.clone(), self.call.attempt);
         match self.execute().await {
-            Ok((execution, result)) => Stretch { path, attempt, execution: Some(execution), result },
+            Ok((execution, result)) => Stretch { path, attempt, execution, result },
             Err(error) => {
                 let end = ScriptEnd::Failed { error, call: None };
                 Stretch { path, attempt, execution: None, result: ScriptResult { immediate: Vec::new(), end } }
@@ -211,9 +213,32 @@ impl Task {
         }
     }
 
-    async fn execute(self) -> Result<(Execution, ScriptResult), CallError> {
-        let Self { inner, step, input, call, recorded, granted } = self;
-        let input = input?;
+    /// What somebody says who answers in the plugin's place.
+    async fn stubbed(&self, input: &Json) -> Option<Result<Json, CallError>> {
+        let stand_in = self.inner.options.stand_in.as_ref()?;
+        let target = self.step.target();
+        let asked = Asked {
+            run: self.call.run.clone(),
+            workflow: self.call.workflow.clone(),
+            path: self.call.path.clone(),
+            index: 0,
+            function: format!("plugin::{target}"),
+            fingerprint: String::new(),
+            store: self.call.store.clone(),
+            request: Request::plugin(&target, input.clone()),
+        };
+        Some(match stand_in.0.plugin(asked).await? {
+            CallOutcome::Ok(output) => Ok(output),
+            CallOutcome::Err(error) => Err(error),
+        })
+    }
+
+    async fn execute(self) -> Result<(Option<Execution>, ScriptResult), CallError> {
+        let input = self.input.clone()?;
+        if let Some(stubbed) = self.stubbed(&input).await {
+            return Ok((None, ScriptResult { immediate: Vec::new(), end: ScriptEnd::Done(stubbed?) }));
+        }
+        let Self { inner, step, call, recorded, granted, .. } = self;
         let host = inner.options.plugins.clone().ok_or_else(|| {
             let message = "this engine executes no plugins: it was started without a plugins folder";
             CallError { class: ErrorClass::Park, ..CallError::r#final("plugin", message) }
@@ -226,15 +251,15 @@ impl Task {
         let plugin_call = PluginCall {
             function: step.function.clone(),
             input,
-            workflow: call.workflow.clone(),
-            run: call.run.clone(),
+            workflow: call.workflow.to_string(),
+            run: call.run.to_string(),
             step: call.path.to_string(),
-            store: call.store.clone(),
+            store: call.store.as_ref().map(ToString::to_string),
             secrets,
         };
         let mut execution = host.plugins.start(&plugin, plugin_call, &recorded);
         let result = advance(&inner, &host, &step, &mut execution, None, &call).await;
-        Ok((execution, result))
+        Ok((Some(execution), result))
     }
 }
 
@@ -328,8 +353,9 @@ fn cannot_load(record: &PluginRecord, error: &PluginError) -> CallError {
 async fn open_secrets(inner: &Inner, granted: Vec<String>) -> Result<Vec<PluginSecret>, CallError> {
     let mut secrets = Vec::new();
     for name in granted {
-        let opened = inner.secrets.open(&name).await.map_err(|error| {
-            CallError { class: ErrorClass::Park, ..CallError::r#final("secret", error.to_string()) }
+        let opened = inner.secrets.open(&name).await.map_err(|error| CallError {
+            class: ErrorClass::Park,
+            ..CallError::r#final("secret", error.to_string())
         })?;
         let plaintext = opened.and_then(|secret| secret.expose_text().map(str::to_owned));
         secrets.push(PluginSecret { name, plaintext });

@@ -22,11 +22,11 @@ use serde_json::json;
 use super::{Context, check_known};
 use crate::{
     cli::{Check, CheckFormat, Denied},
+    config::Config,
     failure::{Result, environment, quiet},
     plugins::Installed,
     terminal::{Terminal, Tone},
-    config::Config,
-    workflows::{conflicts, files_below, has_file, Sources},
+    workflows::{Sources, conflicts, files_below, has_file},
 };
 
 /// Lines of diagnostics are no wider, however wide the terminal is.

@@ -128,7 +128,12 @@ fn changed(folder: &Path, plugins: &Installed, terminal: &Terminal) -> Result<BT
 }
 
 /// Replays all of them, several at once.
-fn judge(recordings: &[Recording], workflows: &BTreeMap<WorkflowId, Loaded>, means: &Means, jobs: usize) -> Vec<(Verdict, Duration)> {
+fn judge(
+    recordings: &[Recording],
+    workflows: &BTreeMap<WorkflowId, Loaded>,
+    means: &Means,
+    jobs: usize,
+) -> Vec<(Verdict, Duration)> {
     let (next, verdicts) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..jobs.min(recordings.len()) {

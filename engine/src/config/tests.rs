@@ -69,9 +69,7 @@ fn engines_elsewhere_are_addresses_without_passwords() {
     assert_eq!(config.server.as_ref().map(Url::as_str), Some("https://a.example/"));
     assert!(config.token.is_some() && !format!("{config:?}").contains("cwt_x"), "a token is not shown");
     assert!(merge("", &[], Flags::default()).expect("valid").server.is_none());
-    for url in
-        ["a.example", "ftp://a.example", "https://a.example/x", "https://u:hunter2@a.example", "", "https://"]
-    {
+    for url in ["a.example", "ftp://a.example", "https://a.example/x", "https://u:hunter2@a.example", "", "https://"] {
         let refused = merge("", &[], server(url)).map(|_| ()).expect_err(url);
         assert!(!format!("{:?}", refused.error).contains("hunter2"), "{url}");
     }
@@ -107,8 +105,7 @@ fn stores_are_asked_as_fast_as_the_file_says_within_bounds() {
     assert_eq!(limits("[stores]\nrequests_per_second = 2").expect("a rate"), (2, 2, 8));
     let all = "[stores]\nrequests_per_second = 20\nburst = 1\nconcurrency = 1000";
     assert_eq!(limits(all).expect("all"), (20, 1, 1000));
-    for wrong in ["requests_per_second = 0", "burst = 1001", "concurrency = -1", "concurrency = \"5\"", "rate = 5"]
-    {
+    for wrong in ["requests_per_second = 0", "burst = 1001", "concurrency = -1", "concurrency = \"5\"", "rate = 5"] {
         assert!(limits(&format!("[stores]\n{wrong}")).is_err(), "{wrong}");
     }
 }
@@ -129,9 +126,7 @@ fn the_door_is_configured_and_misspelt_keys_are_errors() {
         toml::from_str("[http]\nhosts = [\"cart.example\"]\nproxies = [\"10.0.0.0/8\"]\nbody_limit_bytes = 2048\n")
             .expect("valid");
     assert_eq!((file.http.hosts, file.http.body_limit_bytes), (vec!["cart.example".to_owned()], Some(2048)));
-    for wrong in
-        ["[http]\nhost = []", "[http]\nproxies = [\"x\"]", "[http]\nstore_requests_per_second = 0", "[htp]"]
-    {
+    for wrong in ["[http]\nhost = []", "[http]\nproxies = [\"x\"]", "[http]\nstore_requests_per_second = 0", "[htp]"] {
         assert!(toml::from_str::<File>(wrong).is_err(), "{wrong}");
     }
     let people = |url: &str| toml::from_str::<File>(&format!("[http]\npublic_url = \"{url}\""));

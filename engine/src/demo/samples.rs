@@ -49,7 +49,8 @@ mod tests {
     fn the_samples_are_fine_wherever_the_services_listen_and_edits_stay() {
         let folder = tempfile::tempdir().expect("a folder");
         write(folder.path(), "127.0.0.1:45678".parse().expect("an address")).expect("written");
-        let reading = crate::workflows::Folder::new(folder.path().to_owned(), crate::plugins::Installed::nothing()).read(Some(&crate::assembly::sandbox()));
+        let reading = crate::workflows::Folder::new(folder.path().to_owned(), crate::plugins::Installed::nothing())
+            .read(Some(&crate::assembly::sandbox()));
         let reading = reading.expect("read");
         assert_eq!(reading.findings, []);
         assert_eq!(reading.loaded.len(), WORKFLOWS.len());

@@ -81,7 +81,12 @@ impl<'f> Fit<'f> {
             let words: Vec<String> = allowed.iter().take(20).map(Json::to_string).collect();
             let did_you_mean = value.as_str().and_then(|text| nearest(text, allowed.iter().filter_map(Json::as_str)));
             let message = format!("{} must be one of {}", named(path), words.join(", "));
-            self.found.push(Misfit { path: path.to_owned(), message, did_you_mean: did_you_mean.map(str::to_owned), maybe: false });
+            self.found.push(Misfit {
+                path: path.to_owned(),
+                message,
+                did_you_mean: did_you_mean.map(str::to_owned),
+                maybe: false,
+            });
         }
         match value {
             Json::Object(map) => {
@@ -207,7 +212,9 @@ mod tests {
                             "mode": { "enum": ["fast", "exact"] }, "limit": { "type": ["number", "null"] } },
             "$defs": { "line": { "type": "object", "required": ["sku"], "properties": { "sku": { "type": "string" } } } },
         });
-        assert!(told(&schema, json!({ "total": "5", "lines": [{ "sku": "a" }], "mode": "fast", "limit": 3 })).is_empty());
+        assert!(
+            told(&schema, json!({ "total": "5", "lines": [{ "sku": "a" }], "mode": "fast", "limit": 3 })).is_empty()
+        );
         assert!(told(&schema, json!({ "total": "5", "limit": null })).is_empty());
         let wrong = told(&schema, json!({ "totl": 5, "lines": [{ "sku": 7 }, {}], "mode": "fats", "limit": "x" }));
         assert_eq!(
@@ -236,7 +243,8 @@ mod tests {
 
     #[test]
     fn schemas_that_refer_in_circles_say_nothing() {
-        let circle = json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/b" }, "b": { "$ref": "#/$defs/a" } } });
+        let circle =
+            json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/b" }, "b": { "$ref": "#/$defs/a" } } });
         assert!(told(&circle, json!(5)).is_empty());
         assert!(told(&json!({ "$ref": "https://example.com/x" }), json!(5)).is_empty());
         assert!(told(&json!(true), json!(5)).is_empty());

@@ -146,6 +146,11 @@ impl Request {
         Self { kind: "workflow", target: id.to_owned(), body: with, ..Self::default() }
     }
 
+    /// A plugin's function, `name/function`, with what it is given.
+    pub fn plugin(target: &str, with: Json) -> Self {
+        Self { kind: "plugin", target: target.to_owned(), body: with, ..Self::default() }
+    }
+
     fn of(kind: &'static str, method: String, target: &str, spec: &Json) -> Self {
         let part = |key: &str| or_null(spec.get(key)).clone();
         let (query, headers, body, form) = (part("query"), part("headers"), part("body"), part("form"));

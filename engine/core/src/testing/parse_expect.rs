@@ -119,7 +119,7 @@ impl TestReader<'_> {
             self.error(codes::TEST_CALL, &fields.span, "an expected call must say which call it is", help);
         }
         let answers: Vec<_> = fields.value("answer").and_then(|node| self.answer(node)).into_iter().collect();
-        self.fit_the_call(&fields, &answers, matches!(call, Some(Pattern::Workflow(_))), false);
+        self.fit_the_call(&fields, &answers, call.as_ref(), false);
         let mut value = |key: &str| fields.value(key).map(|node| self.expected(node));
         let (query, headers, body, form) = (value("query"), value("headers"), value("body"), value("form"));
         Some(ExpectCall {

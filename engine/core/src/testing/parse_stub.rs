@@ -38,18 +38,31 @@ impl TestReader<'_> {
             answers.push(Answer::default());
         }
         let times = fields.value("times").and_then(|node| self.integer("`times`", node, 0, 10_000));
-        self.fit_the_call(&fields, &answers, matches!(call, Some(Pattern::Workflow(_))), step.is_some());
+        self.fit_the_call(&fields, &answers, call.as_ref(), step.is_some());
         Some(Stub { fits: Fits { step, call, store }, answers, times, span: fields.span.clone() })
     }
 
-    /// A called workflow gives an output or fails; nothing else does.
-    pub(super) fn fit_the_call(&mut self, fields: &Fields<'_>, answers: &[Answer], is_workflow: bool, by_step: bool) {
+    /// A called workflow and a plugin give an output or fail; nothing else does.
+    pub(super) fn fit_the_call(
+        &mut self,
+        fields: &Fields<'_>,
+        answers: &[Answer],
+        call: Option<&Pattern>,
+        by_step: bool,
+    ) {
         let over_http = |answer: &Answer| answer.status != 200 || !answer.headers.is_empty() || answer.error.is_some();
-        let (message, help) = if is_workflow && answers.iter().any(over_http) {
-            let message = "a called workflow answers with `body`, its output, or with `failed`";
+        let whole = match call {
+            Some(Pattern::Workflow(_)) => Some("a called workflow answers with `body`, its output, or with `failed`"),
+            Some(Pattern::Plugin(_)) => Some("a plugin answers with `body`, its output, or with `failed`"),
+            _ => None,
+        };
+        let (message, help) = if let Some(message) = whole.filter(|_| answers.iter().any(over_http)) {
             (message, "`status`, `headers` and `error` are of calls over HTTP")
-        } else if !is_workflow && !by_step && answers.iter().any(|answer| answer.failed.is_some()) {
-            ("`failed` has no effect here", "it is of a stub `workflow: ID`; calls fail by `status` or `error`")
+        } else if whole.is_none() && !by_step && answers.iter().any(|answer| answer.failed.is_some()) {
+            (
+                "`failed` has no effect here",
+                "it is of a stub `workflow: ID` or `plugin: NAME`; calls fail by `status` or `error`",
+            )
         } else {
             return;
         };

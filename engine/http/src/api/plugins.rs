@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use axum::{extract::State, http::Uri};
+use axum::{
+    extract::State,
+    http::{StatusCode, Uri},
+};
 use cartwright_core::{
     Json,
     access::{Area, Right},
@@ -110,7 +113,8 @@ pub(super) async fn list(State(door): State<Arc<Door>>, caller: Caller, uri: Uri
     let figures = host.figures();
     // New files are read, and compiled, before they are shown.
     let installed = tokio::task::spawn_blocking(move || host.installed()).await;
-    let installed = installed.map_err(|_| Problem::internal())?;
+    let installed =
+        installed.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", error.to_string()))?;
     let (installed, next) = query.page(installed, |plugin| &plugin.name)?;
     page(installed.into_iter().map(|plugin| shown(plugin, &figures)).collect(), next)
 }

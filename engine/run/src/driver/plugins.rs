@@ -110,7 +110,8 @@ impl Driver {
     }
 
     fn stretch(&mut self, path: &StepPath, attempt: u32) -> Option<BoxFuture<'static, Stretch>> {
-        let active = matches!(self.state().steps.get(path), Some(StepState::Active(active)) if active.attempt == attempt);
+        let active =
+            matches!(self.state().steps.get(path), Some(StepState::Active(active)) if active.attempt == attempt);
         if !active {
             return None;
         }

@@ -32,6 +32,11 @@ pub trait Stands: Send + Sync {
         Child::Runs
     }
 
+    /// What a plugin's function gives; `None`: it is executed.
+    async fn plugin(&self, _asked: Asked) -> Option<CallOutcome> {
+        None
+    }
+
     /// What a call on the workflow's own state gave, where that is known; else it is made.
     fn stored(&self, _run: &RunId, _path: &StepPath, _index: u32, _fingerprint: &str) -> Option<CallOutcome> {
         None

@@ -7,7 +7,6 @@ use cartwright_core::{
     Json,
     call::{CallError, CallOutcome, ErrorClass},
     event::{Event, Source},
-    id::WorkflowId,
     run::child::CALL_FUNCTION,
     testing::{Answer, ExpectCall, MadeCall, NoAnswer, Request, Stub, step_id},
 };
@@ -85,6 +84,15 @@ impl Stubs {
         found
     }
 
+    /// The answer in place of something that is done for real where there is none.
+    fn stubbed(&self, asked: Asked) -> Option<Answer> {
+        let mut memory = self.memory.lock();
+        let answer = self.choose(&asked, &mut memory)?;
+        let (step, request) = (asked.path.to_string(), asked.request);
+        memory.made.push(MadeCall { step, store: None, request, unstubbed: false });
+        Some(answer)
+    }
+
     fn choose(&self, asked: &Asked, memory: &mut Memory) -> Option<Answer> {
         let (own, file) = self.stubs.split_at(self.own);
         self.from(own, 0, asked, memory)
@@ -160,29 +168,26 @@ impl Stands for Stubs {
             request: Request::workflow(workflow.as_str(), with),
         };
         // Whom nobody answers for runs.
-        let answer = {
-            let mut memory = self.memory.lock();
-            let Some(answer) = self.choose(&asked, &mut memory) else { return Child::Runs };
-            memory.made.push(MadeCall {
-                step: asked.path.to_string(),
-                store: None,
-                request: asked.request,
-                unstubbed: false,
-            });
-            answer
-        };
-        Child::Ended(come_to(answer, workflow).await)
+        match self.stubbed(asked) {
+            None => Child::Runs,
+            Some(answer) => Child::Ended(come_to(answer, "call_failed", workflow.as_str()).await),
+        }
+    }
+
+    async fn plugin(&self, asked: Asked) -> Option<CallOutcome> {
+        let name = asked.request.target.clone();
+        Some(come_to(self.stubbed(asked)?, "plugin_failed", &name).await)
     }
 }
 
-/// What a stub says of a called workflow.
-async fn come_to(answer: Answer, id: &WorkflowId) -> CallOutcome {
+/// What a stub says of a called workflow or of a plugin.
+async fn come_to(answer: Answer, code: &str, name: &str) -> CallOutcome {
     if !answer.delay.is_zero() {
         tokio::time::sleep(answer.delay).await;
     }
     match answer.failed {
         None => CallOutcome::Ok(answer.body.unwrap_or_default()),
-        Some(why) => CallOutcome::Err(CallError::r#final("call_failed", format!("`{id}` failed: {why}"))),
+        Some(why) => CallOutcome::Err(CallError::r#final(code, format!("`{name}` failed: {why}"))),
     }
 }
 

@@ -5,9 +5,7 @@ use std::{fs, path::Path};
 use cartwright_core::plugin::is_name;
 use serde_json::json;
 
-use super::{
-    template::{File, files},
-};
+use super::template::{File, files};
 use crate::{
     cli::{Language, PluginNew},
     failure::{OrFail as _, Result, usage},

@@ -17,7 +17,9 @@ pub(super) fn run(name: &str, force: bool, context: &Context) -> Result<()> {
     let file = installed.file(name);
     if !installed.names().iter().any(|known| known == name) {
         let folder = installed.folder().display();
-        return Err(not_fine(format!("there is no plugin `{name}` in {folder}")).help("`cartwright plugin ls` lists them."));
+        return Err(
+            not_fine(format!("there is no plugin `{name}` in {folder}")).help("`cartwright plugin ls` lists them.")
+        );
     }
     let users = users(name, &installed, context)?;
     if !users.is_empty() && !force {

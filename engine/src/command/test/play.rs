@@ -6,9 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cartwright_core::{
-    testing::{Coverage, Difference, How, Outcome, TestCase, TestFile, judge},
-};
+use cartwright_core::testing::{Coverage, Difference, How, Outcome, TestCase, TestFile, judge};
 use cartwright_http::body_schema;
 use cartwright_run::{
     Loaded,
@@ -34,12 +32,7 @@ pub(super) struct Played {
 }
 
 /// Plays every case whose name, or whose file's name, holds `filter`.
-pub(super) fn all(
-    suites: &[Suite],
-    filter: Option<&str>,
-    jobs: usize,
-    means: &Means,
-) -> Vec<Played> {
+pub(super) fn all(suites: &[Suite], filter: Option<&str>, jobs: usize, means: &Means) -> Vec<Played> {
     let mut work = Vec::new();
     for (number, suite) in suites.iter().enumerate() {
         let (Some(tests), Some(loaded)) = (&suite.tests, &suite.workflow) else { continue };
@@ -75,9 +68,7 @@ fn play(tests: &TestFile, case: &TestCase, loaded: &[Loaded], means: &Means) -> 
     let stubs = Stubs::new(&case.ground.stubs, &tests.ground.stubs, expected);
     let done = rehearse::scene(case, &tests.ground, workflow, loaded.to_vec(), &body_schema::told_faults)
         .map_err(|error| error.to_string())
-        .and_then(|scene| {
-            rehearse::play(scene, means, stubs.clone()).map_err(|error| error.to_string())
-        });
+        .and_then(|scene| rehearse::play(scene, means, stubs.clone()).map_err(|error| error.to_string()));
     let mut one = Played {
         suite: 0,
         case: 0,

@@ -80,7 +80,13 @@ impl Suite {
     }
 
     /// Loads the workflow that a test file is about.
-    fn find_workflow(&mut self, tests: &TestFile, root: &Path, sources: Sources<'_>, diagnostics: &mut Vec<Diagnostic>) {
+    fn find_workflow(
+        &mut self,
+        tests: &TestFile,
+        root: &Path,
+        sources: Sources<'_>,
+        diagnostics: &mut Vec<Diagnostic>,
+    ) {
         let named = tests.workflow.as_ref();
         let id = named.map_or_else(|| id_beside(root, &self.path), |at| Some(at.value.clone()));
         let Some(path) = id.as_ref().and_then(|id| file_of(root, id)) else {

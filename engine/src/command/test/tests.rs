@@ -23,7 +23,7 @@ impl Bench {
     }
 
     fn suites(&self) -> Vec<Suite> {
-        let (sandbox, plugins) = (assembly::sandbox(), Installed::nothing());
+        let (sandbox, plugins) = (crate::assembly::sandbox(), Installed::nothing());
         let sources = Sources { plugins: &plugins, sandbox: Some(&sandbox) };
         let files = find::test_files(&[], self.0.path()).expect("files");
         files.iter().map(|(root, file)| Suite::read(root, file, sources)).collect()
@@ -32,8 +32,7 @@ impl Bench {
     fn played(&self, jobs: usize) -> (Vec<Suite>, Vec<Played>) {
         let suites = self.suites();
         let plugins = Installed::nothing();
-    let means = plugins.means().expect("means");
-    let sources = Sources { plugins: &plugins, sandbox: Some(&means.sandbox) };
+        let means = plugins.means().expect("means");
         let played = play::all(&suites, None, jobs, &means);
         (suites, played)
     }
@@ -259,7 +258,6 @@ fn a_recorded_run_is_held_against_a_changed_workflow() {
     let (tests, loaded) = (suites[0].tests.as_ref().expect("tests"), suites[0].workflow.clone().expect("a workflow"));
     let plugins = Installed::nothing();
     let means = plugins.means().expect("means");
-    let sources = Sources { plugins: &plugins, sandbox: Some(&means.sandbox) };
     let stubs = Stubs::new(&tests.cases[0].ground.stubs, &[], &[]);
     let scene = scene(&tests.cases[0], &tests.ground, &loaded.workflow, vec![loaded.clone()], &|_, _| Vec::new())
         .expect("a scene");

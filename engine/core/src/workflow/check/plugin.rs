@@ -1,10 +1,6 @@
 //! `plugin` steps: whether the workflow grants what the plugin says it needs.
 
-use super::super::{
-    Grants, PluginStep, Span, codes,
-    diagnostic::Diagnostic,
-    grants::http_grant,
-};
+use super::super::{Grants, PluginStep, Span, codes, diagnostic::Diagnostic, grants::http_grant};
 pub(super) fn check(span: &Span, step: &PluginStep, grants: &Grants, diagnostics: &mut Vec<Diagnostic>) {
     let needs = step.plugin.manifest.needs.lists().into_iter();
     for (key, text) in needs.flat_map(|(key, list)| list.iter().map(move |text| (key, text))) {

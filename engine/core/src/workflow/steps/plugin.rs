@@ -19,7 +19,8 @@ const MAX_MISFITS: usize = 20;
 pub(crate) fn plugin(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<StepKind> {
     let node = fields.value("plugin")?;
     let with = fields.value("with");
-    let template = with.map_or_else(|| Template::Literal(Json::Object(Default::default())), |node| reader.template(node));
+    let template =
+        with.map_or_else(|| Template::Literal(Json::Object(Default::default())), |node| reader.template(node));
     let text = reader.text("`plugin`", node)?;
     let Some((name, function)) = plugin::reference(text.trim()) else {
         let message = format!("`{}` cannot name a plugin", shorten(&text));

@@ -156,7 +156,7 @@ pub(crate) fn guest_with(fields: &str, pages: &str, body: impl FnOnce(&mut Texts
 /// The text of a guest.
 pub(crate) fn source(version: &str, fields: &str, pages: &str, body: impl FnOnce(&mut Texts) -> String) -> String {
     let mut texts = Texts { data: "(data (i32.const 0) \"GET\")\n".into(), next: TEXTS };
-    let manifest = texts.text(r#"{"name":"guest","functions":{}}"#);
+    let manifest = texts.text(r#"{"name":"guest","functions":{"go":{}}}"#);
     let body = body(&mut texts);
     let types = TYPES.replace("VERSION", version);
     let imports = IMPORTS.replace("VERSION", version);

@@ -205,7 +205,7 @@ fn an_output_that_is_no_json_fails_the_step() {
 fn a_description_is_given_without_any_call() {
     let stage = Stage::new(&talkative());
     let text = block_on(stage.plugins.describe(&stage.plugin)).expect("a description");
-    assert_eq!(text, r#"{"name":"guest","functions":{}}"#);
+    assert_eq!(text, r#"{"name":"guest","functions":{"go":{}}}"#);
 }
 
 #[test]
