@@ -10,7 +10,6 @@ use cartwright_tests::{
 use serde_json::{Value, json};
 
 #[path = "../../engine/sandbox/tests/it/plugins/guests.rs"]
-#[expect(dead_code, reason = "the sandbox's own tests use all of it")]
 mod guests;
 
 use guests::{Texts, guest};

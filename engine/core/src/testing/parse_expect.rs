@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    At, Expect, ExpectCall, ExpectEmitted, ExpectFailure, ExpectResponse, ExpectRuns, ExpectStatus, ExpectStep,
-    Pattern, Slept,
+    At, Expect, ExpectCall, ExpectEmitted, ExpectFailure, ExpectResponse, ExpectRuns, ExpectStatus, ExpectStep, Slept,
     fields::{BECAME, CALL, EMITTED, EXPECT, FAILURE, RESPONSE, SLEPT, STATUSES, STEP, STEP_STATUSES},
     parse::TestReader,
     value::MATCHERS,
