@@ -8,11 +8,16 @@ use std::{
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use ring::hmac;
-use sha2::{Digest, Sha256};
+use ring::{digest, hmac};
 use tempfile::NamedTempFile;
+
+/// How names of files begin that are not finished.
+const UNFINISHED: &str = ".unfinished-";
+/// Nobody compiles for that long.
+const UNFINISHED_AGE_MAX: Duration = Duration::from_secs(3_600);
 
 /// Where compiled plugins are kept.
 #[derive(Clone)]
@@ -79,7 +84,33 @@ impl CodeCache {
     /// A new empty file in the folder, for what is not finished; it goes when it is dropped.
     pub(super) fn unfinished(&self) -> io::Result<NamedTempFile> {
         fs::create_dir_all(&self.dir)?;
-        tempfile::Builder::new().prefix(".unfinished-").tempfile_in(&self.dir)
+        tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(&self.dir)
+    }
+
+    /// Removes compiled code of plugins that `wanted` does not want, by hash, and what killed engines left unfinished.
+    /// Gives how many files went. Whatever was wrongly removed is compiled again.
+    pub fn sweep(&self, wanted: impl Fn(&str) -> bool) -> io::Result<usize> {
+        // The time by the folder's own clock, which may be another machine's.
+        let now = self.unfinished()?.as_file().metadata()?.modified()?;
+        let mut removed = 0;
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            let (Some(name), modified) = (entry.file_name().to_str().map(str::to_owned), entry.metadata()?.modified()?)
+            else {
+                continue;
+            };
+            let old = now.duration_since(modified).is_ok_and(|age| age > UNFINISHED_AGE_MAX);
+            let ours = name.ends_with(".cwasm") || name.ends_with(".mac");
+            let unwanted = match name.split_once('-') {
+                _ if name.starts_with(UNFINISHED) => old,
+                Some((hash, _)) if ours => !wanted(hash),
+                _ => false,
+            };
+            if unwanted && fs::remove_file(entry.path()).is_ok() {
+                removed += 1;
+            }
+        }
+        Ok(removed)
     }
 
     /// Seals what was compiled into `code` and gives it its name.
@@ -104,6 +135,6 @@ fn persist(file: NamedTempFile, to: &Path) -> io::Result<()> {
 /// What is sealed: the code's hash with what it was compiled from and for.
 fn sealed_text(hash: &str, engine: &str, code: &[u8]) -> Vec<u8> {
     let mut text = format!("cartwright-compiled-v1\0{hash}\0{engine}\0").into_bytes();
-    text.extend_from_slice(&Sha256::digest(code));
+    text.extend_from_slice(digest::digest(&digest::SHA256, code).as_ref());
     text
 }

@@ -196,3 +196,23 @@ fn a_plugin_that_nobody_wants_is_forgotten_and_loaded_again() {
     cached.works(&plugins);
     assert_eq!(cached.counted.0.load(Ordering::SeqCst), 1);
 }
+
+#[test]
+fn what_is_not_wanted_any_more_is_swept_away() {
+    let cached = Cached::new();
+    cached.compiled(KEY);
+    let dir = cached.dir.path().join("compiled");
+    let cache = CodeCache { dir: dir.clone(), key: KEY };
+    let (hash, fresh, left) = (hash_of(&cached.component), dir.join(".unfinished-new"), dir.join(".unfinished-old"));
+    fs::write(&fresh, "").expect("written");
+    let hour_ago =
+        fs::metadata(&fresh).expect("there").modified().expect("a time") - std::time::Duration::from_secs(3_700);
+    fs::File::create(&left).and_then(|file| file.set_modified(hour_ago)).expect("written");
+    fs::write(dir.join("notes.txt"), "").expect("written");
+    assert_eq!(cache.sweep(|wanted| wanted == hash).expect("swept"), 1);
+    assert_eq!((fresh.exists(), left.exists()), (true, false));
+    assert_eq!(cached.compiled(KEY), 0);
+    assert_eq!(cache.sweep(|_| false).expect("swept"), 2);
+    assert!(dir.join("notes.txt").exists());
+    assert_eq!(cached.compiled(KEY), 1);
+}
