@@ -94,6 +94,7 @@ static inline const char *json_past_value(const char *at, const char *end, int d
 
 static inline const char *json_past_items(const char *at, const char *end, int depth, bool is_object) {
   const char close = is_object ? '}' : ']';
+  if (depth <= 0) return NULL;
   at = json_skip_space(at + 1, end);
   if (at < end && *at == close) return at + 1;
   for (;;) {
@@ -112,7 +113,7 @@ static inline const char *json_past_items(const char *at, const char *end, int d
 }
 
 static inline const char *json_past_value(const char *at, const char *end, int depth) {
-  if (at >= end || depth < 0) return NULL;
+  if (at >= end) return NULL;
   switch (*at) {
     case '{': return json_past_items(at, end, depth, true);
     case '[': return json_past_items(at, end, depth, false);
