@@ -7,6 +7,7 @@ mod limits;
 mod inspecting;
 mod cached;
 mod signatures;
+mod built;
 
 use std::sync::Arc;
 
