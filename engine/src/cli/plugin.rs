@@ -1,4 +1,4 @@
-//! Commands about plugins: `plugin new`, `build`, `add`, `ls`, `rm`.
+//! Commands about plugins: `plugin new`, `build`, `check`, `add`, `ls`, `rm`.
 
 use std::path::PathBuf;
 
@@ -10,6 +10,12 @@ pub(crate) enum Plugins {
     New(PluginNew),
     /// Build a plugin's folder into one file to install
     Build(PluginBuild),
+    /// Look at a built plugin: what it offers, asks for and may use; nothing is installed
+    Check {
+        /// The built file, or a plugin's folder that holds one
+        #[arg(value_name = "FILE|DIR")]
+        path: PathBuf,
+    },
     /// Install a plugin, or another version of one; runs that are under way keep theirs
     Add(PluginAdd),
     /// List the installed plugins

@@ -67,7 +67,7 @@ fn refused(name: &str, why: &str) -> crate::failure::Failure {
 }
 
 /// The built file that a path means.
-fn built(path: &Path) -> Result<PathBuf> {
+pub(super) fn built(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
@@ -93,7 +93,7 @@ fn name_of(command: &PluginAdd, file: &Path) -> Result<String> {
     }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>> {
+pub(super) fn read(file: &Path) -> Result<Vec<u8>> {
     let cannot = format!("cannot read {}", file.display());
     let about = fs::metadata(file).or_environment(&cannot)?;
     if about.len() > MAX_FILE_BYTES {

@@ -1,7 +1,8 @@
-//! `cartwright plugin`: beginning, building, installing and removing plugins.
+//! `cartwright plugin`: beginning, building, checking, installing and removing plugins.
 
 mod add;
 mod build;
+mod check;
 mod component;
 mod ls;
 mod new;
@@ -15,6 +16,7 @@ pub(super) fn run(command: &Plugins, context: &Context) -> Result<()> {
     match command {
         Plugins::New(new) => new::run(new, &context.terminal),
         Plugins::Build(build) => build::run(build, context),
+        Plugins::Check { path } => check::run(path, context),
         Plugins::Add(add) => add::run(add, context),
         Plugins::Ls => ls::run(context),
         Plugins::Rm { name, force } => rm::run(name, *force, context),

@@ -36,7 +36,12 @@ fn built(name: &str) -> Option<Vec<u8>> {
 }
 
 /// Executes one function to its end, each call answered by `answer`, every second time from the start.
-fn play(stage: &Stage, function: &str, input: &Json, answer: impl Fn(&str) -> CallOutcome) -> (ScriptOutcome, Vec<Recorded>) {
+fn play(
+    stage: &Stage,
+    function: &str,
+    input: &Json,
+    answer: impl Fn(&str) -> CallOutcome,
+) -> (ScriptOutcome, Vec<Recorded>) {
     let start = |recorded: &[Recorded]| {
         let call = super::PluginCall { function: function.into(), ..call(input.clone()) };
         stage.plugins.start(&stage.plugin, call, recorded)
@@ -109,10 +114,22 @@ fn forged_plugins_are_refused_by_name() {
     };
     let log = "cartwright:plugin/log@1.0.0";
     for (to, expected) in [
-        ("cartwright:plugin/dog@1.0.0", "the plugin imports `cartwright:plugin/dog@1.0.0`, which this engine does not offer"),
-        ("wasi:filesystem/types@0.2.0", "the plugin imports `wasi:filesystem/types@0.2.0`: plugins get nothing from the operating system"),
-        ("cartwright:plugin/log@2.0.0", "the plugin was built for cartwright:plugin 2.0.0, this engine knows 1.x; update Cartwright"),
-        ("cartwright:plugin/log@1.9.0", "the plugin was built for cartwright:plugin 1.9.0, this engine knows versions up to 1.0.0"),
+        (
+            "cartwright:plugin/dog@1.0.0",
+            "the plugin imports `cartwright:plugin/dog@1.0.0`, which this engine does not offer",
+        ),
+        (
+            "wasi:filesystem/types@0.2.0",
+            "the plugin imports `wasi:filesystem/types@0.2.0`: plugins get nothing from the operating system",
+        ),
+        (
+            "cartwright:plugin/log@2.0.0",
+            "the plugin was built for cartwright:plugin 2.0.0, this engine knows 1.x; update Cartwright",
+        ),
+        (
+            "cartwright:plugin/log@1.9.0",
+            "the plugin was built for cartwright:plugin 1.9.0, this engine knows versions up to 1.0.0",
+        ),
         ("cartwright:plugxn/log@1.0.0", "the plugin imports `cartwright:plugxn/log@1.0.0`"),
     ] {
         assert!(forged(log, to).starts_with(expected), "{to}: {}", forged(log, to));
@@ -133,15 +150,42 @@ const ATTACKS: [(&str, &[&str]); 3] = [
     (
         "hostile-c",
         &[
-            "loop", "recursion", "memory", "many-calls", "huge-line", "huge-output", "bad-pointer", "bad-length", "bad-text",
-            "bad-level", "bad-output", "wild-call", "much-chance", "abort", "not-granted", "not-json", "sleep", "again", "again",
+            "loop",
+            "recursion",
+            "memory",
+            "many-calls",
+            "huge-line",
+            "huge-output",
+            "bad-pointer",
+            "bad-length",
+            "bad-text",
+            "bad-level",
+            "bad-output",
+            "wild-call",
+            "much-chance",
+            "abort",
+            "not-granted",
+            "not-json",
+            "sleep",
+            "again",
+            "again",
         ],
     ),
     (
         "hostile-js",
         &[
-            "loop", "recursion", "memory", "string", "many-calls", "throw", "throw-variant", "throw-nonsense", "not-granted",
-            "not-json", "again", "again",
+            "loop",
+            "recursion",
+            "memory",
+            "string",
+            "many-calls",
+            "throw",
+            "throw-variant",
+            "throw-nonsense",
+            "not-granted",
+            "not-json",
+            "again",
+            "again",
         ],
     ),
     ("hostile-rust", &["panic", "overflow", "not-granted", "sleep", "nest"]),
@@ -193,5 +237,51 @@ fn in_words(outcome: &ScriptOutcome) -> String {
             format!("fails ({:?}): {message}{backtrace}", error.class)
         }
         other => format!("{other:?}"),
+    }
+}
+
+#[test]
+fn examples_of_every_language_run() {
+    let mug = json!({
+        "id": 7, "type": "simple", "name": "Mug &amp; <b>saucer</b>", "permalink": "https://shop.example/mug",
+        "description": "<p>Holds 0.3 l.</p>", "regular_price": "12.5", "stock_status": "instock",
+        "images": [{ "src": "https://shop.example/mug.jpg" }], "global_unique_id": "4006381333931",
+        "brands": [{ "name": "Potter" }],
+    });
+    let bracket = json!([{ "to_grams": 2000, "price": "5.49" }]);
+    let service = json!({ "id": "post", "zones": [{ "countries": ["DE"], "days": 2, "brackets": bracket }] });
+    let cases = [
+        (
+            "address-normaliser",
+            "normalise",
+            json!({ "address": { "city": "WASHINGTON", "state": "d.c.", "country": "us", "postcode": "205000003" } }),
+            "/address",
+            json!({ "city": "Washington", "state": "DC", "country": "US", "postcode": "20500-0003" }),
+        ),
+        (
+            "feed-cleaner",
+            "clean",
+            json!({ "channel": "google", "currency": "EUR", "products": [mug] }),
+            "/items/0/title",
+            json!("Mug & saucer"),
+        ),
+        (
+            "shipping-rate",
+            "choose",
+            json!({ "destination": { "country": "DE" }, "parcels": [{ "grams": 900 }], "services": [service] }),
+            "/chosen/price",
+            json!("5.49"),
+        ),
+    ];
+    for (name, function, input, pointer, expected) in cases {
+        let Some(component) = built(name) else { return };
+        let stage = Stage::with(PluginLimits::default(), &component);
+        let manifest = block_on(stage.plugins.describe(&stage.plugin)).expect("it describes itself");
+        let manifest: Json = serde_json::from_str(&manifest).expect("JSON");
+        assert!(manifest["functions"][function].is_object(), "{name}");
+        let (outcome, _) = play(&stage, function, &input, answered);
+        assert_eq!(value(outcome).pointer(pointer), Some(&expected), "{name}");
+        let (wrong, _) = play(&stage, "no-such-function", &input, answered);
+        assert!(in_words(&wrong).contains("there is no "), "{name}: {}", in_words(&wrong));
     }
 }

@@ -136,7 +136,7 @@ fn report(built: &Built, file: &Path, language: Language, terminal: &Terminal) -
 }
 
 /// With a unit in which it has one to four digits.
-fn size(bytes: usize) -> String {
+pub(super) fn size(bytes: usize) -> String {
     const KIB: usize = 1024;
     match bytes {
         0..KIB => format!("{bytes} bytes"),
