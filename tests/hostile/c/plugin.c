@@ -16,7 +16,11 @@ static void say(const char *text) {
 
 void exports_cartwright_describe(cartwright_json_t *manifest) {
   cartwright_string_dup(manifest,
-                        "{\"name\":\"hostile-c\",\"version\":\"1.0.0\",\"description\":\"Means harm\",\"functions\":{},\"needs\":{}}");
+                        "{\"name\":\"hostile-c\",\"version\":\"1.0.0\",\"description\":\"Means harm\",\"functions\":{"
+                        "\"loop\":{},\"recursion\":{},\"memory\":{},\"many-calls\":{},\"huge-line\":{},\"huge-output\":{},"
+                        "\"bad-pointer\":{},\"bad-length\":{},\"bad-text\":{},\"bad-level\":{},\"bad-output\":{},\"wild-call\":{},"
+                        "\"much-chance\":{},\"abort\":{},\"not-granted\":{},\"not-json\":{},\"sleep\":{},\"again\":{}"
+                        "},\"needs\":{}}");
 }
 
 static volatile uint32_t counter;

@@ -1,5 +1,6 @@
 // Means harm, in the ways that an interpreted language can; see ../expected.txt.
 import { emit } from 'cartwright:plugin/log@1.0.0';
+import { increment } from 'cartwright:plugin/state@1.0.0';
 import { send } from 'cartwright:plugin/http@1.0.0';
 
 const attacks = {
@@ -10,6 +11,10 @@ const attacks = {
   'many-calls'() { for (let i = 0; i < 1e6; i += 1) emit('info', 'flood'); },
   throw() { throw new Error('boom'); },
   'throw-variant'() { throw { tag: 'rate-limited', val: 1500n }; },
+  'throw-number'() { throw { tag: 'rate-limited', val: 1500 }; },
+  'throw-text'() { throw { tag: 'invalid', val: 'as it should be' }; },
+  'big-integer'() { return { sum: String(increment('k', 5n)) }; },
+  counts() { const sum = increment('k', 5); return { sum, type: typeof sum }; },
   'throw-nonsense'() { throw { tag: 'no-such-case', val: 1 }; },
   'not-granted'() {
     return send({ method: 'GET', url: 'http://169.254.169.254/', headers: [], expect: [] });
@@ -18,7 +23,8 @@ const attacks = {
 };
 
 export function describe() {
-  return JSON.stringify({ name: 'hostile-js', version: '1.0.0', description: 'Means harm', functions: {}, needs: {} });
+  const functions = Object.fromEntries([...Object.keys(attacks), 'again'].map((name) => [name, {}]));
+  return JSON.stringify({ name: 'hostile-js', version: '1.0.0', description: 'Means harm', functions, needs: {} });
 }
 
 export function handle(call) {

@@ -44,13 +44,10 @@ pub(super) fn run(path: &Path, context: &Context) -> Result<()> {
 
 /// What an author should look at; the plugin can be installed all the same.
 fn remarks(record: &PluginRecord) -> Vec<String> {
-    let Manifest { name, functions, needs, .. } = &*record.manifest;
+    let Manifest { name, needs, .. } = &*record.manifest;
     let mut remarks = Vec::new();
     if *name != record.name {
         remarks.push(format!("it calls itself {name}; steps name it by its file, {}", record.name));
-    }
-    if functions.is_empty() {
-        remarks.push("it has no functions: no step can use it".to_owned());
     }
     for (interface, grants) in [("http", &needs.http), ("secrets", &needs.secrets), ("woo", &needs.woo)] {
         match (record.imports.contains(interface), grants.is_empty()) {
@@ -67,7 +64,7 @@ fn show(record: &PluginRecord, remarks: &[String], terminal: &Terminal) {
     terminal.line(format_args!("{} {}", terminal.paint(Tone::Strong, &record.name), manifest.description));
     terminal.fact("version", &ls::version(record));
     terminal.fact("size", &super::build::size(usize::try_from(record.bytes).unwrap_or(usize::MAX)));
-    terminal.fact("built for", &format!("cartwright:plugin {}", record.wit));
+    terminal.fact("wit", &format!("cartwright:plugin {}", record.wit));
     terminal.fact("imports", &listed(&record.imports));
     let grants = ls::grants(record);
     terminal.fact("grants", if grants.is_empty() { "needs none" } else { &grants });
@@ -154,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_does_not_fit_together_is_remarked() {
-        let manifest = r#"{"name":"other","functions":{},"needs":{"woo":["orders.read"]}}"#;
+        let manifest = r#"{"name":"other","functions":{"a":{}},"needs":{"woo":["orders.read"]}}"#;
         let record = PluginRecord {
             name: "tidy".into(),
             hash: String::new(),
@@ -165,7 +162,6 @@ mod tests {
         };
         let expected = [
             "it calls itself other; steps name it by its file, tidy",
-            "it has no functions: no step can use it",
             "it imports http and its needs name no grant for it",
             "its needs name grants of woo, which it does not import",
         ];

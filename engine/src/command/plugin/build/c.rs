@@ -14,6 +14,8 @@ use super::{
 };
 use crate::failure::{OrFail as _, Result};
 
+/// Zig would set 16 MiB aside in every instance.
+const STACK: &str = "-Wl,-z,stack-size=262144";
 /// A reactor: functions that are called, no `main`. The libc is WASI's, of which only what imports nothing may be used.
 const FLAGS: [&str; 6] = ["--target=wasm32-wasi", "-mexec-model=reactor", "-Oz", "-std=c17", "-Wall", "-Wextra"];
 /// Where a project has its bindings, if it has its own.
@@ -26,7 +28,7 @@ pub(super) fn build(project: &Project<'_>) -> Result<Made> {
     let install = format!("`pip install ziglang=={ZIG_VERSION}` or https://ziglang.org/download installs it.");
     let tool = Tool { name: "zig", install };
     let mut compiler = zig();
-    compiler.current_dir(&project.folder).arg("cc").args(FLAGS).arg("-I").arg(&bindings).args(sources);
+    compiler.current_dir(&project.folder).arg("cc").args(FLAGS).arg(STACK).arg("-I").arg(&bindings).args(sources);
     tool.run(compiler.arg("-o").arg(&module))?;
     Ok(Made { component: of_plain_module(made(&module)?)?, name: None })
 }

@@ -44,7 +44,7 @@ export function handle(call) {
 // The input fits the schema: the engine has looked.
 function award({ customer, total }) {
   const points = Number.parseInt(total, 10);
-  const balance = Number(increment(`points:${customer}`, BigInt(points)));
+  const balance = increment(`points:${customer}`, points);
   emit('info', `${points} points, ${balance} in all`);
   return { points, balance };
 }

@@ -5,7 +5,7 @@ import { register } from 'node:module';
 export const host = {};
 globalThis.cartwrightHost = host;
 
-// Puts host functions in place: fresh({ state: { increment: () => 1n } }).
+// Puts host functions in place: fresh({ state: { increment: () => 1 } }).
 export function fresh(interfaces = {}) {
   for (const name of Object.keys(host)) delete host[name];
   Object.assign(host, { log: { emit() {} } }, interfaces);

@@ -9,7 +9,7 @@ const call = (input, name = 'award') =>
 
 test('whole units become points that add up for each customer', () => {
   const kept = new Map();
-  const increment = (key, by) => kept.set(key, (kept.get(key) ?? 0n) + by).get(key);
+  const increment = (key, by) => kept.set(key, (kept.get(key) ?? 0) + by).get(key);
   fresh({ state: { increment } });
   assert.deepEqual(call({ customer: 'ada', total: '49.90' }), { points: 49, balance: 49 });
   assert.deepEqual(call({ customer: 'ada', total: '10' }), { points: 10, balance: 59 });
