@@ -23,6 +23,7 @@ use crate::{
     client::Client,
     failure::{OrFail as _, Result, bug, environment, usage},
     passphrase::{self, For},
+    plugins::Store,
 };
 
 /// Times that everything is read again because keys were rotated meanwhile.
@@ -60,7 +61,7 @@ pub(super) async fn run(command: Backup, context: &Context) -> Result<()> {
     } else {
         terminal.note(format_args!("the master key is not in it: it stays with its source ({})", source.name()));
     }
-    terminal.note("workflow files and admin.token are not in it");
+    terminal.note("workflow files, the folder of plugins and admin.token are not in it");
     Ok(())
 }
 
@@ -111,6 +112,9 @@ async fn make(
                 break;
             }
         }
+        for component in components(&context.config.data)? {
+            write(&Entry::Plugin(component?))?;
+        }
         let after = source.read().await.or_environment("cannot read the master key")?;
         keys.retain(|key| !after.contains(key));
         let keys: Vec<MasterKey> = [after, keys].concat();
@@ -130,6 +134,18 @@ async fn make(
     let error = last.map(|error| error.to_string()).unwrap_or_default();
     Err(environment(format!("nothing was written, because {error}"))
         .help("A backup that does not open helps nobody: mend or remove that one, then make the backup again."))
+}
+
+/// Every version of a plugin that a run may be pinned to, one after the other. A damaged one helps nobody.
+fn components(data: &Path) -> Result<impl Iterator<Item = Result<Vec<u8>>>> {
+    let doing = "cannot read the versions of plugins";
+    let store = Store::of(data).or_environment(doing)?;
+    let hashes = store.versions().or_environment(doing)?;
+    Ok(hashes.into_iter().map(move |hash| {
+        store
+            .read(&hash)
+            .or_environment(format_args!("cannot read the version {hash} of a plugin in {}", store.folder().display()))
+    }))
 }
 
 /// One part, and the cursor of the next.

@@ -13,6 +13,7 @@ use cartwright_run::{
     Contents, Hold, check_empty, hold, restore_record,
     storage::{BackupPart, Counts, Storage},
 };
+use cartwright_sandbox::plugin::hash_of;
 use cartwright_woo::{
     KeySource, MasterKey, Vault,
     backup::{BackupError, Entry, Opened, read_entry},
@@ -27,6 +28,7 @@ use crate::{
     data::DataFolder,
     failure::{Failure, OrFail as _, Result, bug, environment, not_fine, usage},
     passphrase::{self, For},
+    plugins::Store,
     terminal::Progress,
 };
 
@@ -65,7 +67,7 @@ pub(super) async fn run(command: Restore, context: &Context) -> Result<()> {
     let restoring = data.begin_restore()?;
     let storage = assembly::storage(config).await?;
     let progress = terminal.progress("restoring", "parts", Some(checked.entries));
-    let filled = fill(&storage, &mut opened, &checked, progress).await;
+    let filled = fill(&storage, &data, &mut opened, &checked, progress).await;
     let held = match filled {
         Ok(()) if !resume && goes_on(&checked.contents.counts) => {
             let note = Hold { backup: checked.created, restored: context.now() };
@@ -142,6 +144,7 @@ fn check(opened: &mut Opened<BufReader<File>>) -> std::result::Result<Checked, B
             Entry::Record { table, key, value } => {
                 contents.see_named(&table, key, value).map_err(|error| wrong(&error.to_string()))?;
             }
+            Entry::Plugin(_) => {}
             Entry::End { entries } if entries + 1 == place => break,
             _ => return Err(wrong("it is not expected there")),
         }
@@ -174,6 +177,7 @@ async fn keys_for(source: &KeySource, checked: &Checked) -> Result<Vec<MasterKey
 /// Reads the backup once more, into an empty storage.
 async fn fill(
     storage: &Arc<dyn Storage>,
+    data: &DataFolder,
     opened: &mut Opened<BufReader<File>>,
     checked: &Checked,
     mut progress: Progress,
@@ -189,6 +193,10 @@ async fn fill(
             }
             Some(Entry::Record { table, key, value }) => {
                 restore_record(storage, &table, key, value).await.or_environment(doing)?;
+            }
+            Some(Entry::Plugin(component)) => {
+                let kept = Store::of(data.path()).and_then(|store| store.keep(&hash_of(&component), &component));
+                kept.or_environment("cannot keep a version of a plugin")?;
             }
             _ => {}
         }

@@ -25,7 +25,7 @@ use cartwright_sandbox::{
 use parking_lot::Mutex;
 
 pub(crate) use child::{ChildCompiler, compile};
-use store::Store;
+pub(crate) use store::Store;
 pub(crate) use store::write_whole as put_whole;
 
 use crate::{

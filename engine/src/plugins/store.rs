@@ -81,6 +81,15 @@ impl Store {
         }
     }
 
+    /// Every component that is kept.
+    pub(crate) fn versions(&self) -> io::Result<Vec<String>> {
+        let entries = fs::read_dir(&self.folder)?;
+        let hash = |entry: fs::DirEntry| Some(entry.file_name().into_string().ok()?.strip_suffix(".wasm")?.to_owned());
+        let mut hashes: Vec<String> = entries.flatten().filter_map(hash).collect();
+        hashes.sort();
+        Ok(hashes)
+    }
+
     /// What the component with this hash says of itself, if it is kept whole.
     pub(crate) fn record(&self, hash: &str) -> Option<PluginRecord> {
         let record = PluginRecord::parse(&fs::read_to_string(self.file(hash, "json")).ok()?).ok()?;

@@ -36,6 +36,8 @@ pub enum Entry {
     },
     /// A part of everything in storage, in storage's own form. Since format 2.
     Part(Vec<u8>),
+    /// A version of a plugin, its component: runs may be pinned to it.
+    Plugin(Vec<u8>),
     /// The last: how many came before.
     End {
         /// Entries before this one.
@@ -61,18 +63,15 @@ struct Kind {
     kind: String,
 }
 
-/// The first byte of a part; every other entry is JSON and begins with `{`.
+/// The first byte of a part, and of a plugin; every other entry is JSON and begins with `{`.
 const PART: u8 = 1;
+const PLUGIN: u8 = 2;
 
 /// Writes one entry.
 pub fn write_entry(out: &mut impl Write, entry: &Entry) -> Result<(), BackupError> {
     let written = match entry {
-        Entry::Part(part) => {
-            out.write_all(&length(part.len() + 1)?)?;
-            out.write_all(&[PART])?;
-            out.write_all(part)?;
-            return Ok(());
-        }
+        Entry::Part(bytes) => return write_bytes(out, PART, bytes),
+        Entry::Plugin(bytes) => return write_bytes(out, PLUGIN, bytes),
         Entry::About { created, engine } => Written::About { created: *created, engine: engine.clone() },
         Entry::MasterKeys(keys) => {
             let texts: Vec<_> = keys.iter().map(MasterKey::to_text).collect();
@@ -89,6 +88,13 @@ pub fn write_entry(out: &mut impl Write, entry: &Entry) -> Result<(), BackupErro
     }
     out.write_all(&length(bytes.len())?)?;
     out.write_all(&bytes)?;
+    Ok(())
+}
+
+fn write_bytes(out: &mut impl Write, first: u8, bytes: &[u8]) -> Result<(), BackupError> {
+    out.write_all(&length(bytes.len() + 1)?)?;
+    out.write_all(&[first])?;
+    out.write_all(bytes)?;
     Ok(())
 }
 
@@ -122,8 +128,10 @@ pub fn read_entry<R: Read + Seek>(opened: &mut Opened<R>, place: u64) -> Result<
 fn parse(bytes: &[u8], place: u64) -> Result<Entry, BackupError> {
     // The parser's own words could quote a key.
     let wrong = |reason: &str| BackupError::Entry { place, reason: reason.to_owned() };
-    if let Some((&PART, part)) = bytes.split_first() {
-        return Ok(Entry::Part(part.to_vec()));
+    match bytes.split_first() {
+        Some((&PART, part)) => return Ok(Entry::Part(part.to_vec())),
+        Some((&PLUGIN, component)) => return Ok(Entry::Plugin(component.to_vec())),
+        _ => {}
     }
     let Kind { kind } = serde_json::from_slice(bytes).map_err(|_| wrong("it has no kind"))?;
     if !KINDS.contains(&kind.as_str()) {
