@@ -9,7 +9,7 @@ use cartwright_core::{
     run::decide::ResolvedCall,
     secret::Mark,
     testing::Request,
-    workflow::Workflow,
+    workflow::{StepKind, Workflow},
 };
 use cartwright_storage::{Expect, Record, RecordWrite, StorageError, Table};
 use serde_json::json;
@@ -79,6 +79,9 @@ async fn send(
 ) -> Result<Json, CallError> {
     let spec = call.args.first().unwrap_or(&Json::Null);
     let mut secrets = open_secrets(inner, workflow, spec).await?;
+    if gives_plaintext(workflow) {
+        add_granted(inner, workflow, &mut secrets).await?;
+    }
     let links = make_links(inner, workflow, spec, place)?;
     let find = |mark: Mark<'_>| {
         let (list, name) = match mark {
@@ -153,6 +156,32 @@ async fn open_secrets(inner: &Inner, workflow: &Workflow, spec: &Json) -> Result
         opened.push((name, text.to_owned()));
     }
     Ok(opened)
+}
+
+/// Whether a plugin of the workflow may know secrets, and send them in a form that nobody recognises: what comes back is
+/// then searched for all of them.
+fn gives_plaintext(workflow: &Workflow) -> bool {
+    let mut gives = false;
+    workflow.visit_steps(&mut |step| {
+        gives |= matches!(&step.kind, StepKind::Plugin(plugin) if plugin.plugin.imports.contains("secrets"));
+    });
+    gives
+}
+
+async fn add_granted(
+    inner: &Inner,
+    workflow: &Workflow,
+    secrets: &mut Vec<(String, String)>,
+) -> Result<(), CallError> {
+    for name in &workflow.grants.secrets {
+        if secrets.iter().any(|(known, _)| known == name) {
+            continue;
+        }
+        let opened = inner.secrets.open(name).await.map_err(|error| secret_missing(&error.to_string()))?;
+        let text = opened.and_then(|secret| secret.expose_text().map(str::to_owned));
+        secrets.extend(text.map(|text| (name.clone(), text)));
+    }
+    Ok(())
 }
 
 /// Makes the links that a call names, by the paths of their steps.

@@ -28,6 +28,8 @@ pub struct Misfit {
 pub fn misfits(schema: &Json, with: &Template) -> Vec<Misfit> {
     let mut found = Vec::new();
     Fit { root: schema, found: &mut found }.template(schema, with, &[]);
+    // Maps of JSON have no order of their own.
+    found.sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
     found
 }
 
@@ -221,11 +223,11 @@ mod tests {
             wrong,
             [
                 "`total` is missing",
-                "the plugin knows no `totl`",
                 "`limit` must be a number or nothing, but this is a text",
                 "`lines[0].sku` must be a text, but this is a whole number",
                 "`lines[1].sku` is missing",
                 "`mode` must be one of \"fast\", \"exact\"",
+                "the plugin knows no `totl`",
             ]
         );
         assert_eq!(told(&schema, json!("x")), ["`with` must be a map, but this is a text"]);
