@@ -3,7 +3,7 @@
 use std::{fs, time::Duration};
 
 use cartwright_tests::{
-    engine::{Engine, text},
+    engine::{Engine, text as text_of},
     sink::{Answer, Keys, Sink},
     wire::{Request, once},
 };
@@ -128,13 +128,13 @@ fn a_run_goes_on_with_the_version_it_began_with() {
     assert!(answer.status < 300);
     let checked = engine.command(&["check"]);
     assert_eq!(checked.status.code(), Some(1));
-    assert!(text(&checked).contains("error[E0801]: the plugin `speaker` cannot be used"), "{}", text(&checked));
+    assert!(text_of(&checked).contains("error[E0801]: the plugin `speaker` cannot be used"), "{}", text_of(&checked));
 }
 
 const ANSWERS: &str = r#"
 on: { http: { path: /echo, method: POST, auth: none, respond: sync } }
 steps:
-  - { id: run, plugin: echo, with: "${{ event.data.body }}" }
+  - { id: run, plugin: echo, with: "${{ event.data }}" }
   - respond: { status: 201, body: "${{ steps.run.output }}" }
 "#;
 
@@ -201,14 +201,47 @@ fn plugins_are_installed_listed_and_removed() {
     engine.command_ok(&["check"]);
     let refused = engine.command(&["plugin", "rm", "speaker"]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(text(&refused).contains("workflows use `speaker`: speaks"), "{}", text(&refused));
+    assert!(text_of(&refused).contains("workflows use `speaker`: speaks"), "{}", text_of(&refused));
     engine.command_ok(&["plugin", "rm", "speaker", "--force"]);
     assert_eq!(engine.command(&["plugin", "rm", "speaker"]).status.code(), Some(1));
     let bad = engine.folder().join("bad.wasm");
     fs::write(&bad, b"no component").expect("written");
     let refused = engine.command(&["plugin", "add", bad.to_str().expect("UTF-8")]);
-    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+    assert_eq!(refused.status.code(), Some(1), "{}", text_of(&refused));
     assert_eq!(engine.command_ok(&["plugin", "ls", "--json"]).trim(), "[]", "nothing is left behind");
+}
+
+#[test]
+fn an_installation_can_take_signed_plugins_only() {
+    let mut engine = Engine::new(&[("speaks.yaml", SPEAKS)]);
+    let path = |name: &str| engine.folder().join(name).to_str().expect("UTF-8").to_owned();
+    let (file, key, stranger) = (path("speaker.wasm"), path("key.pem"), path("stranger.pem"));
+    fs::write(&file, says("signed", "")).expect("written");
+    let public = engine.command_ok(&["plugin", "keygen", &key]).lines().next().expect("a key").to_owned();
+    assert_eq!(engine.command(&["plugin", "keygen", &key]).status.code(), Some(2), "a key is never replaced");
+    let config = path("signed.toml");
+    let text = format!("[plugins]\ntrusted_keys = [\"{public}\"]\nrequire_signatures = true\n");
+    fs::write(&config, text).expect("written");
+    let add = |engine: &Engine| engine.command(&["plugin", "add", &file, "--config", &config]);
+    let refused = |engine: &Engine, why: &str| {
+        let output = add(engine);
+        assert_eq!(output.status.code(), Some(1), "{}", text_of(&output));
+        assert!(text_of(&output).contains(why), "{}", text_of(&output));
+    };
+    refused(&engine, "it is not signed");
+    engine.command_ok(&["plugin", "keygen", &stranger]);
+    engine.command_ok(&["plugin", "sign", &file, "--key", &stranger]);
+    refused(&engine, "which is not trusted");
+    engine.command_ok(&["plugin", "sign", &file, "--key", &key]);
+    let output = add(&engine);
+    assert!(output.status.success() && text_of(&output).contains(&public), "{}", text_of(&output));
+    fs::write(&file, says("changed", "")).expect("written");
+    refused(&engine, "does not fit the plugin's file");
+    // Put into the folder by hand: the engine looks as well.
+    engine.write_plugin("speaker", &says("changed", ""));
+    engine.variable("CARTWRIGHT_CONFIG", &config);
+    engine.start();
+    assert!(engine.log().contains("the signature does not fit"), "{}", engine.log());
 }
 
 const TESTED: &str = r#"

@@ -168,11 +168,7 @@ fn gives_plaintext(workflow: &Workflow) -> bool {
     gives
 }
 
-async fn add_granted(
-    inner: &Inner,
-    workflow: &Workflow,
-    secrets: &mut Vec<(String, String)>,
-) -> Result<(), CallError> {
+async fn add_granted(inner: &Inner, workflow: &Workflow, secrets: &mut Vec<(String, String)>) -> Result<(), CallError> {
     for name in &workflow.grants.secrets {
         if secrets.iter().any(|(known, _)| known == name) {
             continue;

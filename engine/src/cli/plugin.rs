@@ -1,4 +1,4 @@
-//! Commands about plugins: `plugin new`, `build`, `check`, `add`, `ls`, `rm`.
+//! Commands about plugins: `plugin new`, `build`, `check`, `add`, `keygen`, `sign`, `ls`, `rm`.
 
 use std::path::PathBuf;
 
@@ -18,6 +18,19 @@ pub(crate) enum Plugins {
     },
     /// Install a plugin, or another version of one; runs that are under way keep theirs
     Add(PluginAdd),
+    /// Make a key pair to sign plugins with; prints the public key, which others trust
+    Keygen {
+        /// The file for the private key; it must not be there yet
+        file: PathBuf,
+    },
+    /// Sign a built plugin: FILE.sig says who made it
+    Sign {
+        /// The built file
+        file: PathBuf,
+        /// The private key, as `plugin keygen` or `openssl genpkey -algorithm ed25519` makes it
+        #[arg(long, value_name = "FILE")]
+        key: PathBuf,
+    },
     /// List the installed plugins
     Ls,
     /// Remove a plugin; runs that are under way keep their version

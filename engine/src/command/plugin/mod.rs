@@ -7,6 +7,7 @@ mod component;
 mod ls;
 mod new;
 mod rm;
+mod sign;
 mod template;
 
 use super::Context;
@@ -18,6 +19,8 @@ pub(super) fn run(command: &Plugins, context: &Context) -> Result<()> {
         Plugins::Build(build) => build::run(build, context),
         Plugins::Check { path } => check::run(path, context),
         Plugins::Add(add) => add::run(add, context),
+        Plugins::Keygen { file } => sign::keygen(file, &context.terminal),
+        Plugins::Sign { file, key } => sign::sign(file, key, &context.terminal),
         Plugins::Ls => ls::run(context),
         Plugins::Rm { name, force } => rm::run(name, *force, context),
     }
