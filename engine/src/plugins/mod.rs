@@ -37,6 +37,9 @@ use crate::{
 
 /// Files looked at in one folder.
 const MAX_PLUGINS: usize = 10_000;
+/// What came of something, or why it could not be done, in words for people.
+type Told<T> = std::result::Result<T, String>;
+
 /// How a plugin's file ends.
 const ENDING: &str = ".wasm";
 
@@ -51,9 +54,9 @@ struct Shared {
     trust: Trust,
     marks: SecretMarks,
     /// Made when the first plugin is looked at, or an engine starts.
-    opened: OnceLock<std::result::Result<(Store, Plugins), String>>,
+    opened: OnceLock<Told<(Store, Plugins)>>,
     /// Records by name, with what their files looked like.
-    records: Mutex<BTreeMap<String, (Seen, std::result::Result<Known, String>)>>,
+    records: Mutex<BTreeMap<String, (Seen, Told<Known>)>>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -121,7 +124,7 @@ impl Installed {
         Ok(Means { sandbox, marks: self.marks(), plugins: Some(self.host()?) })
     }
 
-    fn open(&self) -> std::result::Result<&(Store, Plugins), String> {
+    fn open(&self) -> Told<&(Store, Plugins)> {
         let opened = self.0.opened.get_or_init(|| {
             let store = Store::of(&self.0.data).map_err(|error| {
                 format!("the folder for compiled plugins in {} cannot be used: {error}", self.0.data.display())
@@ -151,7 +154,7 @@ impl Installed {
     }
 
     /// The version of a plugin that is installed now, kept in the store from here on. The error is in words for people.
-    pub(crate) fn find(&self, name: &str) -> std::result::Result<Known, String> {
+    pub(crate) fn find(&self, name: &str) -> Told<Known> {
         let seen = self.seen(name);
         if let Some((before, known)) = self.0.records.lock().get(name)
             && *before == seen
@@ -171,7 +174,7 @@ impl Installed {
         })
     }
 
-    fn read(&self, name: &str) -> std::result::Result<Known, String> {
+    fn read(&self, name: &str) -> Told<Known> {
         let file = self.file(name);
         let bytes = match fs::read(&file) {
             Ok(bytes) => bytes,
@@ -190,11 +193,7 @@ impl Installed {
     }
 
     /// The trusted key that signed a component; an error where that does not do.
-    pub(crate) fn check_signature(
-        &self,
-        signature: Option<&str>,
-        bytes: &[u8],
-    ) -> std::result::Result<Option<String>, String> {
+    pub(crate) fn check_signature(&self, signature: Option<&str>, bytes: &[u8]) -> Told<Option<String>> {
         let trust = &self.0.trust;
         match signature {
             // Whoever trusts no key asks for no signature either.
@@ -213,7 +212,7 @@ impl Installed {
     }
 
     /// Looks at a component, compiles it, and keeps it in the store: from here on runs can be pinned to it.
-    pub(crate) fn examine(&self, name: &str, bytes: &[u8]) -> std::result::Result<PluginRecord, String> {
+    pub(crate) fn examine(&self, name: &str, bytes: &[u8]) -> Told<PluginRecord> {
         let hash = plugin::hash_of(bytes);
         let (store, plugins) = self.open()?;
         if let Some(record) = store.record(&hash) {
@@ -236,7 +235,7 @@ impl Installed {
 }
 
 /// What a component says of itself, checked.
-fn describe(plugins: &Plugins, hash: &str, bytes: &[u8]) -> std::result::Result<Manifest, String> {
+fn describe(plugins: &Plugins, hash: &str, bytes: &[u8]) -> Told<Manifest> {
     let loaded = plugins.load(hash, &|| Ok(bytes.to_vec())).map_err(|error| error.to_string())?;
     // Whoever reads workflows may do so inside of a runtime, which must not be blocked on itself.
     let described = std::thread::scope(|threads| {

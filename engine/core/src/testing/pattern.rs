@@ -86,7 +86,7 @@ impl Pattern {
             "command" => Self::Command(Glob::new(text.trim())),
             // `fraud-score` is each of its functions.
             "plugin" if text.contains(['/', '*']) => Self::Plugin(Glob::new(text.trim())),
-            "plugin" => Self::Plugin(Glob::new(&format!("{}/*", text.trim()))),
+            "plugin" => Self::Plugin(Glob::new(format!("{}/*", text.trim()))),
             "workflow" => Self::Workflow(Glob::new(text.trim())),
             _ if method.as_ref().is_some_and(unknown) => {
                 return Err(format!("there is no method `{}`", method.unwrap_or_default()));

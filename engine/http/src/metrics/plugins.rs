@@ -7,16 +7,14 @@ use crate::door::Door;
 
 pub(super) fn plugins(text: &mut Exposition, door: &Door) {
     let figures = door.engine.plugins().map(cartwright_run::PluginHost::figures).unwrap_or_default();
-    let outcomes: [(&str, fn(&PluginFigures) -> u64); 3] = [
-        ("succeeded", |one| one.succeeded),
-        ("failed", |one| one.failed - one.trapped),
-        ("trapped", |one| one.trapped),
-    ];
+    let outcomes = |one: &PluginFigures| {
+        [("succeeded", one.succeeded), ("failed", one.failed - one.trapped), ("trapped", one.trapped)]
+    };
     text.counters(
         "cartwright_plugin_calls_total",
         "Calls of plugins that ended, by what came of them.",
         figures.iter().flat_map(|(name, one)| {
-            outcomes.map(|(outcome, count)| ([("plugin", name.as_str()), ("outcome", outcome)], count(one)))
+            outcomes(one).map(|(outcome, count)| ([("plugin", name.as_str()), ("outcome", outcome)], count))
         }),
     );
     text.counters(
