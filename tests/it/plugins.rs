@@ -150,6 +150,16 @@ fn a_plugin_answers_callers() {
 
 const BREAKS: &str = "on: { event: [NAME] }\nsteps: [{ id: go, plugin: NAME, on_error: fail }]\n";
 
+/// Of a process that allocates and frees; one instance's memory is four times as much.
+const MEMORY_NOISE_BYTES: u64 = 16 << 20;
+
+/// What a process has in memory, where the system says so.
+fn resident_bytes(pid: u32) -> Option<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? << 10)
+}
+
 /// Plugins that end badly: what the step says, word for word in the part that matters.
 #[test]
 fn a_plugin_that_ends_badly_ends_its_step_and_nothing_else() {
@@ -159,7 +169,7 @@ fn a_plugin_that_ends_badly_ends_its_step_and_nothing_else() {
         format!("{sent} (call $ok {})", texts.text("1"))
     });
     let rows: [(&str, Vec<u8>, &str, &str); 6] = [
-        ("traps", guest(|_| "(unreachable)".to_owned()), "trap", "unreachable"),
+        ("traps", guest(|_| "(unreachable)".to_owned()), "trap", "\n  in handle"),
         ("recurses", guest(|_| "(drop (call $recurse (i64.const 0))) (unreachable)".to_owned()), "", "recurse"),
         ("spins", guest(|_| "(call $spin) (unreachable)".to_owned()), "limit", ""),
         ("grows", guest(|_| "(drop (memory.grow (i32.const 60000))) (unreachable)".to_owned()), "limit", "memory"),
@@ -173,13 +183,19 @@ fn a_plugin_that_ends_badly_ends_its_step_and_nothing_else() {
         engine.write_plugin(name, component);
     }
     engine.start();
-    for (name, _, code, words) in &rows {
-        let run = engine.run_of(&emit(&engine, name), "failed");
-        let error = &run["steps"][0]["error"];
-        let message = error["message"].as_str().unwrap_or_default();
-        assert!(code.is_empty() || error["code"] == *code, "{name}: {error}");
-        assert!(message.contains(words), "{name}: {error}");
+    let mut memory = Vec::new();
+    for _ in 0..3 {
+        for (name, _, code, words) in &rows {
+            let run = engine.run_of(&emit(&engine, name), "failed");
+            let error = &run["steps"][0]["error"];
+            let message = error["message"].as_str().unwrap_or_default();
+            assert!(code.is_empty() || error["code"] == *code, "{name}: {error}");
+            assert!(message.contains(words), "{name}: {error}");
+        }
+        memory.extend(resident_bytes(engine.pid()));
     }
+    // What was used for the first attacks is used again.
+    assert!(memory.windows(2).all(|two| two[1] < two[0] + MEMORY_NOISE_BYTES), "{memory:?}");
     assert!(sink.received().is_empty(), "nothing was granted");
     let run = engine.run_of(&emit(&engine, "go"), "succeeded");
     assert_eq!(run["steps"][0]["output"], "well", "the engine goes on");

@@ -78,7 +78,8 @@ mod tests {
         let (mut all, mut open) = (Vec::new(), vec![(String::new(), tree())]);
         while let Some((before, command)) = open.pop() {
             let typed = format!("{before} {}", command.get_name()).trim().to_owned();
-            open.extend(command.get_subcommands().map(|inner| (typed.clone(), inner.clone())));
+            let shown = command.get_subcommands().filter(|inner| !inner.is_hide_set());
+            open.extend(shown.map(|inner| (typed.clone(), inner.clone())));
             all.push(typed);
         }
         all
