@@ -131,6 +131,23 @@ fn a_run_goes_on_with_the_version_it_began_with() {
     assert!(text_of(&checked).contains("error[E0801]: the plugin `speaker` cannot be used"), "{}", text_of(&checked));
 }
 
+#[test]
+fn the_first_plugin_is_seen_by_an_engine_that_runs() {
+    let mut engine = Engine::new(&[("speaks.yaml", SPEAKS)]);
+    engine.start();
+    assert_eq!(engine.get("/api/v1/workflows")["items"], json!([]), "the plugin is missing");
+    let file = engine.folder().join("speaker.wasm");
+    fs::write(&file, says("late", "")).expect("written");
+    engine.command_ok(&["plugin", "add", file.to_str().expect("UTF-8")]);
+    engine.wait("the workflow is loaded", || {
+        let workflows = engine.get("/api/v1/workflows");
+        (workflows["items"].as_array().map(Vec::len) == Some(1)).then_some(())
+    });
+    let run = engine.run_of(&emit(&engine, "go"), "succeeded");
+    assert_eq!(run["steps"][0]["output"], "late");
+    assert!(!engine.log().contains("cannot be watched"), "{}", engine.log());
+}
+
 const ANSWERS: &str = r#"
 on: { http: { path: /echo, method: POST, auth: none, respond: sync } }
 steps:

@@ -122,6 +122,7 @@ pub(crate) async fn start(
     let (own, workflows) = (config.clone(), config.workflows.clone());
     let outbound = tokio::task::spawn_blocking(move || outside::outbound(&own));
     let installed = Installed::of(config);
+    installed.make_own_folder()?;
     let plugins = installed.clone();
     let reading = tokio::task::spawn_blocking(move || read(Folder::new(workflows, plugins)));
     let storage = assembly::storage(config).await?;

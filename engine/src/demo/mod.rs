@@ -62,6 +62,7 @@ pub(crate) async fn run(demo: Demo, context: &Context) -> Result<()> {
     let mut config = context.config.clone();
     config.data = data.path().to_owned();
     config.workflows = data.path().join("workflows");
+    config.plugins.folder = data.path().join("plugins");
     config.storage = StorageChoice::Sled(data.path().join("storage"));
     config.allow_outbound = vec!["127.0.0.1".parse().map_err(environment)?];
     samples::write(&config.workflows, services_at)?;

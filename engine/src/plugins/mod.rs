@@ -31,7 +31,7 @@ pub(crate) use store::write_whole as put_whole;
 use crate::{
     assembly,
     config::Config,
-    failure::{Result, environment},
+    failure::{OrFail as _, Result, environment},
     plugins_config::PluginsConfig,
 };
 
@@ -105,6 +105,16 @@ impl Installed {
 
     pub(crate) fn folder(&self) -> &Path {
         &self.0.folder
+    }
+
+    /// Makes the folder where it is the data folder's own: one that is not there cannot be watched. A folder that somebody
+    /// named is theirs to make.
+    pub(crate) fn make_own_folder(&self) -> Result<()> {
+        let Shared { folder, data, .. } = &*self.0;
+        match folder.starts_with(data) {
+            true => fs::create_dir_all(folder).or_environment(format_args!("cannot make {}", folder.display())),
+            false => Ok(()),
+        }
     }
 
     /// The marks that an engine must have which executes these plugins.
