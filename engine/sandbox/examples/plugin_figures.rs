@@ -37,7 +37,6 @@ fn main() -> std::io::Result<()> {
     }
     if parts.is_empty() {
         parts.push(("echo".into(), echo(0), String::new(), json!({ "id": 1 })));
-        parts.push(("echo of 1 MB".into(), echo(0), String::new(), large()));
     }
     for (name, component, function, input) in &parts {
         writeln!(out, "{name}: {} bytes", component.len())?;
@@ -46,13 +45,6 @@ fn main() -> std::io::Result<()> {
     calls(&mut out)?;
     many(&mut out)?;
     deadline(&mut out)
-}
-
-/// A list of orders that is a megabyte of JSON.
-fn large() -> Json {
-    let order = json!({ "id": 61, "total": "240.00", "billing": { "email": "grace@example.com", "country": "DE" }, "line_items": [1, 2, 3] });
-    let count = 1_000_000 / (order.to_string().len() + 1);
-    Json::Array(vec![order; count])
 }
 
 /// Loading, fresh calls and throughput of one plugin.
